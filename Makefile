@@ -1,0 +1,43 @@
+# Every target sets up .venv by itself and can be called again: what is done is skipped.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+JOBS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())")
+EXTRA ?=
+
+.PHONY: help install demo test test-long test-jax lint bench reproduce-ballroom
+
+help: ## explain every target
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-20s %s\n", $$1, $$2}'
+	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS); EXTRA='…' is passed to the command, e.g. EXTRA='--mirror DIR'."
+
+install: $(READY) ## create .venv and install mirkeras with what its tests need
+
+$(READY): setup.py
+	@test -d .venv || (echo "creating .venv with $(PYTHON)"; $(PYTHON) -m venv .venv)
+	@echo "installing mirkeras into .venv (a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $@
+
+demo: $(READY) ## the whole path on mini-ballroom, in minutes: data, features, four networks, table, figures
+	@$(BIN)/python -m reproductions.pons_cbmi2016.demo --jobs $(JOBS) $(EXTRA)
+
+test: $(READY) ## the tests (under 6 minutes)
+	@$(BIN)/python -m pytest -m "not long" $(EXTRA)
+
+test-long: $(READY) ## the long tests: kill -9 at random moments, full-size mini-ballroom
+	@$(BIN)/python -m pytest -m long $(EXTRA)
+
+test-jax: $(READY) ## the model tests on Keras' JAX backend
+	@$(BIN)/python -c "import jax" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[jax]"
+	@KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not long" tests/models $(EXTRA)
+
+lint: $(READY) ## check format and style
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+bench: $(READY) ## the benchmarks' ratios
+	@for bench in extraction pipeline jobs memory; do $(BIN)/python -m tests.benchmarks.$$bench || exit 1; done
+
+reproduce-ballroom: $(READY) ## Pons, Lidy & Serra 2016 on Ballroom: all twelve rows, ten folds, then the verdicts
+	@$(BIN)/python -m reproductions.pons_cbmi2016.train --dataset ballroom --rows all --jobs $(JOBS) --out runs $(EXTRA)
+	@$(BIN)/python -m reproductions.pons_cbmi2016.evaluate --out runs

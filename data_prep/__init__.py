@@ -1,0 +1,41 @@
+"""Data sets: declared in one module each, fetched, checked and indexed by `data_prep.prepare`.
+
+Nothing here imports TensorFlow, so that listing or downloading data starts at once.
+"""
+
+from importlib import import_module
+
+from data_prep.declare import Archive, DataError, DataSet
+
+__all__ = ["Archive", "DataError", "DataSet", "get", "names"]
+
+# One module per set, named as the set; loaded only when asked for.
+_NAMES = ("ballroom", "mini_ballroom", "music_speech")
+
+
+def names() -> tuple[str, ...]:
+    """Names of the declared data sets, in alphabetical order."""
+    return _NAMES
+
+
+def get(name: str) -> DataSet:
+    """Declaration of a data set.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`, or `folder:PATH` for a folder with one sub-folder per class.
+
+    Raises
+    ------
+    DataError
+        The name is not declared, or the folder cannot serve as a data set.
+    """
+    if name.startswith("folder:"):
+        return import_module("data_prep.folder").declare(name)
+    if name not in _NAMES:
+        raise DataError(
+            f"unknown data set {name!r}. Declared are: {', '.join(_NAMES)}; "
+            "for audio of your own use folder:PATH (one sub-folder per class)."
+        )
+    return import_module(f"data_prep.{name}").DATASET

@@ -1,0 +1,226 @@
+"""What a data set is: the declaration every module of this package fills in.
+
+A data set is declared, not scripted. Its module says where the archives lie, what they must weigh
+and hash to, how the unpacked tree looks, how many tracks each class must hold and which tracks
+repeat one another; `data_prep.prepare` does the same work for all of them from these facts.
+
+Words: a *track* is one recording, its *label* the class it belongs to, its *group* what must stay
+on one side of a split (replicas share a group). Tempi are in beats per minute (BPM).
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+import soundfile
+
+#: Columns of every index, in this order.
+COLUMNS = ("track", "path", "label", "group", "tempo")
+
+# libsndfile names formats, not file endings: these are the usual endings whose format has another
+# name. Header-less RAW is left out because nothing in the file says how to read it.
+_OTHER_ENDINGS = {
+    "AIFF": ("aif", "aifc"),
+    "AU": ("snd",),
+    "IRCAM": ("sf",),
+    "MP3": ("mp3",),
+    "NIST": ("sph",),
+    "OGG": ("oga", "opus"),
+    "WAV": ("wave",),
+}
+
+# The last two: a file stands where a folder is needed.
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+
+
+class DataError(RuntimeError):
+    """A data set cannot be used; the message says what, where, and what to do about it."""
+
+
+@contextmanager
+def explained(place: Path) -> Iterator[None]:
+    """Turn "disk full" and "not allowed" below `place` into a `DataError` that helps."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DataError(
+                f"No space left for {place}. Make room, or choose a folder on another disk with "
+                "--data-root or --cache-root, and run again; what was downloaded is kept."
+            ) from error
+        if error.errno in _NOT_ALLOWED:
+            raise DataError(
+                f"{place} cannot be read or written ({error.strerror}: {error.filename}). Choose "
+                "a folder of your own with --data-root or --cache-root."
+            ) from error
+        raise
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One published file a data set is made of.
+
+    Parameters
+    ----------
+    filename : str
+        Name of the file on disk and on a mirror.
+    urls : tuple of str
+        Public addresses, tried in order.
+    checksum : str
+        `"md5:<hex>"` or `"sha256:<hex>"`; nothing is unpacked before it matches.
+    size : int or None
+        Published length in bytes, None where no public source states it.
+    max_unpacked : int
+        Most bytes its content may take on disk; more is treated as a hostile archive.
+    optional : bool
+        True for annotations the set can be used without; failing to get them is said, not fatal.
+    """
+
+    filename: str
+    urls: tuple[str, ...]
+    checksum: str
+    size: int | None
+    max_unpacked: int
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Everything the suite knows about one data set.
+
+    Parameters
+    ----------
+    name : str
+        Name on the command line and of its folders under the data and the cache root.
+    description, citation, licence : str
+        One paragraph; BibTeX; terms of use as published.
+    archives : tuple of Archive
+        What is downloaded; empty for sets that are synthesised or the user's own.
+    layout : str
+        The expected tree, as shown to people in error messages.
+    counts : mapping of str to int
+        Tracks per class; empty where nothing is declared (`folder:PATH`).
+    known_bad : tuple of str
+        Ids of tracks known to be damaged as published. They are counted and indexed; reading
+        them fails, and the cache sets them aside.
+    replicas : tuple of tuple of str
+        Sets of track ids that are the same recording; no track is in two of them.
+    index : callable
+        `index(root)` lists the tracks under `root` as a table with the columns `COLUMNS`.
+    make : callable or None
+        `make(root)` fills the empty folder `root` for sets that are synthesised.
+    """
+
+    name: str
+    description: str
+    citation: str
+    licence: str
+    archives: tuple[Archive, ...]
+    layout: str
+    counts: Mapping[str, int]
+    known_bad: tuple[str, ...]
+    replicas: tuple[tuple[str, ...], ...]
+    index: Callable[[Path], pd.DataFrame] = field(repr=False)
+    make: Callable[[Path], None] | None = field(default=None, repr=False)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Declared class names in alphabetical order (empty for `folder:PATH`)."""
+        return tuple(sorted(self.counts))
+
+
+def audio_extensions() -> frozenset[str]:
+    """File endings this machine's libsndfile can decode, lower case with the dot (`.wav`)."""
+    known = set()
+    for name in soundfile.available_formats():
+        if name != "RAW":
+            known |= {name.lower(), *_OTHER_ENDINGS.get(name, ())}
+    return frozenset(f".{ending}" for ending in known)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder name is none of the data: dot files and macOS leftovers."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """All visible files under `folder`, sorted; folders that are links are followed once."""
+    seen: set[str] = set()
+    for here, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(here)
+        if real in seen:  # a link back up the tree would otherwise never end
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        yield from (Path(here, name) for name in sorted(files) if not is_hidden(name))
+
+
+def find_layout(root: Path, folders: Iterable[str]) -> Path | None:
+    """Where the class folders lie: `root` itself or one folder deeper (archives bring their own).
+
+    Returns
+    -------
+    Path or None
+        The folder holding most of `folders`, None when there is none of them.
+    """
+    if not root.is_dir():
+        return None
+    wanted = tuple(folders)
+    deeper = sorted(p for p in root.iterdir() if p.is_dir() and not is_hidden(p.name))
+    places = [root, *deeper]
+    held = [sum((place / folder).is_dir() for folder in wanted) for place in places]
+    return places[held.index(max(held))] if max(held) else None
+
+
+def make_index(
+    tracks: Iterable[tuple[str, Path, str, float]],
+    root: Path,
+    replicas: tuple[tuple[str, ...], ...] = (),
+) -> pd.DataFrame:
+    """Table of tracks in the form all later rooms read.
+
+    Parameters
+    ----------
+    tracks : iterable of (track, path, label, tempo)
+        `path` lies under `root`; `tempo` in BPM, NaN where unknown.
+    root : Path
+        Root of the data set; the table's paths are relative to it, with forward slashes.
+    replicas : tuple of tuple of str
+        Tracks of one tuple get one group, the alphabetically first id of the tuple; any other
+        track is a group of its own.
+
+    Raises
+    ------
+    DataError
+        Two files stand for the same track, or a file name is not valid Unicode.
+    """
+    group = {track: min(same) for same in replicas for track in same}
+    rows = [
+        (track, path.relative_to(root).as_posix(), label, group.get(track, track), float(tempo))
+        for track, path, label, tempo in sorted(tracks, key=lambda row: (row[0], str(row[1])))
+    ]
+    for first, second in pairwise(rows):
+        if first[0] == second[0]:
+            raise DataError(
+                f"{root}: two files stand for track {first[0]!r}: {first[1]} and {second[1]}. "
+                "Keep one of them."
+            )
+    _refuse_undecodable([row[1] for row in rows], root)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"tempo": "float64"})
+
+
+def _refuse_undecodable(paths: Iterable[str], root: Path) -> None:
+    """The index is a UTF-8 file: a name it cannot hold must be found here, by name."""
+    for path in paths:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"{root}: the file name {path!r} is not valid Unicode; rename the file."
+            ) from None

@@ -1,0 +1,196 @@
+"""mini-ballroom: a synthetic control set, eight dances that differ in rhythm and in nothing else.
+
+Pons, Lidy and Serra (CBMI 2016) found that filters along time recognise Ballroom's dances and
+filters along frequency do so less well. On recordings one cannot tell why: orchestras, studios and
+tempi go with the dances. Here they do not. Each of 32 arrangements (key, harmony, instruments,
+which instrument plays which voice, room, noise, loudness, start within the bar) is played in all
+eight dances, so that only metre, accents, swing and tempo can tell them apart, and the tempo ranges
+of neighbouring dances overlap. A network that sees rhythm can solve it; one that sees only the
+spectrum cannot.
+
+The arrangement is the *group* of a track: with folds by group, no test track's instruments were
+heard in training, and every fold holds each dance equally often.
+"""
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+from tqdm import tqdm
+
+from data_prep.dances import DANCES, Dance
+from data_prep.declare import DataError, DataSet, make_index
+from data_prep.synthesis import SAMPLE_RATE, draw_arrangement, play
+from mirkeras.files import whole_file, write_text
+
+DESCRIPTION = (
+    "Synthetic control set: 32 arrangements, each played in the eight dance rhythms of Ballroom; "
+    "256 tracks of 7.5 s, 44,100 Hz mono, FLAC. Nothing but the rhythm depends on the class."
+)
+CITATION = "Made by mirkeras; cite the suite."
+LICENCE = "The making is deterministic and the result free of rights: do with it what you like."
+
+TRACKS_PER_CLASS = 32
+SECONDS = 7.5  # four segments of 80 frames (1024 samples each), and a little more
+SEED = 2016
+# Part of every file: raise it with any change of the sound, or a resumed making would mix two sets.
+VERSION = 1
+
+TABLE = "tracks.csv"
+LAYOUT = """\
+mini_ballroom/
+    tracks.csv   written last: track, label, tempo, arrangement, sha256 (of the 16-bit samples)
+    ChaChaCha/   arrangement-00.flac to arrangement-31.flac
+    Jive/ Quickstep/ Rumba/ Samba/ Tango/ VienneseWaltz/ Waltz/   the same arrangements"""
+
+
+@dataclass(frozen=True)
+class Track:
+    """One track to make: `tempo` in BPM, `number` of its arrangement."""
+
+    dance: Dance
+    number: int
+    tempo: float
+
+    @property
+    def name(self) -> str:
+        """Track id, also the path without its suffix."""
+        return f"{self.dance.name}/arrangement-{self.number:02d}"
+
+    @property
+    def comment(self) -> str:
+        """Written into the file, so that a resumed making knows what it finds."""
+        return f"mini-ballroom {VERSION}, seed {SEED}, {self.tempo:.2f} BPM, {SECONDS} s"
+
+
+def tracks(count: int = TRACKS_PER_CLASS) -> list[Track]:
+    """The first `count` arrangements in all dances, arrangement by arrangement."""
+    return [
+        Track(dance, number, _tempo(dance, number)) for number in range(count) for dance in DANCES
+    ]
+
+
+def _tempo(dance: Dance, number: int) -> float:
+    """Steps of the golden ratio from a drawn start fill the dance's range evenly."""
+    start = np.random.RandomState([SEED, *dance.name.encode()]).uniform()
+    low, high = dance.tempo
+    return round(low + (start + number * 0.618034) % 1 * (high - low), 2)
+
+
+def make(
+    root: Path, *, tracks_per_class: int = TRACKS_PER_CLASS, processes: int | None = None
+) -> None:
+    """Make the set under `root`: about half a minute on two cores.
+
+    Every file is whole or absent and `TABLE` is written last. A second call after a kill makes only
+    what is missing, and the result is the same, whatever the number of processes.
+
+    Parameters
+    ----------
+    root
+        Folder to fill.
+    tracks_per_class
+        Fewer than `TRACKS_PER_CLASS` give the first tracks of the full set.
+    processes
+        Default: one per core.
+    """
+    wanted = tracks(tracks_per_class)
+    for dance in DANCES:
+        (root / dance.name).mkdir(parents=True, exist_ok=True)
+    # spawn: the caller may already hold TensorFlow's threads, which a fork would break
+    pool = ProcessPoolExecutor(
+        processes or os.cpu_count(), mp_context=multiprocessing.get_context("spawn")
+    )
+    with pool, tqdm(total=len(wanted), desc="mini_ballroom", unit="track") as bar:
+        try:
+            sums = list(_watched(pool.map(_make_track, [root] * len(wanted), wanted), bar))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    rows = [
+        (track.name, track.dance.name, f"{track.tempo:.2f}", track.number, checksum)
+        for track, checksum in zip(wanted, sums, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=["track", "label", "tempo", "arrangement", "sha256"])
+    write_text(root / TABLE, table.sort_values("track").to_csv(index=False, lineterminator="\n"))
+
+
+def _watched(results: Iterator[str], bar: tqdm) -> Iterator[str]:
+    for result in results:
+        bar.update()
+        yield result
+
+
+def _make_track(root: Path, track: Track) -> str:
+    """Make one track unless it is there; return the SHA-256 of its samples."""
+    path = root / f"{track.name}.flac"
+    samples = _read_own(path, track)
+    if samples is None:
+        samples = play(draw_arrangement(SEED, track.number), track.dance, track.tempo, SECONDS)
+        with whole_file(path) as unfinished:
+            form = {"samplerate": SAMPLE_RATE, "channels": 1, "format": "FLAC", "subtype": "PCM_16"}
+            with soundfile.SoundFile(unfinished, "w", **form) as file:
+                file.comment = track.comment
+                file.write(samples)
+    return hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
+
+
+def _read_own(path: Path, track: Track) -> np.ndarray | None:
+    """Samples of a track made earlier; None if there is none or it is of another version."""
+    if not path.is_file():
+        return None
+    with soundfile.SoundFile(path) as file:
+        if file.comment != track.comment or file.frames != int(SECONDS * SAMPLE_RATE):
+            return None
+        return file.read(dtype="int16")
+
+
+def index(root: Path) -> pd.DataFrame:
+    """List the tracks under `root`, with tempi in BPM; the group is the arrangement.
+
+    Raises
+    ------
+    data_prep.DataError
+        `TABLE` or one of the files it lists is missing: the making was interrupted or files were
+        removed.
+    """
+    if not (root / TABLE).is_file():
+        if root.is_dir() and any(root.rglob("*.flac")):
+            raise DataError(f"{root / TABLE} is missing: {_UNFINISHED}")
+        return make_index((), root)
+    table = pd.read_csv(root / TABLE)
+    paths = [root / f"{track}.flac" for track in table["track"]]
+    if lost := [path for path in paths if not path.is_file()]:
+        raise DataError(f"{lost[0]} is missing (files lost: {len(lost)}): {_UNFINISHED}")
+    found = make_index(
+        zip(table["track"], paths, table["label"], table["tempo"], strict=True), root
+    )
+    # the part of the id after the dance names the arrangement
+    return found.assign(group=found["track"].str.partition("/")[2])
+
+
+_UNFINISHED = (
+    "this mini-ballroom is not whole. Remove the folder and run the command again; the set is made "
+    "anew in about a minute."
+)
+
+DATASET = DataSet(
+    name="mini_ballroom",
+    description=DESCRIPTION,
+    citation=CITATION,
+    licence=LICENCE,
+    archives=(),
+    layout=LAYOUT,
+    counts={dance.name: TRACKS_PER_CLASS for dance in DANCES},
+    known_bad=(),
+    replicas=(),
+    index=index,
+    make=make,
+)

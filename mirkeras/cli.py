@@ -1,0 +1,162 @@
+"""The `mirkeras` command: thin, every sub-command is a function of another room."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mirkeras import __version__
+from mirkeras.options import DATA_SETS, add_data_options, add_jobs_option
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `mirkeras`; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    # Imported after parsing: --help needs neither TensorFlow nor its seconds.
+    from mirkeras.errors import expected_errors
+
+    try:
+        return arguments.command(arguments)
+    except expected_errors() as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; finished work is kept, the same command goes on", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mirkeras",
+        description="Classic music-CNN papers, re-run in Keras and compared row by row.",
+        epilog="A paper is trained by `python -m reproductions.<paper>.train --help`; "
+        "`make help` lists one-line targets.",
+    )
+    parser.add_argument("--version", action="version", version=f"mirkeras {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_list(commands)
+    _add_compare(commands)
+    _add_data(commands)
+    _add_features(commands)
+    doctor = _add(commands, "doctor", _doctor, "say what this machine has and what is chosen")
+    doctor.description = "Versions, GPUs, memory, and the settings mirkeras derives from them."
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction, name: str, command: Callable, summary: str
+) -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser(name, help=summary, description=summary, formatter_class=formatter)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_list(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "list", _list, "every published row, its parameters ours and theirs")
+    parser.add_argument("paper", nargs="?", help="one paper (default: all)")
+    parser.add_argument("--csv", action="store_true", help="as CSV")
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from mirkeras import results
+
+    for paper in [arguments.paper] if arguments.paper else results.papers():
+        table = results.with_our_parameters(paper, results.not_run(paper))
+        if arguments.csv:
+            print(table[results.COLUMNS].to_csv(index=False), end="")
+        else:
+            columns = ["id", "model", "params", "published_params", "published", "published_std"]
+            print(table[columns].to_string(index=False))
+    return 0
+
+
+def _add_compare(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "compare", _compare, "finished runs beside the published numbers")
+    parser.add_argument("paper", help="name of the paper's folder, e.g. pons_cbmi2016")
+    parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR",
+                        help="where the runs are (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--publish", action="store_true",
+                        help="also put the measured runs into results/measured/ and rewrite the "
+                        "paper's page in results/pages/")  # fmt: skip
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from mirkeras import commands, results
+
+    result = commands.compare(arguments.paper, arguments.out)
+    print(results.markdown(result.table))
+    print(f"written: {arguments.out}/comparison.csv, comparison.md, measured.csv, figures/")
+    if arguments.publish:
+        print(f"written: {results.publish(arguments.paper, result.measured)}")
+    return 0
+
+
+def _add_data(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "data", _data, "get, check or list data sets")
+    parser.epilog = DATA_SETS
+    parser.add_argument("action", choices=["get", "check", "list"],
+                        help="get: fetch if absent, check; check: no network")  # fmt: skip
+    parser.add_argument("dataset", nargs="?", metavar="D", help="data set, see below")
+    add_data_options(parser)
+
+
+def _data(arguments: argparse.Namespace) -> int:
+    import data_prep
+
+    if arguments.action == "list" or not arguments.dataset:
+        for name in data_prep.names():
+            print(f"{name:16}{data_prep.get(name).description.splitlines()[0]}")
+        return 0
+    _prepared(arguments, offline=arguments.action == "check")
+    return 0
+
+
+def _prepared(arguments: argparse.Namespace, offline: bool = False):
+    from data_prep.prepare import prepare
+
+    return prepare(
+        arguments.dataset,
+        data_root=arguments.data_root,
+        cache_root=arguments.cache_root,
+        mirror=arguments.mirror,
+        offline=offline,
+    )
+
+
+def _add_features(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "features", _features, "compute the features of a data set")
+    parser.epilog = DATA_SETS
+    parser.add_argument("dataset", metavar="D", help="data set, see below")
+    parser.add_argument("recipe", metavar="RECIPE", help="name of a feature recipe, e.g. cbmi2016")
+    add_jobs_option(parser, "processes")
+    add_data_options(parser)
+
+
+def _features(arguments: argparse.Namespace) -> int:
+    from mirkeras import cache
+    from mirkeras.errors import UsageError
+    from mirkeras.features import RECIPES
+
+    if arguments.recipe not in RECIPES:
+        raise UsageError(f"unknown recipe {arguments.recipe!r}; known: {', '.join(RECIPES)}")
+    prepared = _prepared(arguments)
+    path = prepared.home / f"{arguments.recipe}.h5"
+    recipe = RECIPES[arguments.recipe]
+    features = cache.build(prepared.index, prepared.root, recipe, path, jobs=arguments.jobs)
+    print(
+        f"{path}: {len(features.tracks)} tracks, {features.offsets[-1]} frames of "
+        f"{features.bands} bands; {len(features.rejected)} track(s) set aside"
+    )
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from mirkeras.doctor import report
+
+    print(report())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""What this machine has, and how TensorFlow is told to use it."""
+
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+import keras
+import tensorflow as tf
+
+# isort: on
+
+GIB = 2**30
+RAM_SHARE = 0.25  # of the free memory, for resident features; the rest is the network's and yours
+GPU_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Device:
+    """The hardware found.
+
+    Attributes
+    ----------
+    cores : int
+        Processor cores this process may use.
+    free_memory : int
+        Bytes of main memory available without swapping.
+    gpus : tuple of str
+        Names of the GPUs TensorFlow sees.
+    free_gpu_memory : int
+        Bytes free on the first GPU (0 without one, or where `nvidia-smi` does not say).
+    """
+
+    cores: int
+    free_memory: int
+    gpus: tuple[str, ...]
+    free_gpu_memory: int
+
+    @property
+    def hardware_class(self) -> str:
+        """Hardware in words, without host names; written into every run record."""
+        gpu = ", ".join(self.gpus) or "no GPU"
+        return f"{platform.machine()} {processor_name()}, {self.cores} cores, {gpu}"
+
+    @property
+    def memory_budget(self) -> int:
+        """Bytes of features that may be held in memory: on the GPU if there is one."""
+        if self.gpus:
+            return int(GPU_SHARE * self.free_gpu_memory)
+        return int(RAM_SHARE * self.free_memory)
+
+
+def find() -> Device:
+    """Look at the machine."""
+    gpus = tf.config.list_physical_devices("GPU")
+    names = tuple(
+        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus
+    )
+    return Device(usable_cores(), free_memory(), names, free_gpu_memory() if gpus else 0)
+
+
+def configure(*, threads: int | None = None, mixed_precision: bool = False) -> Device:
+    """Set up TensorFlow for this process; call it before any tensor is made.
+
+    GPU memory grows as needed (two runs can share a GPU), operations are deterministic, and
+    `mixed_precision` computes in half precision where a GPU has fast units for it.
+
+    Raises
+    ------
+    RuntimeError
+        If mixed precision is asked for without a GPU: a CPU only gets slower by it.
+    """
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.experimental.enable_op_determinism()
+    tf.get_logger().setLevel("ERROR")  # a process trains many networks; retracing is expected
+    if threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    device = find()
+    if mixed_precision and not device.gpus:
+        raise RuntimeError("mixed precision needs a GPU and none was found; leave the option out")
+    keras.config.set_dtype_policy("mixed_float16" if mixed_precision else "float32")
+    return device
+
+
+def usable_cores() -> int:
+    """Cores this process may run on (containers often allow fewer than the machine has)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def free_memory() -> int:
+    """Bytes of main memory available without swapping."""
+    try:
+        with open("/proc/meminfo") as meminfo:
+            fields = dict(line.split(":", 1) for line in meminfo)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):  # not Linux: half of what is installed is a careful guess
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def free_gpu_memory() -> int:
+    """Bytes free on the first GPU, 0 if `nvidia-smi` is not there to say."""
+    if not shutil.which("nvidia-smi"):
+        return 0
+    query = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    answer = subprocess.run(query, capture_output=True, text=True, check=False)
+    first = answer.stdout.splitlines()[:1]
+    return int(first[0]) * 2**20 if answer.returncode == 0 and first else 0
+
+
+def processor_name() -> str:
+    """The processor's name, as far as the system tells."""
+    try:
+        with open("/proc/cpuinfo") as cpuinfo:
+            for line in cpuinfo:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown processor"

@@ -1,0 +1,45 @@
+"""`mirkeras doctor`: what was found on this machine, and what is chosen because of it."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from mirkeras import device
+from mirkeras.records import PACKAGES
+
+OPTIONAL = {"tensorboard": "tensorboard", "jax": "jax", "distributed": "dask"}
+GPU_HELP = (
+    "none found. With an NVIDIA card and driver: pip install 'mirkeras[gpu]', then check that "
+    "`nvidia-smi` answers; MIRKERAS_VERBOSE=1 lets TensorFlow say what it misses"
+)
+
+
+def report() -> str:
+    """Describe versions, hardware and the choices made, for people."""
+    found = device.find()
+    budget = found.memory_budget / device.GIB
+    place = "on the GPU" if found.gpus else "in main memory"
+    lines = [
+        "Versions",
+        *(f"  {name:14}{version(name)}" for name in PACKAGES),
+        *(f"  {name:14}{_installed(name, extra)}" for name, extra in OPTIONAL.items()),
+        "Hardware",
+        f"  processor     {device.processor_name()}, {found.cores} usable cores",
+        f"  memory        {found.free_memory / device.GIB:.1f} GiB free",
+        f"  GPU           {', '.join(found.gpus) or GPU_HELP}",
+        "Chosen",
+        f"  features      up to {budget:.1f} GiB are held {place}, larger sets are read batch by "
+        "batch (--memory-budget)",
+        "  determinism   on: same seed, same numbers, on the same hardware and thread count",
+        f"  GPU memory    {'grows as needed' if found.gpus else '–'}",
+        f"  precision     float32{' (--mixed-precision for float16)' if found.gpus else ''}",
+        f"  XLA           off{'' if found.gpus else ' (slower on CPUs for these networks)'}",
+        f"  jobs          one run uses all {found.cores} cores; --jobs {found.cores} trains "
+        f"{found.cores} runs at once on one core each, which is faster for small networks",
+    ]
+    return "\n".join(lines)
+
+
+def _installed(name: str, extra: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return f"not installed (pip install 'mirkeras[{extra}]')"

@@ -1,0 +1,217 @@
+"""Extraction by processes: every track becomes one shard, a file that is whole or worthless.
+
+Workers are spawned, never forked: a forked copy of a process that runs TensorFlow or holds an open
+HDF5 file may hang. A spawned worker imports the program's main module again, so keep heavy
+imports out of the top level of programs that build caches.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mirkeras import audio, features
+from mirkeras.files import whole_file
+
+# Each worker is one of several: more threads inside would only compete. Read when NumPy is loaded,
+# hence set before the workers start.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One track to extract.
+
+    Attributes
+    ----------
+    track, path
+        Track id and audio file.
+    shard
+        File to write.
+    recipe
+        The recipe.
+    identity
+        Tag of the cache this shard is for.
+    min_frames
+        Tracks with fewer frames are rejected.
+    """
+
+    track: str
+    path: Path
+    shard: Path
+    recipe: features.Recipe
+    identity: str
+    min_frames: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task.
+
+    Attributes
+    ----------
+    task
+        The task.
+    size
+        Bytes of the audio file, -1 if it is missing.
+    frames
+        Number of frames in the shard, 0 if the track was rejected.
+    checksum
+        SHA-256 of the audio file, "" if the track was rejected.
+    reason
+        Why the track was rejected, "" if it was not.
+    """
+
+    task: Task
+    size: int
+    frames: int
+    checksum: str
+    reason: str
+
+
+def run(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Outcome]:
+    """Extract tracks by several processes and yield the outcomes as they come.
+
+    Parameters
+    ----------
+    tasks
+        What to do.
+    jobs
+        Number of processes; by default one per processor.
+
+    Yields
+    ------
+    Outcome
+        One per task, in no fixed order.
+
+    Raises
+    ------
+    OSError
+        A shard could not be written.
+    concurrent.futures.process.BrokenProcessPool
+        A worker was killed.
+    """
+    jobs = min(jobs or os.cpu_count() or 1, len(tasks)) or 1
+    with _environment(_ONE_THREAD):
+        pool = ProcessPoolExecutor(
+            jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
+        )
+        try:
+            for future in as_completed([pool.submit(extract_track, task) for task in tasks]):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for the processes started inside the block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _start_worker() -> None:
+    # Ctrl-C reaches the whole process group; the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Leave when the parent is gone: after kill -9 nobody else would stop an idle worker."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def extract_track(task: Task) -> Outcome:
+    """Decode one track, compute its frames and write its shard (in a worker).
+
+    Raises
+    ------
+    OSError
+        The shard could not be written; nothing of it is left.
+    """
+    try:
+        return _extract_track(task)
+    except Exception as error:
+        error.add_note(f"while extracting {task.path}")
+        raise
+
+
+def _extract_track(task: Task) -> Outcome:
+    size = file_size(task.path)
+    try:
+        samples = audio.load(task.path, sample_rate=task.recipe.sample_rate)
+    except audio.AudioError as error:
+        reason = f"{error.reason}: {error.detail}".removesuffix(": ")
+        return Outcome(task, size, 0, "", reason)
+    frames = features.extract(samples, task.recipe)
+    if len(frames) < task.min_frames:
+        reason = f"too short: {len(frames)} frames, at least {task.min_frames} are needed"
+        return Outcome(task, size, 0, "", reason)
+    with task.path.open("rb") as file:
+        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    write_shard(task, frames, checksum)
+    return Outcome(task, size, len(frames), checksum, "")
+
+
+def file_size(path: Path) -> int:
+    """Return the size of a file in bytes, -1 if there is no such file."""
+    return path.stat().st_size if path.exists() else -1
+
+
+def write_shard(task: Task, frames: np.ndarray, checksum: str) -> None:
+    """Write a shard whole or not at all."""
+    record = {**_expected_record(task), "checksum": checksum}
+    with whole_file(task.shard) as temporary:
+        np.savez(temporary, record=np.array(json.dumps(record)), frames=frames)
+
+
+def read_shard(task: Task) -> tuple[np.ndarray, str] | None:
+    """Read the frames (time, band) and the audio's checksum from a finished shard.
+
+    Returns None if there is no shard, if it is torn or altered (the archive carries checksums),
+    or if it belongs to another identity or to an audio file that has changed since.
+    """
+    try:
+        with np.load(task.shard, allow_pickle=False) as archive:
+            record = json.loads(str(archive["record"]))
+            frames = archive["frames"]
+        checksum = record.pop("checksum")
+        return (frames, checksum) if record == _expected_record(task) else None
+    except Exception:  # a damaged archive may raise almost anything, and redoing it is always right
+        return None
+
+
+def finished(task: Task) -> Outcome | None:
+    """Return the outcome that a valid shard of an earlier build stands for, or None."""
+    shard = read_shard(task)
+    return shard and Outcome(task, file_size(task.path), len(shard[0]), shard[1], "")
+
+
+def _expected_record(task: Task) -> dict[str, str | int]:
+    """Describe what a shard must be about: this track, this identity, this version of the file."""
+    status = task.path.stat()
+    return {
+        "track": task.track,
+        "identity": task.identity,
+        "size": status.st_size,
+        "modified": status.st_mtime_ns,
+    }

@@ -1,0 +1,78 @@
+"""Command-line options that several commands share, with the same words and defaults."""
+
+import argparse
+import os
+from pathlib import Path
+
+GIB = 2**30
+
+DATA_SETS = """\
+Data sets: a declared name (`mirkeras data list`) or folder:PATH, where PATH holds one sub-folder
+of audio files per class, in any format libsndfile reads.
+"""
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add where data sets and their caches live."""
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        default=Path(os.environ.get("MIRKERAS_DATA", "data")),
+        metavar="DIR",
+        help="where data sets live, one folder each (MIRKERAS_DATA; default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cache-root",
+        type=Path,
+        default=Path(os.environ.get("MIRKERAS_CACHE", "cache")),
+        metavar="DIR",
+        help="where indices and features are kept (MIRKERAS_CACHE; default: %(default)s)",
+    )
+    parser.add_argument(
+        "--mirror",
+        metavar="DIR_OR_URL",
+        help="look here for archives before the public addresses",
+    )
+
+
+def add_jobs_option(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add how many processes work at once."""
+    parser.add_argument(
+        "--jobs",
+        type=positive,
+        default=1,
+        metavar="N",
+        help=f"{what} (default: %(default)s); they share the processor cores",
+    )
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return number
+
+
+def gibibytes(text: str) -> int:
+    """Read a size in GiB, return it in bytes."""
+    size = float(text)
+    if not size >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a size in GiB")
+    return int(size * GIB)
+
+
+def words(text: str) -> list[str]:
+    """Read a list separated by commas."""
+    found = [word.strip() for word in text.split(",") if word.strip()]
+    if not found:
+        raise argparse.ArgumentTypeError("an empty list")
+    return found
+
+
+def numbers(text: str) -> list[int]:
+    """Read whole numbers separated by commas, none below 0."""
+    found = [int(word) for word in words(text)]
+    if min(found) < 0:
+        raise argparse.ArgumentTypeError("a number below 0")
+    return found

@@ -1,0 +1,104 @@
+"""What a run leaves behind: where its numbers come from."""
+
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from mirkeras.files import whole_file, write_text
+
+PACKAGES = ("keras", "tensorflow", "numpy", "scipy", "scikit-learn", "librosa", "soundfile", "soxr")
+
+
+class RunError(RuntimeError):
+    """A run directory cannot be used; the message names it and the remedy."""
+
+
+def environment() -> dict:
+    """Command, commit and versions of this process."""
+    return {
+        "command": command_line(),
+        "commit": commit(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def command_line() -> str:
+    """The command as it was typed, a module's path turned back into ``python -m``."""
+    module = getattr(sys.modules.get("__main__"), "__spec__", None)
+    head = ["python", "-m", module.name] if module else [Path(sys.argv[0]).name]
+    return shlex.join([*head, *sys.argv[1:]])
+
+
+def commit() -> str | None:
+    """Git commit of the code that runs, with ``+changes`` if it was edited; None outside git."""
+    here = Path(__file__).resolve().parent
+    try:
+        head = _git(here, "rev-parse", "--short=12", "HEAD")
+        edited = _git(here, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{head}+changes" if edited else head
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def write_record(directory: Path, record: dict) -> None:
+    """Write ``run.json``."""
+    write_text(directory / "run.json", json.dumps(record, indent=1) + "\n")
+
+
+def read_record(directory: Path) -> dict | None:
+    """Read ``run.json``; None if there is none.
+
+    Raises
+    ------
+    RunError
+        If it is not valid JSON.
+    """
+    path = directory / "run.json"
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{path} is damaged ({error}); delete its folder and train again") from error
+
+
+def write_predictions(directory: Path, **arrays: np.ndarray) -> None:
+    """Write ``predictions.npz``; see `read_predictions`."""
+    with whole_file(directory / "predictions.npz") as temporary:
+        np.savez(temporary, **arrays)
+
+
+def read_predictions(directory: Path) -> dict[str, np.ndarray]:
+    """Read the predictions of a finished run.
+
+    Returns
+    -------
+    dict
+        ``scores`` float32 (segments, classes), ``segment_track`` int (segments,) numbers into
+        ``tracks`` str (tracks,), ``labels`` int (tracks,) numbers into ``classes`` str (classes,).
+
+    Raises
+    ------
+    RunError
+        If the file is missing or damaged.
+    """
+    path = directory / "predictions.npz"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(
+            f"{path} cannot be read ({error}); delete its folder and train again"
+        ) from error

@@ -1,0 +1,47 @@
+"""Intervals for the difference between a measured and a published mean."""
+
+import math
+from dataclasses import dataclass
+
+from scipy.stats import t
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Mean and population standard deviation (NumPy's default, ddof = 0) over `n` folds or runs.
+
+    The CBMI 2016 code reports `numpy.std`; a measured summary is made the same way.
+    """
+
+    mean: float
+    std: float
+    n: int
+
+    @property
+    def squared_error(self) -> float:
+        """Estimated variance of the mean: the unbiased variance divided by n."""
+        return self.std**2 / (self.n - 1)
+
+
+def welch_interval(measured: Summary, published: Summary) -> tuple[float, float] | None:
+    """95 % interval of measured − published by Welch's t, unequal variances.
+
+    Folds share training data, so they are not independent and the interval is somewhat narrow;
+    it is what the published summary allows.
+
+    Returns
+    -------
+    (low, high), or None
+        None where there are fewer than two folds on a side: no spread, no interval.
+    """
+    if min(measured.n, published.n) < 2:
+        return None
+    a, b = measured.squared_error, published.squared_error
+    difference = measured.mean - published.mean
+    if a + b == 0:
+        return difference, difference
+    freedom = (a + b) ** 2 / (a**2 / (measured.n - 1) + b**2 / (published.n - 1))
+    half = t.ppf((1 + CONFIDENCE) / 2, freedom) * math.sqrt(a + b)
+    return difference - half, difference + half

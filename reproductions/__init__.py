@@ -1,0 +1,1 @@
+"""One folder per paper: its networks, its experiments, its training and evaluation commands."""

@@ -1,0 +1,1 @@
+"""Pons, Lidy & Serra, "Experimenting with musically motivated CNNs", CBMI 2016."""

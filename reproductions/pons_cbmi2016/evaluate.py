@@ -1,0 +1,8 @@
+"""Compare finished runs with Table I: ``python -m reproductions.pons_cbmi2016.evaluate --help``."""
+
+import sys
+
+from mirkeras.commands import evaluate
+
+if __name__ == "__main__":
+    sys.exit(evaluate("pons_cbmi2016"))

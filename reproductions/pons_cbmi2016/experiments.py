@@ -1,0 +1,105 @@
+"""The twelve rows of Table I and the three protocols under which they can be run."""
+
+from functools import partial
+
+import keras
+
+from mirkeras.experiment import Experiment, Row
+from mirkeras.protocols import Protocol
+from mirkeras.schedules import HalveOnPlateau, HalveOnRecovery
+from reproductions.pons_cbmi2016 import models
+
+SHORT, LONG = 80, 250  # frames per segment: 1.86 s and 5.8 s
+
+
+def _frequency(m: int) -> Row:
+    build = partial(models.frequency, kernel=(m, 1))
+    return Row(f"table1/frequency-{m}x1", f"Frequency {m}×1", build, SHORT)
+
+
+ROWS = {
+    row.id: row
+    for row in (
+        Row("table1/black-box-12x8", "Black-box 12×8", models.black_box, SHORT),
+        Row(
+            "table1/black-box-12x200",
+            "Black-box 12×200",
+            partial(models.black_box, frames=LONG, kernel=(12, 200)),
+            LONG,
+        ),
+        Row("table1/time-1x60", "Time 1×60", models.time, SHORT),
+        Row(
+            "table1/time-1x200",
+            "Time 1×200",
+            partial(models.time, frames=LONG, kernel=(1, 200)),
+            LONG,
+        ),
+        *(_frequency(m) for m in (30, 32, 34, 36, 38, 40)),
+        Row("table1/time-frequency", "Time-Frequency", models.time_frequency, SHORT),
+        Row(
+            "table1/time-frequency-init",
+            "Time-FrequencyInit",
+            models.time_frequency,
+            SHORT,
+            starts_from=("table1/time-1x60", "table1/frequency-32x1"),
+            transfer=models.start_from,
+        ),
+    )
+}
+
+HEADLINE_ROWS = (
+    "table1/black-box-12x8",
+    "table1/time-frequency",
+    "table1/time-1x60",
+    "table1/frequency-32x1",
+)
+
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            name="paper",
+            summary="the text: rate halved on a plateau of 40 epochs, 80-10-10 by track",
+            normalise_on="all tracks",
+            validate_by="track",
+            keep_groups=False,
+            drop_incomplete=False,
+            rule=HalveOnPlateau(patience=40),
+            max_epochs=2000,
+        ),
+        Protocol(
+            name="code",
+            summary="the authors' code: halved on recovery, validation by segment, "
+            "incomplete batches dropped",
+            normalise_on="all tracks",
+            validate_by="segment",
+            keep_groups=False,
+            drop_incomplete=True,
+            rule=HalveOnRecovery(patience=20, limit=40),
+            max_epochs=2000,
+        ),
+        Protocol(
+            name="clean",
+            summary="the code's schedule without leakage: normalised on training tracks, "
+            "validation by track, replicas together",
+            normalise_on="training tracks",
+            validate_by="track",
+            keep_groups=True,
+            drop_incomplete=False,
+            rule=HalveOnRecovery(patience=20, limit=40),
+            max_epochs=2000,
+        ),
+    )
+}
+
+EXPERIMENT = Experiment(
+    paper="pons_cbmi2016",
+    recipe="cbmi2016",
+    rows=ROWS,
+    headline=HEADLINE_ROWS,
+    protocols=PROTOCOLS,
+    # Section "Experiments": mini-batches of 10, initial rate 0.01, plain gradient descent.
+    batch=10,
+    loss="sparse_categorical_crossentropy",
+    optimizer=partial(keras.optimizers.SGD, learning_rate=0.01),
+)

@@ -1,0 +1,41 @@
+"""Packaging: ``pip install -e .`` for work on the suite, ``pip install .`` to use it."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+setup(
+    name="mirkeras",
+    version="0.1.0",
+    description="The classic music-CNN papers, re-run in Keras and compared row by row",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.11",
+    packages=find_packages(include=["mirkeras*", "data_prep*", "reproductions*", "results*"]),
+    package_data={"results": ["published/*.csv", "measured/*.csv"], "": ["README.md"]},
+    install_requires=[
+        "tensorflow>=2.20",
+        "keras>=3.13",
+        "numpy>=1.26",
+        "scipy>=1.13",
+        "pandas>=2.2",
+        "h5py>=3.11",
+        "matplotlib>=3.9",
+        "scikit-learn>=1.6",  # GroupKFold(shuffle=True)
+        "librosa>=0.11",
+        "soundfile>=0.12",
+        "soxr>=0.4",
+        "pooch>=1.8",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.20"],
+        "tensorboard": ["tensorboard>=2.20"],
+        "dask": ["distributed>=2024.8"],
+        "jax": ["jax>=0.5"],
+        "dev": ["pytest>=8", "ruff>=0.12"],
+    },
+    entry_points={"console_scripts": ["mirkeras = mirkeras.cli:main"]},
+)

@@ -1,0 +1,143 @@
+import pickle
+
+import numpy as np
+import pytest
+import soundfile
+
+from mirkeras import audio
+
+RATE = 44100
+
+
+def tone(seconds: float = 1.0, rate: int = RATE, hertz: float = 440.0) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)
+
+
+def refused(path) -> audio.AudioError:
+    with pytest.raises(audio.AudioError) as caught:
+        audio.load(path, sample_rate=RATE)
+    assert str(path) in str(caught.value)
+    assert caught.value.path == path
+    return caught.value
+
+
+def test_channels_are_averaged(tmp_path):
+    channels = np.random.RandomState(0).uniform(-1, 1, (1000, 3)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", channels, RATE, subtype="FLOAT")
+    samples = audio.load(tmp_path / "a.wav", sample_rate=RATE)
+    assert samples.dtype == np.float32
+    np.testing.assert_allclose(samples, channels.mean(axis=1), atol=1e-7)
+
+
+def test_16_bit_mono_is_exact(tmp_path):
+    steps = np.array([-32768, -1, 0, 1, 32767], np.int16)
+    soundfile.write(tmp_path / "a.wav", steps, RATE)
+    np.testing.assert_array_equal(audio.load(tmp_path / "a.wav", sample_rate=RATE), steps / 2**15)
+
+
+def test_8_khz_8_bit_stereo_becomes_the_same_tone_at_44_khz(tmp_path):
+    low = tone(1.0, 8000)
+    soundfile.write(tmp_path / "a.wav", np.stack([low, low], 1), 8000, subtype="PCM_U8")
+    samples = audio.load(tmp_path / "a.wav", sample_rate=RATE)
+    assert samples.shape == (RATE,)
+    middle = slice(2000, -2000)  # the ends ring
+    np.testing.assert_allclose(samples[middle], tone(1.0, RATE)[middle], atol=2 / 128)
+
+
+@pytest.mark.parametrize("suffix", ["flac", "ogg", "aiff", "au", "mp3"])
+def test_other_formats_keep_their_length(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, tone(), RATE)
+    samples = audio.load(path, sample_rate=RATE)
+    assert samples.shape == (RATE,)
+    np.testing.assert_allclose(samples[5000:-5000], tone()[5000:-5000], atol=0.05)
+
+
+def test_missing(tmp_path):
+    assert refused(tmp_path / "none.wav").reason == "missing"
+
+
+def test_empty(tmp_path):
+    (tmp_path / "bytes.wav").touch()
+    soundfile.write(tmp_path / "samples.wav", np.zeros(0), RATE)
+    assert refused(tmp_path / "bytes.wav").reason == "empty file"
+    assert refused(tmp_path / "samples.wav").reason == "empty file"
+
+
+def test_unreadable(tmp_path):
+    (tmp_path / "text.wav").write_text("not audio at all\n" * 100)
+    (tmp_path / "text.raw").write_text("not audio at all\n" * 100)
+    soundfile.write(tmp_path / "whole.wav", tone(), RATE)
+    (tmp_path / "header.wav").write_bytes((tmp_path / "whole.wav").read_bytes()[:20])
+    for name in ("text.wav", "text.raw", "header.wav", "."):
+        assert refused(tmp_path / name).reason == "unreadable"
+
+
+@pytest.mark.parametrize("suffix", ["wav", "aiff", "au", "mp3"])
+@pytest.mark.parametrize("kept", [0.3, 0.98])
+def test_truncated(tmp_path, suffix, kept):
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, tone(5), RATE)
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    error = refused(path)
+    assert error.reason == "unreadable"
+    assert "truncated" in str(error)
+
+
+def test_truncated_flac_is_unreadable(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, tone(5), RATE)
+    path.write_bytes(path.read_bytes()[:-5000])
+    assert refused(path).reason == "unreadable"
+
+
+def test_header_without_its_samples_is_truncated_not_empty(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(), RATE)
+    (tmp_path / "a.wav").write_bytes((tmp_path / "a.wav").read_bytes()[:44])
+    assert "truncated" in str(refused(tmp_path / "a.wav"))
+
+
+def test_a_recording_of_unknown_length_is_read(tmp_path):
+    path = tmp_path / "piped.wav"
+    soundfile.write(path, tone(), RATE)
+    data = bytearray(path.read_bytes())
+    data[4:8] = data[40:44] = b"\xff\xff\xff\xff"  # what ffmpeg writes to a pipe
+    path.write_bytes(data)
+    assert audio.load(path, sample_rate=RATE).shape == (RATE,)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_non_finite(tmp_path, value):
+    samples = np.stack([tone(), tone()], 1).astype(np.float32)
+    samples[100, 1] = value
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    assert refused(tmp_path / "a.wav").reason == "non-finite"
+
+
+def test_silent_below_one_16_bit_step(tmp_path):
+    path = tmp_path / "a.wav"
+    samples = np.zeros(RATE, np.float32)
+    samples[5] = -(2.0**-15)
+    soundfile.write(path, samples, RATE, subtype="FLOAT")
+    assert audio.load(path, sample_rate=RATE).min() == samples[5]
+    soundfile.write(path, samples * 0.99, RATE, subtype="FLOAT")
+    assert refused(path).reason == "silent"
+
+
+def test_channels_that_cancel_are_silent(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.stack([tone(), -tone()], 1), RATE, subtype="FLOAT")
+    assert refused(tmp_path / "a.wav").reason == "silent"
+
+
+def test_nothing_left_after_resampling_is_too_short(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.full(1, 0.5), 192_000)
+    assert refused(tmp_path / "a.wav").reason == "too short"
+
+
+def test_errors_travel_between_processes(tmp_path):
+    error = pickle.loads(pickle.dumps(audio.AudioError(tmp_path, "silent", "peak 0")))
+    assert (error.path, error.reason, str(error)) == (
+        tmp_path,
+        "silent",
+        f"{tmp_path}: silent (peak 0)",
+    )

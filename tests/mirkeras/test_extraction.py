@@ -1,0 +1,133 @@
+import errno
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from mirkeras import audio, extraction, features
+
+RECIPE = features.RECIPES["cbmi2016"]
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def task(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.random.RandomState(0).uniform(-0.5, 0.5, 88200), 44100)
+    return extraction.Task("a", path, tmp_path / "a.npz", RECIPE, "tag", 80)
+
+
+def test_a_shard_holds_the_frames(task):
+    outcome = extraction.extract_track(task)
+    frames, checksum = extraction.read_shard(task)
+    expected = features.extract(audio.load(task.path, sample_rate=44100), RECIPE)
+    np.testing.assert_array_equal(frames, expected)
+    assert (outcome.frames, outcome.reason) == (len(expected), "")
+    assert outcome.checksum == checksum
+    assert extraction.finished(task) == outcome
+
+
+def test_unusable_tracks_leave_no_shard(task):
+    short = extraction.extract_track(replace(task, min_frames=89))
+    assert short.reason == "too short: 88 frames, at least 89 are needed"
+    task.path.write_text("text")
+    assert extraction.extract_track(task).reason.startswith("unreadable: ")
+    assert not task.shard.exists()
+
+
+def test_any_damage_to_a_shard_is_noticed(task):
+    extraction.extract_track(task)
+    whole = task.shard.read_bytes()
+    # every byte of the head, the tail (where the archive's directory is) and some of the frames
+    places = [
+        *range(0, 400),
+        *range(400, len(whole) - 400, 97),
+        *range(len(whole) - 400, len(whole)),
+    ]
+    original = extraction.read_shard(task)
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        task.shard.write_bytes(damaged)
+        found = extraction.read_shard(task)
+        # some bytes of an archive (its dates, say) carry nothing; what is read must be right
+        assert found is None or (np.array_equal(found[0], original[0]) and found[1] == original[1])
+    for length in (0, 10, len(whole) // 2, len(whole) - 1):
+        task.shard.write_bytes(whole[:length])
+        assert extraction.read_shard(task) is None
+
+
+def test_a_shard_of_something_else_is_not_used(task):
+    extraction.extract_track(task)
+    assert extraction.read_shard(replace(task, identity="other")) is None
+    assert extraction.read_shard(replace(task, track="b")) is None
+    os.utime(task.path, ns=(0, 0))
+    assert extraction.read_shard(task) is None
+
+
+def test_a_full_disk_leaves_no_part_of_a_shard(task, monkeypatch):
+    def savez(path, **arrays):
+        Path(path).write_bytes(b"the first half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", savez)
+    with pytest.raises(OSError, match="No space") as caught:
+        extraction.extract_track(task)
+    assert str(task.path) in caught.value.__notes__[0]
+    assert sorted(p.name for p in task.path.parent.iterdir()) == ["a.wav"]
+
+
+def test_processes_return_every_outcome(task, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    tasks = [replace(task, track=str(i), shard=tmp_path / f"{i}.npz") for i in range(4)]
+    tasks.append(replace(task, track="bad", path=tmp_path / "none.wav"))
+    outcomes = {outcome.task.track: outcome for outcome in extraction.run(tasks, 2)}
+    assert set(outcomes) == {"0", "1", "2", "3", "bad"}
+    assert outcomes["bad"].reason == "missing"
+    assert outcomes["bad"].size == -1
+    assert all(extraction.read_shard(task) for task in tasks[:4])
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "MKL_NUM_THREADS" not in os.environ or os.environ["MKL_NUM_THREADS"] != "1"
+
+
+def test_workers_import_nothing_heavy():
+    program = "import sys, mirkeras.extraction; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "numpy" in loaded
+    assert not {"tensorflow", "keras", "librosa", "h5py", "pandas"} & set(loaded)
+
+
+ORPHANS = """
+import sys
+from pathlib import Path
+from mirkeras import extraction, features
+
+if __name__ == "__main__":
+    task = extraction.Task("a", Path("none.wav"), Path("a.npz"),
+                           features.RECIPES["cbmi2016"], "tag", 80)
+    for outcome in extraction.run([task, task], 2):
+        print("started", flush=True)
+        sys.stdin.read()
+"""
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    (tmp_path / "program.py").write_text(ORPHANS)
+    parent = subprocess.Popen(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert parent.stdout.readline() == b"started\n"
+    parent.kill()
+    # The workers hold the other end of this pipe: it ends only when the last of them has left.
+    parent.communicate(timeout=20)

@@ -1,0 +1,123 @@
+import json
+import runpy
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mirkeras import features, filterbanks
+
+RECIPE = features.RECIPES["cbmi2016"]
+LIBROSA = features.RECIPES["cbmi2016-librosa"]
+REFERENCE = Path(__file__).with_name("reference")
+# Mel energies below this compress to less than 5e-7, and are rounding noise of float32 spectra.
+FLOOR = 1e-10
+
+
+@pytest.fixture(scope="module")
+def essentia():
+    with np.load(REFERENCE / "essentia.npz", allow_pickle=False) as archive:
+        return dict(archive)
+
+
+@pytest.fixture(scope="module")
+def signals():
+    return runpy.run_path(str(REFERENCE / "signals.py"))["all_signals"]()
+
+
+def test_window_is_essentias(essentia):
+    window = filterbanks.blackmanharris62(2048)
+    window *= 2 / window.sum()
+    np.testing.assert_allclose(window, essentia["window"], rtol=0, atol=1e-6 * window.max())
+
+
+def test_filterbank_is_essentias(essentia):
+    bank = filterbanks.essentia_mel(44100, 2048, 40)
+    np.testing.assert_array_equal(bank > 0, essentia["filterbank"] > 0)
+    np.testing.assert_allclose(bank, essentia["filterbank"], rtol=0, atol=1e-6)
+
+
+def test_frame_counts_are_essentias(essentia):
+    for samples, count in zip(essentia["lengths"], essentia["frame_counts"], strict=True):
+        assert len(features.extract(np.zeros(samples, np.float32), RECIPE)) == count
+
+
+@pytest.mark.parametrize("name", ["noise", "chirp", "clicks", "chord", "impulse", "sine"])
+def test_mel_energies_are_essentias(essentia, signals, name):
+    expected = essentia[f"mel_{name}"]
+    found = features.mel_energies(signals[name], RECIPE)
+    assert found.shape == expected.shape
+    assert found.dtype == np.float32
+    loud = expected > FLOOR
+    assert loud.mean() > 0.35
+    np.testing.assert_allclose(found[loud], expected[loud], rtol=1e-3)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-7)
+
+
+@pytest.mark.parametrize("name", ["noise", "chord", "sine"])
+def test_frames_are_compressed_essentia(essentia, signals, name):
+    expected = np.log10(10000 * essentia[f"mel_{name}"].astype(np.float64) + 1)
+    np.testing.assert_allclose(features.extract(signals[name], RECIPE), expected, rtol=0, atol=5e-6)
+
+
+def test_the_reference_holds_every_signal(essentia, signals):
+    assert {key.removeprefix("mel_") for key in essentia if key.startswith("mel_")} == set(signals)
+    assert str(essentia["essentia_version"]).startswith("2.1-beta6")
+
+
+def test_librosa_recipe_is_the_plain_definition(signals):
+    import librosa
+
+    signal = signals["chord"]
+    padded = np.pad(signal.astype(np.float64), 1024)
+    starts = range(0, len(padded) - 2048 + 1, 1024)
+    window = filterbanks.blackmanharris62(2048)
+    power = np.abs(np.fft.rfft([padded[s : s + 2048] * window for s in starts])) ** 2
+    mel = power @ librosa.filters.mel(sr=44100, n_fft=2048, n_mels=40, htk=False, norm="slaney").T
+    frames = features.extract(signal, LIBROSA)
+    assert frames.shape == (1 + len(signal) // 1024, 40)
+    assert frames.dtype == np.float32
+    np.testing.assert_allclose(frames, np.log10(10000 * mel + 1), atol=1e-4)
+
+
+@pytest.mark.parametrize("frame", [1, 255, 256, 257, 300])
+def test_a_frame_depends_on_its_own_samples_only(frame):
+    signal = np.random.RandomState(0).uniform(-1, 1, 400 * 1024).astype(np.float32)
+    alone = signal[(frame - 1) * 1024 : (frame + 1) * 1024]
+    expected = features.extract(alone, RECIPE)[1]  # its second frame is centred on sample 1024
+    np.testing.assert_allclose(features.extract(signal, RECIPE)[frame], expected, rtol=1e-5)
+
+
+def test_other_parameters_are_data():
+    recipe = replace(RECIPE, name="small", sample_rate=16000, n_fft=512, hop=200, bands=20)
+    frames = features.extract(np.ones(16000, np.float32), recipe)
+    assert frames.shape == (81, 20)
+
+
+def test_silence_is_zero_and_overload_is_finite():
+    assert not features.extract(np.zeros(5000, np.float32), RECIPE).any()
+    loud = features.extract(np.full(5000, 1e4, np.float32), LIBROSA)
+    assert np.isfinite(loud).all()
+    assert loud.max() > 10
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 5000)])
+def test_anything_but_mono_samples_is_refused(shape):
+    with pytest.raises(ValueError, match="mono"):
+        features.extract(np.zeros(shape, np.float32), RECIPE)
+
+
+def test_bands_narrower_than_a_bin_are_refused():
+    with pytest.raises(ValueError, match="fewer bands"):
+        filterbanks.essentia_mel(44100, 512, 128)
+
+
+def test_recipes_are_frozen_and_plain():
+    with pytest.raises(FrozenInstanceError):
+        RECIPE.hop = 512
+    assert json.loads(json.dumps(RECIPE.identity())) == RECIPE.identity()
+    assert RECIPE.identity() != LIBROSA.identity()
+    assert all(name == recipe.name for name, recipe in features.RECIPES.items())
+    assert "librosa" in LIBROSA.libraries()
+    assert "librosa" not in RECIPE.libraries()
