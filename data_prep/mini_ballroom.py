@@ -6,7 +6,8 @@ tempi go with the dances. Here they do not. Each of 32 arrangements (key, harmon
 which instrument plays which voice, room, noise, loudness, start within the bar) is played in all
 eight dances, so that only metre, accents, swing and tempo can tell them apart, and the tempo ranges
 of neighbouring dances overlap. A network that sees rhythm can solve it; one that sees only the
-spectrum cannot.
+spectrum cannot. One trace of rhythm does reach the spectrum: busy dances fill more of the time than
+sparse ones, so averages over time do somewhat better than chance.
 
 The arrangement is the *group* of a track: with folds by group, no test track's instruments were
 heard in training, and every fold holds each dance equally often.
@@ -15,6 +16,8 @@ heard in training, and every fold holds each dance equally often.
 import hashlib
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -102,12 +105,11 @@ def make(
         Default: one per core.
     """
     wanted = tracks(tracks_per_class)
-    for dance in DANCES:
-        (root / dance.name).mkdir(parents=True, exist_ok=True)
+    for torn in root.glob("*/.*.part.flac"):  # left by a kill
+        torn.unlink()
     # spawn: the caller may already hold TensorFlow's threads, which a fork would break
-    pool = ProcessPoolExecutor(
-        processes or os.cpu_count(), mp_context=multiprocessing.get_context("spawn")
-    )
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=_start_worker)
     with pool, tqdm(total=len(wanted), desc="mini_ballroom", unit="track") as bar:
         try:
             sums = list(_watched(pool.map(_make_track, [root] * len(wanted), wanted), bar))
@@ -126,6 +128,18 @@ def _watched(results: Iterator[str], bar: tqdm) -> Iterator[str]:
     for result in results:
         bar.update()
         yield result
+
+
+def _start_worker() -> None:
+    # Ctrl-C reaches the whole process group; the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Leave when the parent was killed: nobody else would stop an idle worker."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _make_track(root: Path, track: Track) -> str:

@@ -99,8 +99,7 @@ def open_cache(path: Path, recipe: Recipe | None = None) -> FeatureCache:
 
 
 def _refuse_difference(cache: FeatureCache, wanted: dict) -> None:
-    difference = cachefile.first_difference(cache.identity, wanted)
-    if difference:
+    if difference := cachefile.first_difference(cache.identity, wanted):
         raise CacheError(f"{cache.path}: made differently ({difference}); {_REMEDY}")
 
 
@@ -169,9 +168,10 @@ def _build(
     done, rejected = _extract_all(tasks, jobs, allowed)
     table = _report(path, root, rejected)
     if len(rejected) > allowed or not done:
+        limit = f"at most {allowed} of {len(tasks)} ({max_rejected:.0%}) may be"
         raise CacheError(
             f"{path}: not built; {len(rejected)} of {len(done) + len(rejected)} tracks read are "
-            f"unusable, at most {allowed} of {len(tasks)} ({max_rejected:.0%}) and not all may be; "
+            f"unusable, {limit if done or not allowed else 'none is left'}; "
             f"{path.with_suffix('.rejected.csv')} names them and says why"
         )
     assembled = _partial(path) / "assembled.h5"
@@ -241,13 +241,12 @@ def _explained(path: Path) -> Iterator[None]:
         _say(f"\n{path}: interrupted; {kept}")
         raise
     except BrokenProcessPool as error:
-        message = f"{path}: a worker process was killed (out of memory?); {kept}, with fewer jobs"
-        raise CacheError(message) from error
+        cause = "a worker process was killed, for want of memory? Then use fewer jobs"
+        raise CacheError(f"{path}: cannot be built: {cause}; {kept}") from error
     except OSError as error:
-        if error.errno in (ENOSPC, EDQUOT, EFBIG):
-            message = f"{path.parent}: {os.strerror(error.errno)}; make room; {kept}"
-            raise CacheError(message) from error
-        raise CacheError(f"{path}: cannot be built ({error}); {kept}") from error
+        full = error.errno in (ENOSPC, EDQUOT, EFBIG)
+        cause = f"{os.strerror(error.errno)}; make room" if full else error
+        raise CacheError(f"{path}: cannot be built: {cause}; {kept}") from error
 
 
 def _say(message: str) -> None:

@@ -1,0 +1,48 @@
+"""Small audio data sets that the tests make themselves."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+RATE = 44_100
+
+
+def pulses(beats_per_minute: float, seconds: float, seed: int) -> np.ndarray:
+    """Make noise bursts at a tempo, from a random phase."""
+    random = np.random.RandomState(seed)
+    time = np.arange(int(seconds * RATE)) / RATE
+    phase = (time * beats_per_minute / 60 + random.rand()) % 1
+    noise = random.randn(len(time))
+    return 0.2 * np.exp(-12 * phase) * noise + 0.005 * random.randn(len(time))
+
+
+def make_classes(root: Path, tracks: int, seconds: float = 4.0) -> Path:
+    """Make a folder data set of three tempo classes."""
+    for number, (label, tempo) in enumerate((("slow", 80), ("medium", 130), ("fast", 200))):
+        (root / label).mkdir(parents=True)
+        for track in range(tracks):
+            audio = pulses(tempo, seconds, seed=100 * number + track)
+            soundfile.write(root / label / f"{track:02d}.wav", audio, RATE)
+    return root
+
+
+@pytest.fixture(scope="session")
+def audio_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """18 tracks of 4 s (two segments of 80 frames) in three classes, one sub-folder each."""
+    return make_classes(tmp_path_factory.mktemp("audio") / "tempi", tracks=6)
+
+
+@pytest.fixture(scope="session")
+def cached(audio_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the cache root in which `audio_folder` is indexed and its features are cached."""
+    from data_prep.prepare import prepare
+    from mirkeras import cache
+    from mirkeras.features import RECIPES
+
+    root = tmp_path_factory.mktemp("cache")
+    prepared = prepare(f"folder:{audio_folder}", data_root=root / "data", cache_root=root)
+    path = prepared.home / "cbmi2016.h5"
+    cache.build(prepared.index, prepared.root, RECIPES["cbmi2016"], path, jobs=2)
+    return root

@@ -1,0 +1,174 @@
+"""One run: stops, keeps the best epoch, and resumes exactly."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from mirkeras import device, training
+from mirkeras.cache import open_cache
+from mirkeras.experiment import standardised
+from mirkeras.pipeline import open_feed
+from mirkeras.schedules import HalveOnRecovery, Verdict
+from mirkeras.segments import consecutive
+from mirkeras.training import Plan, TrainingError, predict, reseed, train
+from reproductions.pons_cbmi2016 import models
+
+
+@pytest.fixture(autouse=True)
+def _deterministic() -> None:
+    device.configure()
+
+
+def make_plan(cached: Path, **changes) -> Plan:
+    (path,) = cached.rglob("cbmi2016.h5")
+    features = open_cache(path)
+    segments = consecutive(features.offsets, 80)
+    keras.utils.set_random_seed(7)
+    everything = np.arange(len(segments))
+    defaults = {
+        "network": standardised(models.time_frequency(3), 1.0, 1.0),
+        "feed": open_feed(features, segments, (segments.track // 6).astype("int32"), 10**9),
+        "train": everything[everything % 3 != 0],
+        "validation": everything[everything % 6 == 0],
+        "test": everything[everything % 6 == 3],
+        "optimizer": keras.optimizers.SGD(0.01),
+        "loss": "sparse_categorical_crossentropy",
+        "rule": HalveOnRecovery(patience=0, limit=100),
+        "batch": 5,
+        "max_epochs": 8,
+        "drop_incomplete": False,
+        "seed": 3,
+    }
+    return Plan(**defaults | changes)
+
+
+class Interruption(Exception):
+    """Stands for a kill: nothing after it is done."""
+
+
+def interrupt_after(epoch: int):
+    def on_epoch(line: dict) -> None:
+        if line["epoch"] == epoch:
+            raise Interruption
+
+    return on_epoch
+
+
+def ignore(line: dict) -> None:
+    pass
+
+
+def log_without_times(directory: Path) -> list[list[str]]:
+    return [line.split(",")[:-1] for line in (directory / "log.csv").read_text().splitlines()]
+
+
+def test_interrupted_training_ends_as_if_it_had_not_been(
+    cached: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for directory in (whole, parts):
+        directory.mkdir()
+    plan = make_plan(cached)
+    done = train(plan, whole, ignore)
+    expected = plan.network.get_weights(), predict(plan)
+
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)  # a checkpoint after every epoch
+    for epoch in (2, 5, 7):
+        with pytest.raises(Interruption):
+            train(make_plan(cached), parts, interrupt_after(epoch))
+    plan = make_plan(cached)
+    resumed = train(plan, parts, ignore)
+
+    for ours, theirs in zip(plan.network.get_weights(), expected[0], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(predict(plan), expected[1])
+    assert log_without_times(parts) == log_without_times(whole)
+    assert resumed.memory == done.memory
+    assert (resumed.best_epoch, resumed.epochs) == (done.best_epoch, done.epochs)
+    # the rule with no patience has halved on the way: its state crossed the interruptions
+    rates = {line[5] for line in log_without_times(parts)[1:]}
+    assert len(rates) > 1
+
+
+def test_the_best_epoch_is_kept_not_the_last(cached: Path, tmp_path: Path) -> None:
+    plan = make_plan(cached)
+    weights = {}
+
+    def remember(line: dict) -> None:
+        weights[int(line["epoch"])] = plan.network.get_weights()
+
+    progress = train(plan, tmp_path, remember)
+    log = np.genfromtxt(tmp_path / "log.csv", delimiter=",", names=True)
+    assert progress.best_epoch == log["val_accuracy"].argmax() + 1
+    for ours, theirs in zip(plan.network.get_weights(), weights[progress.best_epoch], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    saved = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(saved.get_weights()[0], plan.network.get_weights()[0])
+
+
+def test_the_rule_stops_and_halves(cached: Path, tmp_path: Path) -> None:
+    class Script:
+        def start(self) -> dict:
+            return {"epoch": 0}
+
+        def step(self, memory: dict, loss: float) -> Verdict:
+            memory["epoch"] += 1
+            return Verdict(factor=0.5, stop=memory["epoch"] == 3)
+
+    progress = train(make_plan(cached, rule=Script()), tmp_path, ignore)
+    log = np.genfromtxt(tmp_path / "log.csv", delimiter=",", names=True)
+    assert progress.epochs == 3
+    assert progress.stopped
+    assert log["learning_rate"].tolist() == [0.01, 0.005, 0.0025]
+    assert progress.best_epoch < 3  # the epoch that ends the run is no candidate
+
+
+def test_a_finished_training_is_not_trained_again(cached: Path, tmp_path: Path) -> None:
+    train(make_plan(cached, max_epochs=2), tmp_path, ignore)
+
+    def never(line: dict) -> None:
+        pytest.fail("an epoch was trained")
+
+    assert train(make_plan(cached, max_epochs=2), tmp_path, never).epochs == 2
+
+
+def test_a_loss_that_is_not_finite_is_an_error(cached: Path, tmp_path: Path) -> None:
+    plan = make_plan(cached, optimizer=keras.optimizers.SGD(1e30))
+    with pytest.raises(TrainingError, match=r"training loss is (nan|inf) in epoch"):
+        train(plan, tmp_path, ignore)
+
+
+def test_an_empty_part_is_an_error(cached: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="the validation part has 0 segment"):
+        train(make_plan(cached, validation=np.array([], int)), tmp_path, ignore)
+    plan = make_plan(cached, validation=np.arange(4), drop_incomplete=True)
+    with pytest.raises(TrainingError, match="at least 5 needed"):
+        train(plan, tmp_path, ignore)
+
+
+def test_a_torn_checkpoint_is_named(cached: Path, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 half a file")
+    with pytest.raises(TrainingError, match=r"checkpoint\.npz cannot be read"):
+        train(make_plan(cached), tmp_path, ignore)
+
+
+def test_checkpoint_holds_plain_arrays_and_json(cached: Path, tmp_path: Path) -> None:
+    train(make_plan(cached, max_epochs=1), tmp_path, ignore)
+    with np.load(tmp_path / "checkpoint.npz", allow_pickle=False) as arrays:
+        assert json.loads(str(arrays["state"]))["epochs"] == 1
+
+
+def test_dropout_is_a_function_of_seed_and_epoch() -> None:
+    network = standardised(models.time(3), 0.0, 1.0)
+    segments = np.random.RandomState(0).randn(4, 80, 40).astype("float32")
+
+    def outputs(seed: int, epoch: int) -> np.ndarray:
+        reseed(network, seed, epoch)
+        return np.asarray(network(segments, training=True))
+
+    np.testing.assert_array_equal(outputs(1, 2), outputs(1, 2))
+    assert not np.array_equal(outputs(1, 2), outputs(1, 3))
+    assert not np.array_equal(outputs(1, 2), outputs(2, 2))
