@@ -160,10 +160,12 @@ def _read_own(path: Path, track: Track) -> np.ndarray | None:
     """Samples of a track made earlier; None if there is none or it is of another version."""
     if not path.is_file():
         return None
-    with soundfile.SoundFile(path) as file:
-        if file.comment != track.comment or file.frames != int(SECONDS * SAMPLE_RATE):
-            return None
-        return file.read(dtype="int16")
+    try:
+        with soundfile.SoundFile(path) as file:
+            samples = file.read(dtype="int16") if file.comment == track.comment else None
+    except soundfile.LibsndfileError:  # damaged since: making it again is always right
+        return None
+    return samples if samples is not None and len(samples) == SECONDS * SAMPLE_RATE else None
 
 
 def index(root: Path) -> pd.DataFrame:

@@ -28,7 +28,7 @@ GRID = 16
 REGISTERS = ((55, 95), (190, 330), (700, 1150), (2200, 3200), (6200, 8000))
 # Strokes of equal energy are stronger in a narrow mel band than in a wide one; these levels (dB)
 # even that out, so that no register is the loudest.
-REGISTER_DB = (-13, -11, -7, -4, 0)
+REGISTER_DB = (-11, -9, -5.5, -3, 0)
 
 # Chords as (root in semitones above the key, third in semitones above the root).
 _I, _II, _IV, _V, _VI = (0, 4), (2, 3), (5, 4), (7, 4), (9, 3)
@@ -107,9 +107,9 @@ def draw_arrangement(seed: int, number: int) -> Arrangement:
         noise_colour=rng.uniform(0.5, 0.95),
         reverb_time=rng.uniform(0.15, 0.5),
         reverb_db=rng.uniform(-32, -20),
-        loudness_db=rng.uniform(-5, 0),
+        loudness_db=rng.uniform(-3, 0),
         phase=rng.uniform(),
-        jitter=rng.uniform(0.001, 0.006),
+        jitter=rng.uniform(0.0005, 0.003),
         seed=int(rng.randint(2**31)),
     )
 
@@ -118,12 +118,12 @@ def _draw_timbre(rng: np.random.RandomState, register: int) -> Timbre:
     tones = (0, 1, 3)[rng.randint(3)]
     return Timbre(
         frequency=float(np.exp(rng.uniform(*np.log(REGISTERS[register])))),
-        decay=float(np.exp(rng.uniform(np.log(0.03), np.log(0.08)))),
-        noise=rng.uniform(0.1, 0.6),
+        decay=float(np.exp(rng.uniform(np.log(0.035), np.log(0.065)))),
+        noise=rng.uniform(0.05, 0.35),
         stretch=1.0 if tones else rng.uniform(0.62, 0.95),
         brightness=rng.uniform(0.15, 0.35),
         tones=tones,
-        level=10 ** ((REGISTER_DB[register] + rng.uniform(-4, 0)) / 20),
+        level=10 ** ((REGISTER_DB[register] + rng.uniform(-3, 0)) / 20),
         seed=int(rng.randint(2**31)),
     )
 
@@ -217,7 +217,7 @@ def _headroom(arrangement: Arrangement, strokes: Mapping[Chord, dict[str, np.nda
     make the strokes of busy dances softer, and so tell the dances apart by level.
     """
     peaks = [sum(np.abs(s).max() for s in voices.values()) for voices in strokes.values()]
-    return 1.25 / max(peaks)  # the peaks of four waveforms never fall on one sample
+    return 1.1 / max(peaks)  # the peaks of four waveforms never fall on one sample
 
 
 def _drone(arrangement: Arrangement, samples: int) -> np.ndarray:

@@ -1,9 +1,8 @@
 """Room `cache`: one HDF5 file per (data set, recipe), complete or refused.
 
 While a cache is being built its tracks wait as shards in `<file>.partial/`; the file itself appears
-by one rename, so a process killed at any moment leaves nothing that passes for complete. Two builds
-of the same data are equal byte for byte, interrupted or not. During the last step the features
-exist twice on the disk.
+by one rename, so a process killed at any moment leaves nothing that passes for complete. For that
+last step the features need room twice. Two builds of the same data are equal byte for byte.
 """
 
 import fcntl

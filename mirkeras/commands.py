@@ -167,9 +167,9 @@ def _train_wave(wave: list[Run], setting: Setting, features: str, at_once: int) 
     if not open_runs:
         return 0
     work = [jobs.Job(run.name, run.max_epochs, train_run, (run, setting)) for run in open_runs]
-    failed = jobs.run_all(work, min(at_once, len(work)), setting.set_up, ())
-    for job, error in failed:
-        print(f"failed: {job.name}: {error}", file=sys.stderr)
+    failed = jobs.run_all(work, min(at_once, len(work)), setting.set_up)
+    for job, message in failed:
+        print(f"failed: {job.name}: {message}", file=sys.stderr)
     return len(failed)
 
 

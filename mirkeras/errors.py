@@ -11,5 +11,6 @@ def expected_errors() -> tuple[type[Exception], ...]:
     from mirkeras.cache import CacheError
     from mirkeras.records import RunError
     from mirkeras.results import ResultsError
+    from mirkeras.training import TrainingError
 
-    return (UsageError, DataError, CacheError, RunError, ResultsError)
+    return (UsageError, DataError, CacheError, RunError, ResultsError, TrainingError)

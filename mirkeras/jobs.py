@@ -1,22 +1,29 @@
-"""Several runs at once, one process each, with progress bars in the process that asked."""
+"""Several runs at once, one process each, with progress bars in the process that asked.
+
+Every job gets a process and a pipe of its own: frameworks leak across trainings, and a process
+that is killed (out of memory) then takes nothing with it but its own job.
+"""
 
 import multiprocessing
 import os
-import queue
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 
 from tqdm import tqdm
 
-POLL_SECONDS = 0.2
-RUNS_PER_PROCESS = 20  # then a fresh one, so that whatever a framework leaks stays bounded
+from mirkeras.errors import expected_errors
 
-_lines: multiprocessing.Queue  # of a worker: where its log lines go
-_parent: int  # of a worker: the process that asked
+# spawn: neither TensorFlow nor HDF5 survives a fork
+CONTEXT = multiprocessing.get_context("spawn")
+ENDED_FROM_OUTSIDE = (
+    "its process was ended from outside (out of memory, or killed); the same command goes on from "
+    "the last checkpoint, fewer --jobs need less memory"
+)
 
 
 @dataclass(frozen=True)
@@ -32,14 +39,21 @@ class Job:
     arguments: tuple
 
 
-def run_all(
-    jobs: Sequence[Job], at_once: int, set_up: Callable, set_up_arguments: tuple
-) -> list[tuple[Job, BaseException]]:
-    """Run all jobs, `at_once` at a time; `set_up` is called first in each process.
+@dataclass
+class Worker:
+    """A job under way."""
+
+    job: Job
+    process: BaseProcess
+    bar: tqdm
+
+
+def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> list[tuple[Job, str]]:
+    """Run all jobs in order, `at_once` at a time; `set_up` is called first in each process.
 
     Returns
     -------
-    list of (job, exception)
+    list of (job, message)
         Those that failed; the others are done. A failed job does not stop its neighbours.
 
     Raises
@@ -47,93 +61,82 @@ def run_all(
     KeyboardInterrupt
         On Ctrl-C, after the processes have been ended. Their work up to the last checkpoint stays.
     """
-    # spawn: neither TensorFlow nor HDF5 survives a fork
-    context = multiprocessing.get_context("spawn")
-    lines = context.Queue()
-    pool = ProcessPoolExecutor(
-        at_once,
-        mp_context=context,
-        initializer=_begin,
-        initargs=(lines, os.getpid(), set_up, set_up_arguments),
-        max_tasks_per_child=RUNS_PER_PROCESS,
-    )
-    try:
-        futures = {pool.submit(_work, job): job for job in jobs}
-        failed = _watch(futures, lines)
-    except BaseException:
-        for process in list(pool._processes.values()):
-            process.kill()
-        raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return failed
-
-
-def _begin(lines: multiprocessing.Queue, parent: int, set_up: Callable, arguments: tuple) -> None:
-    global _lines, _parent
-    _lines, _parent = lines, parent
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    set_up(*arguments)
-
-
-def _work(job: Job) -> None:
-    job.function(*job.arguments, lambda line: _report(job.name, line))
-
-
-def _report(name: str, line: dict) -> None:
-    if os.getppid() != _parent:  # the parent was killed: nobody waits for this any more
-        os._exit(1)
-    _lines.put((name, line))
-
-
-def _watch(
-    futures: dict[Future, Job], lines: multiprocessing.Queue
-) -> list[tuple[Job, BaseException]]:
-    failed = []
-    bars: dict[str, tqdm] = {}
-    epochs = {job.name: job.epochs for job in futures.values()}
-    waiting = set(futures)
+    waiting, workers, failed = list(jobs), {}, []
     pause = 0.5 if sys.stderr.isatty() else 30  # seconds
-    with tqdm(total=len(futures), desc="runs", unit="run", position=0, mininterval=pause) as total:
-        while waiting:
-            done, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
-            _show(lines, bars, epochs)
-            for future in done:
-                job = futures[future]
-                if job.name in bars:
-                    bars.pop(job.name).close()
-                total.update()
-                if error := future.exception():
-                    failed.append((job, _explained(error)))
-                    tqdm.write(f"failed: {job.name}: {failed[-1][1]}")
+    with tqdm(total=len(jobs), desc="runs", unit="run", position=0, mininterval=pause) as total:
+        try:
+            while waiting or workers:
+                while waiting and len(workers) < at_once:
+                    connection, worker = _start(waiting.pop(0), set_up, workers)
+                    workers[connection] = worker
+                for connection in wait(list(workers)):
+                    ended, message = _listen(connection, workers[connection])
+                    if ended:
+                        worker = _finish(connection, workers)
+                        total.update()
+                    if message:
+                        failed.append((worker.job, message))
+        finally:
+            for worker in workers.values():
+                worker.process.kill()
     return failed
 
 
-def _show(lines: multiprocessing.Queue, bars: dict[str, tqdm], epochs: dict[str, int]) -> None:
-    while True:
-        try:
-            name, line = lines.get_nowait()
-        except queue.Empty:
-            return
-        if name not in bars:
-            place = 1 + min(set(range(len(bars) + 1)) - {abs(bar.pos) - 1 for bar in bars.values()})
-            bars[name] = tqdm(
-                total=epochs[name],
-                desc=name,
-                unit="epoch",
-                position=place,
-                leave=False,
-                disable=not sys.stderr.isatty(),  # in a log, the count of runs is enough
-            )
-        accuracy = f"{100 * line['val_accuracy']:.1f} %"
-        bars[name].set_postfix(loss=f"{line['loss']:.3f}", val=accuracy, refresh=False)
-        bars[name].update(int(line["epoch"]) - bars[name].n)
+def _start(
+    job: Job, set_up: Callable[[], None], workers: dict[Connection, Worker]
+) -> tuple[Connection, Worker]:
+    here, there = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=_work, args=(there, os.getpid(), set_up, job))
+    process.start()
+    there.close()  # so that the end of the process is the end of the pipe
+    taken = {abs(worker.bar.pos) for worker in workers.values()}
+    bar = tqdm(
+        total=job.epochs,
+        desc=job.name,
+        unit="epoch",
+        position=min(set(range(1, len(taken) + 2)) - taken),
+        leave=False,
+        disable=not sys.stderr.isatty(),  # in a log, the count of runs is enough
+    )
+    return here, Worker(job, process, bar)
 
 
-def _explained(error: BaseException) -> BaseException:
-    if isinstance(error, BrokenProcessPool):
-        return RuntimeError(
-            "its process was ended from outside (out of memory, or killed); the same command goes "
-            "on from the last checkpoint, fewer --jobs need less memory"
-        )
-    return error
+def _listen(connection: Connection, worker: Worker) -> tuple[bool, str | None]:
+    """Take one message of a worker: whether it ended, and what went wrong."""
+    try:
+        kind, content = connection.recv()
+    except EOFError:
+        return True, ENDED_FROM_OUTSIDE
+    if kind == "ended":
+        return True, content
+    accuracy = f"{100 * content['val_accuracy']:.1f} %"
+    worker.bar.set_postfix(loss=f"{content['loss']:.3f}", val=accuracy, refresh=False)
+    worker.bar.update(int(content["epoch"]) - worker.bar.n)
+    return False, None
+
+
+def _finish(connection: Connection, workers: dict[Connection, Worker]) -> Worker:
+    worker = workers.pop(connection)
+    worker.bar.close()
+    worker.process.join()
+    connection.close()
+    return worker
+
+
+def _work(connection: Connection, parent: int, set_up: Callable[[], None], job: Job) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+
+    def report(line: dict) -> None:
+        if os.getppid() != parent:  # the parent was killed: nobody waits for this any more
+            os._exit(1)
+        connection.send(("line", line))
+
+    message = None
+    try:
+        set_up()
+        job.function(*job.arguments, report)
+    except expected_errors() as error:
+        message = str(error)
+    except Exception:
+        message = traceback.format_exc()
+    connection.send(("ended", message))

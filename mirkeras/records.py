@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -98,7 +99,7 @@ def read_predictions(directory: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, BadZipFile) as error:
         raise RunError(
             f"{path} cannot be read ({error}); delete its folder and train again"
         ) from error

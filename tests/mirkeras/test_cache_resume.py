@@ -206,7 +206,7 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
     index = index_of(root)
     whole = cache.build(index, root, RECIPE, tmp_path / "whole" / "cbmi2016.h5", jobs=2).path
     for number in range(kills):
-        kill_one(root, path, chance, number * 40 // kills)
+        kill_one(root, path, chance, number * 40 // (kills - 1))
         if path.exists():  # the kill came after the end
             assert path.read_bytes() == whole.read_bytes()
         else:

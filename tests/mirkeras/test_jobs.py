@@ -1,0 +1,78 @@
+"""Jobs in processes: failures do not spread, death is explained."""
+
+import os
+import time
+from pathlib import Path
+
+from mirkeras.jobs import Job, run_all
+
+
+def set_up() -> None:
+    pass
+
+
+def succeed(path: Path, report) -> None:
+    report({"epoch": 1, "loss": 0.5, "val_accuracy": 0.5})
+    path.touch()
+
+
+def fail(report) -> None:
+    raise ValueError("no such luck")
+
+
+def die(report) -> None:
+    os._exit(9)
+
+
+def test_a_failing_job_leaves_the_others_alone(tmp_path: Path) -> None:
+    jobs = [Job(f"job {n}", 1, succeed, (tmp_path / str(n),)) for n in range(4)]
+    jobs.insert(1, Job("bad", 1, fail, ()))
+    failed = run_all(jobs, 2, set_up)
+    ((job, message),) = failed
+    assert job.name == "bad"
+    assert "ValueError: no such luck" in message
+    assert all((tmp_path / str(n)).exists() for n in range(4))
+
+
+def test_a_killed_process_is_explained(tmp_path: Path) -> None:
+    jobs = [Job("victim", 1, die, ()), Job("next", 1, succeed, (tmp_path / "next",))]
+    ((job, message),) = run_all(jobs, 1, set_up)
+    assert job.name == "victim"
+    assert "ended from outside" in message
+    assert (tmp_path / "next").exists()
+
+
+def linger(folder: Path, report) -> None:
+    (folder / "started").touch()
+    for epoch in range(1, 600):
+        time.sleep(0.05)
+        report({"epoch": epoch, "loss": 0.5, "val_accuracy": 0.5})
+        (folder / "alive").write_text(str(epoch))
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    import signal
+    import subprocess
+    import sys
+
+    code = (
+        "from pathlib import Path; from tests.mirkeras.test_jobs import *;"
+        f"run_all([Job('long', 600, linger, (Path({str(tmp_path)!r}),))], 1, set_up)"
+    )
+    root = Path(__file__).parents[2]
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=root, stderr=subprocess.DEVNULL)
+    wait_for(lambda: (tmp_path / "alive").exists())
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    time.sleep(0.5)
+    last = (tmp_path / "alive").read_text()
+    time.sleep(0.5)
+    assert (tmp_path / "alive").read_text() == last
+
+
+def wait_for(condition) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never happened")

@@ -1,0 +1,146 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mirkeras import results
+from mirkeras.records import RunError, read_predictions, write_predictions, write_record
+from mirkeras.results import COLUMNS, ResultsError, compare, markdown, published, verdict
+
+PAPER = "pons_cbmi2016"
+TIME = "table1/time-1x60"
+
+
+def measured(values: list[float], **changes) -> pd.DataFrame:
+    """Ten folds of Time on Ballroom as the paper has them, unless changed."""
+    lines = {
+        "row": TIME,
+        "dataset": "ballroom",
+        "protocol": "code",
+        "seed": 0,
+        "fold": range(len(values)),
+        "folds": 10,
+        "max_epochs": 2000,
+        "capped": False,
+        "parameters": 7336,
+        "accuracy": values,
+    }
+    return pd.DataFrame(lines | changes)
+
+
+def line_of(table: pd.DataFrame, row: str = TIME) -> pd.Series:
+    return table.set_index("id").loc[f"{PAPER}/{row}"]
+
+
+def test_published_rows_are_the_papers() -> None:
+    table = published(PAPER).set_index("id")
+    assert len(table) == 12
+    assert table.value[f"{PAPER}/table1/time-frequency-init"] == 87.68
+    assert table["std"][f"{PAPER}/table1/frequency-40x1"] == 5.63
+    assert (table.folds == 10).all()
+    assert table.source.str.startswith("Pons, Lidy & Serra 2016, Table I").all()
+
+
+def test_ten_folds_of_the_papers_data_are_judged() -> None:
+    near = np.array([75, 78, 80, 80, 82, 83, 84, 85, 86, 87.0])
+    assert line_of(compare(PAPER, measured(near))).verdict == "consistent"
+    assert line_of(compare(PAPER, measured(near + 15))).verdict == "above"
+    assert line_of(compare(PAPER, measured(near - 15))).verdict == "below"
+
+
+def test_difference_and_interval_by_hand() -> None:
+    line = line_of(compare(PAPER, measured([80.0] * 5 + [84.0] * 5)))
+    assert (line.measured, line.measured_std, line.n) == (82.0, 2.0, 10)
+    assert line.difference == pytest.approx(0.21)
+    # Welch: variances 2²/9 and 4.72²/9, about 12 degrees of freedom, t = 2.18
+    assert (line.low, line.high) == pytest.approx((0.21 - 3.72, 0.21 + 3.72), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"dataset": "music_speech"}, "data set music_speech, not ballroom"),
+        ({"dataset": "ballroom-stand-in"}, "data set ballroom-stand-in"),
+        ({"protocol": "clean"}, "split of protocol clean"),
+        ({"folds": 3}, "10 of 3 folds"),
+        ({"capped": True, "max_epochs": 5}, "training cut at 5 epochs"),
+    ],
+)
+def test_anything_else_is_different_data(changes: dict, note: str) -> None:
+    line = line_of(compare(PAPER, measured([81.0] * 10, **changes)))
+    assert line.verdict == "different data"
+    assert note in line.note
+
+
+def test_a_part_of_the_folds_is_different_data() -> None:
+    line = line_of(compare(PAPER, measured([80.0, 82.0])))
+    assert line.verdict == "different data"
+    assert "2 of 10 folds" in line.note
+
+
+def test_rows_without_runs_are_not_run() -> None:
+    table = compare(PAPER, measured([81.0] * 10))
+    assert (table.verdict == "not run").sum() == 11
+    assert list(table.columns[: len(COLUMNS)]) == COLUMNS
+
+
+def test_protocols_are_lines_of_their_own() -> None:
+    both = pd.concat([measured([81.0] * 10), measured([60.0] * 10, protocol="clean")])
+    lines = compare(PAPER, both)
+    lines = lines[lines.id == f"{PAPER}/{TIME}"].set_index("dataset")
+    assert lines.measured.to_dict() == {"ballroom:clean": 60.0, "ballroom:code": 81.0}
+
+
+def test_one_fold_has_no_verdict_on_the_difference() -> None:
+    assert verdict(None) == "different data"
+
+
+def test_markdown_shows_the_interval_and_the_reason() -> None:
+    page = markdown(
+        compare(PAPER, measured([80.0] * 5 + [84.0] * 5, folds=5, fold=[*range(5)] * 2))
+    )
+    assert "| Time 1×60 | 7,336 | 81.79 ± 4.72 | ballroom:code | 82.00 ± 2.00 | 10 |" in page
+    assert "- 5 of 5 folds, published 10" in page
+
+
+def test_unknown_papers_and_empty_folders_are_named(tmp_path) -> None:
+    with pytest.raises(ResultsError, match="unknown paper 'nobody'; known: pons_cbmi2016"):
+        published("nobody")
+    with pytest.raises(ResultsError, match="no finished run of pons_cbmi2016"):
+        results.collect(tmp_path, PAPER, dict)
+
+
+def test_publishing_replaces_runs_of_the_same_name(tmp_path, monkeypatch) -> None:
+    (tmp_path / "published").mkdir()
+    source = results.RESULTS / "published" / f"{PAPER}.csv"
+    (tmp_path / "published" / f"{PAPER}.csv").write_text(source.read_text())
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    results.publish(PAPER, measured([70.0] * 10))
+    results.publish(PAPER, measured([80.0] * 5))
+    kept = pd.read_csv(tmp_path / "measured" / f"{PAPER}.csv")
+    assert kept.accuracy.tolist() == [80.0] * 5 + [70.0] * 5
+    assert "75.00 ± 5.00" in (tmp_path / "pages" / f"{PAPER}.md").read_text()
+
+
+def test_predictions_come_back_and_damage_is_named(tmp_path) -> None:
+    arrays = {"scores": np.eye(2, dtype="float32"), "tracks": np.array(["a/1", "b/ü"])}
+    write_predictions(tmp_path, **arrays)
+    loaded = read_predictions(tmp_path)
+    np.testing.assert_array_equal(loaded["scores"], arrays["scores"])
+    assert loaded["tracks"].tolist() == ["a/1", "b/ü"]
+    content = (tmp_path / "predictions.npz").read_bytes()
+    (tmp_path / "predictions.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(RunError, match=r"predictions\.npz cannot be read"):
+        read_predictions(tmp_path)
+
+
+def test_objects_in_predictions_are_not_loaded(tmp_path) -> None:
+    np.savez(tmp_path / "predictions.npz", scores=np.array([print], dtype=object))
+    with pytest.raises(RunError, match="allow_pickle"):
+        read_predictions(tmp_path)
+
+
+def test_a_damaged_record_is_named(tmp_path) -> None:
+    write_record(tmp_path, {"status": "finished"})
+    (tmp_path / "run.json").write_text('{"status": "fin')
+    with pytest.raises(RunError, match=r"run\.json is damaged"):
+        results.collect(tmp_path.parent, tmp_path.name, dict)

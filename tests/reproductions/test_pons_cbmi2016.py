@@ -1,0 +1,204 @@
+"""The paper's commands from audio to verdict, on small audio of the same form."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mirkeras import commands
+from mirkeras.commands import evaluate, train
+from mirkeras.records import read_predictions, read_record
+from mirkeras.results import COLUMNS, published
+
+PAPER = "pons_cbmi2016"
+ROOT = Path(__file__).parents[2]
+ROWS = "table1/time-frequency-init"
+
+
+def arguments(audio: Path, cache: Path, out: Path, **changes) -> list[str]:
+    options = {
+        "dataset": f"folder:{audio}",
+        "cache-root": cache,
+        "out": out,
+        "rows": ROWS,
+        "folds": 2,
+        "epochs": 3,
+    } | changes
+    return [text for name, value in options.items() for text in (f"--{name}", str(value))]
+
+
+@pytest.fixture(scope="module")
+def trained(audio_folder: Path, cached: Path, tmp_path_factory) -> Path:
+    """Two folds of Time-FrequencyInit and the rows it starts from, evaluated."""
+    out = tmp_path_factory.mktemp("runs")
+    assert train(PAPER, arguments(audio_folder, cached, out, jobs=2)) == 0
+    assert evaluate(PAPER, ["--out", str(out)]) == 0
+    return out
+
+
+def run_of(out: Path, row: str, fold: str = "fold01of02") -> Path:
+    (directory,) = (out / PAPER).glob(f"*/*/{row}/seed0/{fold}")
+    return directory
+
+
+def test_the_rows_it_starts_from_are_trained_too(trained: Path) -> None:
+    rows = {read_record(path.parent)["row"] for path in trained.rglob("run.json")}
+    assert rows == {"table1/time-1x60", "table1/frequency-32x1", ROWS}
+
+
+def test_a_run_leaves_its_files_and_where_they_come_from(trained: Path) -> None:
+    directory = run_of(trained, ROWS)
+    names = {path.name for path in directory.iterdir() if not path.name.startswith(".")}
+    assert names == {"run.json", "log.csv", "model.keras", "predictions.npz"}
+    record = read_record(directory)
+    assert record["status"] == "finished"
+    assert (record["epochs"], record["capped"]) == (3, True)
+    assert record["recipe"]["recipe"]["name"] == "cbmi2016"
+    assert {"command", "commit", "versions", "seed", "features", "hardware", "seconds"} <= set(
+        record
+    )
+
+
+def test_every_track_is_tested_once(trained: Path, audio_folder: Path) -> None:
+    folds = [read_predictions(run_of(trained, ROWS, f"fold0{n}of02")) for n in (1, 2)]
+    tested = sorted(np.concatenate([fold["tracks"] for fold in folds]))
+    assert tested == sorted(f"{path.parent.name}/{path.stem}" for path in audio_folder.glob("*/*"))
+
+
+def test_init_takes_over_the_trained_convolutions(trained: Path) -> None:
+    import keras
+
+    def kernel(row: str, layer: str) -> np.ndarray:
+        model = keras.saving.load_model(run_of(trained, row) / "model.keras")
+        return model.layers[-1].get_layer(layer).get_weights()[0].ravel()
+
+    # three epochs move the filters little: they still are those of Time, not new random ones
+    start, end = kernel("table1/time-1x60", "time_conv"), kernel(ROWS, "time_conv")
+    assert np.corrcoef(start, end)[0, 1] > 0.9
+
+
+def test_comparison_has_the_promised_form(trained: Path) -> None:
+    table = pd.read_csv(trained / "comparison.csv")
+    assert list(table.columns) == COLUMNS
+    assert (table.verdict == "different data").sum() == 3
+    assert (table.verdict == "not run").sum() == 9
+    page = (trained / "comparison.md").read_text()
+    assert "recall fast" in page
+    measured = pd.read_csv(trained / "measured.csv")
+    assert len(measured) == 6
+    figures = {path.name.split("-", 3)[-1] for path in (trained / "figures").glob("*.png")}
+    assert len(figures) == 5  # three confusions, one comparison, training curves
+
+
+def test_finished_runs_are_skipped(
+    trained: Path, audio_folder: Path, cached: Path, capsys: pytest.CaptureFixture
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in trained.rglob("model.keras")}
+    assert train(PAPER, arguments(audio_folder, cached, trained)) == 0
+    assert "4 run(s) already finished, skipped" in capsys.readouterr().out
+    assert before == {path: path.stat().st_mtime_ns for path in trained.rglob("model.keras")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 4}, "max_epochs 3, now 4"),
+        ({"rows": "table1/nothing"}, "unknown row 'table1/nothing'; rows: table1/black-box"),
+        ({"rows": "table1/time-1x200"}, "needs tracks of 250 frames"),
+        ({"folds": 1}, "--folds must be at least 2"),
+        ({"dataset": "nothing"}, "unknown data set 'nothing'"),
+        ({"dataset": "folder:/nowhere"}, "/nowhere"),
+    ],
+)
+def test_mistakes_are_one_clear_message(
+    changes: dict, message: str, trained: Path, audio_folder: Path, cached: Path, capsys
+) -> None:
+    assert train(PAPER, arguments(audio_folder, cached, trained, **changes)) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        train(PAPER, ["--help"])
+    text = capsys.readouterr().out
+    for word in ("folder:PATH", "table1/black-box-12x8", "without leakage", "MIRKERAS_DATA"):
+        assert word in text
+
+
+def test_evaluation_needs_no_network(trained: Path, monkeypatch) -> None:
+    for model in trained.rglob("model.keras"):
+        model.rename(model.with_suffix(".away"))
+    try:
+        table = commands.compare(PAPER, trained).table
+    finally:
+        for model in trained.rglob("model.away"):
+            model.rename(model.with_suffix(".keras"))
+    assert (table.verdict == "different data").sum() == 3
+
+
+def test_our_parameters_are_the_published_ones() -> None:
+    command = [sys.executable, "-m", "mirkeras.cli", "list", PAPER, "--csv"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert listed.stderr == ""
+    lines = [line.split(",") for line in listed.stdout.splitlines()]
+    assert lines[0] == COLUMNS
+    assert len(lines) == 13
+    assert [line[2] for line in lines[1:]] == [line[3] for line in lines[1:]]
+    assert [int(line[3]) for line in lines[1:]] == published(PAPER).params.tolist()
+
+
+def kill_and_go_on(audio: Path, cache: Path, out: Path, times: int, seed: int) -> int:
+    """Train, killed with SIGKILL at random moments; the last time to the end. Returns the kills."""
+    command = [sys.executable, "-m", f"reproductions.{PAPER}.train"]
+    command += arguments(audio, cache, out, rows="table1/time-frequency", epochs=60)
+    environment = os.environ | {"MIRKERAS_CHECKPOINT_SECONDS": "0"}
+    moments, killed = random.Random(seed), 0
+    for _ in range(times):
+        training = subprocess.Popen(
+            command, cwd=ROOT, env=environment, start_new_session=True, stderr=subprocess.DEVNULL
+        )
+        time.sleep(moments.uniform(6, 12))
+        if training.poll() is None:
+            os.killpg(training.pid, signal.SIGKILL)
+            killed += 1
+        training.wait()
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, stderr=subprocess.DEVNULL)
+    return killed
+
+
+@pytest.mark.long
+def test_training_killed_ten_times_ends_the_same(
+    audio_folder: Path, cached: Path, tmp_path: Path
+) -> None:
+    kill_and_go_on(audio_folder, cached, tmp_path / "whole", times=0, seed=0)
+    assert kill_and_go_on(audio_folder, cached, tmp_path / "killed", times=10, seed=0) > 0
+    pairs = list((tmp_path / "whole").rglob("predictions.npz"))
+    assert len(pairs) == 2
+    for whole in pairs:
+        killed = tmp_path / "killed" / whole.relative_to(tmp_path / "whole")
+        ours, theirs = read_predictions(whole.parent), read_predictions(killed.parent)
+        for name in theirs:
+            np.testing.assert_array_equal(ours[name], theirs[name])
+        assert log_of(whole) == log_of(killed)
+        assert weights_of(whole) == weights_of(killed)
+
+
+def log_of(predictions: Path) -> list[str]:
+    lines = (predictions.parent / "log.csv").read_text().splitlines()
+    return [line.rsplit(",", 1)[0] for line in lines]
+
+
+def weights_of(predictions: Path) -> list[bytes]:
+    import keras
+
+    model = keras.saving.load_model(predictions.parent / "model.keras")
+    return [weight.tobytes() for weight in model.get_weights()]
