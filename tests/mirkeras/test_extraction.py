@@ -104,30 +104,43 @@ def test_workers_import_nothing_heavy():
     assert not {"tensorflow", "keras", "librosa", "h5py", "pandas"} & set(loaded)
 
 
-ORPHANS = """
+PROGRAM = """
 import sys
 from pathlib import Path
 from mirkeras import extraction, features
 
-if __name__ == "__main__":
-    task = extraction.Task("a", Path("none.wav"), Path("a.npz"),
-                           features.RECIPES["cbmi2016"], "tag", 80)
-    for outcome in extraction.run([task, task], 2):
-        print("started", flush=True)
-        sys.stdin.read()
+print("started", flush=True)
+recipe = features.RECIPES["cbmi2016"]
+task = extraction.Task("a", Path("none.wav"), Path("a.npz"), recipe, "tag", 80)
+for outcome in extraction.run([task, task], 2):
+    print(outcome.reason, flush=True)
+    sys.stdin.read()
 """
 
 
-def test_workers_end_when_their_parent_is_killed(tmp_path):
-    (tmp_path / "program.py").write_text(ORPHANS)
-    parent = subprocess.Popen(
+def start_program(folder: Path) -> subprocess.Popen:
+    (folder / "program.py").write_text(PROGRAM)
+    return subprocess.Popen(
         [sys.executable, "program.py"],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        text=True,
     )
-    assert parent.stdout.readline() == b"started\n"
+
+
+def test_a_program_needs_no_guard_and_is_not_imported_by_its_workers(tmp_path):
+    program = start_program(tmp_path)
+    output, _ = program.communicate(timeout=60)
+    assert output.split() == ["started", "missing", "missing"]
+    assert program.returncode == 0
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    parent = start_program(tmp_path)
+    assert parent.stdout.readline() == "started\n"
+    assert parent.stdout.readline() == "missing\n"
     parent.kill()
     # The workers hold the other end of this pipe: it ends only when the last of them has left.
     parent.communicate(timeout=20)
