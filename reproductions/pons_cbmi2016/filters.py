@@ -176,43 +176,48 @@ def tempi_of(cache_root: Path, dataset: str, tracks: np.ndarray) -> np.ndarray:
 
 
 def study(out: Path, cache_root: Path) -> str:
-    """Draw the figures for every data set trained below `out`; returns the answers as text."""
-    recipe = RECIPES[find_experiment(PAPER).recipe]
-    frame_rate = recipe.sample_rate / recipe.hop
+    """Draw the figures of every data set and protocol below `out`; returns the answers as text."""
+    for row, layer, unit in (
+        (TIME, "time_conv", "frame (23 ms)"),
+        (FREQUENCY, "frequency_conv", "mel band"),
+    ):
+        for _, record, kernel in learned_filters(out, row, layer):
+            if record["fold"] == 0 and record["seed"] == 0:
+                name = f"{record['dataset']}-{record['protocol']}"
+                path = out / "figures" / f"{name}-{layer.replace('_conv', '')}-filters.png"
+                draw_filters(kernel, unit, f"{row} filters, {name}, fold 1", path)
+    temporal = list(learned_filters(out, TIME, "time_conv"))
+    names = sorted({(record["dataset"], record["protocol"]) for _, record, _ in temporal})
     lines = []
-    groups: dict[str, list[np.ndarray]] = {}
-    tested: dict[str, list[np.ndarray]] = {}
-    for directory, record, kernel in learned_filters(out, TIME, "time_conv"):
-        name = f"{record['dataset']}-{record['protocol']}"
-        if name not in groups:
-            title = f"Time 1×60 filters, {name}, fold {record['fold'] + 1}"
-            draw_filters(
-                kernel, "frame (23 ms)", title, out / "figures" / f"{name}-time-filters.png"
-            )
-        groups.setdefault(name, []).append(kernel)
-        tested.setdefault(record["dataset"], []).append(read_predictions(directory)["tracks"])
-    for _, record, kernel in learned_filters(out, FREQUENCY, "frequency_conv"):
-        name = f"{record['dataset']}-{record['protocol']}"
-        if record["fold"] == 0:
-            title = f"Frequency 32×1 filters, {name}, fold 1"
-            path = out / "figures" / f"{name}-frequency-filters.png"
-            draw_filters(kernel, "mel band", title, path)
-    for name, kernels in groups.items():
-        dataset = name.rsplit("-", 1)[0]
-        tempi = tempi_of(cache_root, dataset, np.unique(np.concatenate(tested[dataset])))
-        if not len(tempi):
-            lines.append(f"{name}: filters drawn; its index knows no tempi, so no answer on tempo")
-            continue
-        found = answer(np.concatenate(kernels, axis=1), tempi, frame_rate)
-        draw_answer(
-            found, f"Do Time filters learn tempo? ({name})", out / "figures" / f"{name}-tempo.png"
-        )
-        lines.append(
-            f"{name}: {100 * found.near:.0f} % of {len(found.learned)} Time filters lie on metrical "
-            f"levels of the tempi, {100 * found.near_by_chance:.0f} % of random ones do "
-            f"(p = {found.p:.2g})"
-        )
-    return "\n".join(lines)
+    for dataset, protocol in names:
+        chosen = [
+            (directory, kernel)
+            for directory, record, kernel in temporal
+            if (record["dataset"], record["protocol"]) == (dataset, protocol)
+        ]
+        lines.append(_answer_for(dataset, protocol, chosen, out, cache_root))
+    return "\n".join(lines) or f"no finished run of {TIME} below {out}"
+
+
+def _answer_for(
+    dataset: str, protocol: str, runs: list[tuple[Path, np.ndarray]], out: Path, cache_root: Path
+) -> str:
+    """Answer the question for one data set and protocol, draw it, and put it in a sentence."""
+    tracks = np.unique(np.concatenate([read_predictions(run)["tracks"] for run, _ in runs]))
+    tempi = tempi_of(cache_root, dataset, tracks)
+    name = f"{dataset}-{protocol}"
+    if not len(tempi):
+        return f"{name}: filters drawn; its index knows no tempi, so no answer on tempo"
+    recipe = RECIPES[find_experiment(PAPER).recipe]
+    kernels = np.concatenate([kernel for _, kernel in runs], axis=1)
+    found = answer(kernels, tempi, recipe.sample_rate / recipe.hop)
+    title = f"Do Time filters learn tempo? {name}, {len(runs)} folds"
+    draw_answer(found, title, out / "figures" / f"{name}-tempo.png")
+    return (
+        f"{name}: {100 * found.near:.0f} % of {len(found.learned)} Time filters lie on metrical "
+        f"levels of the tempi, {100 * found.near_by_chance:.0f} % of random ones do "
+        f"(p = {found.p:.2g})"
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,0 +1,46 @@
+"""Caches of noise for the benchmarks: any size, no audio."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from mirkeras.cache import FeatureCache
+from mirkeras.experiment import find_experiment, standardised
+from mirkeras.pipeline import Feed, open_feed
+from mirkeras.segments import consecutive
+
+BANDS, FRAMES = 40, 80  # per segment
+CLASSES = 8
+
+
+def make_cache(path: Path, tracks: int, frames: int = 1292) -> FeatureCache:
+    """Write noise as the frames of tracks (1292 frames are 30 s) and open it as a cache."""
+    random = np.random.RandomState(0)
+    noise = random.uniform(0, 4, (frames, BANDS)).astype(np.float32)
+    with open(path, "wb") as file:
+        for _ in range(tracks):
+            file.write(np.roll(noise, random.randint(frames), axis=0).tobytes())
+    return FeatureCache(
+        path=path,
+        tracks=tuple(f"{number:06d}" for number in range(tracks)),
+        offsets=np.arange(tracks + 1) * frames,
+        sizes=np.zeros(tracks, np.int64),
+        bands=BANDS,
+        identity={},
+        fingerprint="",
+        rejected=pd.DataFrame(),
+        _position_in_file=0,
+    )
+
+
+def make_feed(cache: FeatureCache, memory_budget: int) -> Feed:
+    """Cut the cache into segments of 80 frames; labels are the track's number modulo 8."""
+    segments = consecutive(cache.offsets, FRAMES)
+    return open_feed(cache, segments, (segments.track % CLASSES).astype(np.int32), memory_budget)
+
+
+def make_network(row: str) -> keras.Model:
+    """Build a row of CBMI 2016 as it is trained, the z-score in front."""
+    return standardised(find_experiment("pons_cbmi2016").rows[row].build(CLASSES), 2.0, 1.0)
