@@ -15,7 +15,7 @@ from mirkeras.options import add_jobs_option
 PAPER = "pons_cbmi2016"
 OUT = Path("runs/demo")
 # As many folds and epochs as fit into six minutes on two cores.
-FOLDS, EPOCHS = 3, 40
+FOLDS, EPOCHS = 5, 40
 
 
 def main(argv: list[str] | None = None) -> int:
