@@ -85,8 +85,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     from mirkeras import commands, results
 
     result = commands.compare(arguments.paper, arguments.out)
-    print(results.markdown(result.table))
-    print(f"written: {arguments.out}/comparison.csv, comparison.md, measured.csv, figures/")
+    print(commands.summary(result.table, arguments.out))
     if arguments.publish:
         print(f"written: {results.publish(arguments.paper, result.measured)}")
     return 0

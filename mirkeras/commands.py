@@ -183,11 +183,21 @@ def evaluate(paper: str, argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
     arguments = parser.parse_args(argv)
     try:
-        print(results.markdown(compare(paper, arguments.out).table))
+        print(summary(compare(paper, arguments.out).table, arguments.out))
     except expected_errors() as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def summary(table: pd.DataFrame, out: Path) -> str:
+    """Lay out what was measured, count what was not, and say where the rest is."""
+    measured = table[table.verdict != "not run"]
+    written = f"{out}: comparison.csv, comparison.md, measured.csv, figures/"
+    return (
+        f"\n{results.markdown(measured)}\n{len(table) - len(measured)} published row(s) not run. "
+        f"Written to {written}"
+    )
 
 
 def compare(paper: str, out: Path) -> Result:

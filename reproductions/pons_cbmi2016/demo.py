@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mirkeras.commands import evaluate, train
 from mirkeras.options import add_jobs_option
+from reproductions.pons_cbmi2016 import filters
 
 PAPER = "pons_cbmi2016"
 OUT = Path("runs/demo")
@@ -26,15 +27,19 @@ def main(argv: list[str] | None = None) -> int:
     add_jobs_option(parser, "runs trained at once")
     arguments = parser.parse_args(argv)
     begin = time.monotonic()
-    status = train(
-        PAPER,
-        [
-            *("--dataset", "mini_ballroom", "--protocol", "clean", "--out", str(OUT)),
-            *("--folds", str(FOLDS), "--epochs", str(EPOCHS), "--jobs", str(arguments.jobs)),
-        ],
-    ) or evaluate(PAPER, ["--out", str(OUT)])
+    options = {
+        "dataset": "mini_ballroom",
+        "protocol": "clean",
+        "folds": FOLDS,
+        "epochs": EPOCHS,
+        "jobs": arguments.jobs,
+        "out": OUT,
+    }
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    out = ["--out", str(OUT)]
+    status = train(PAPER, words) or evaluate(PAPER, out) or filters.main(out)
     if status == 0:
-        print(f"tables and figures: {OUT}/ ({time.monotonic() - begin:.0f} s)")
+        print(f"demo finished in {time.monotonic() - begin:.0f} s")
     return status
 
 
