@@ -14,10 +14,6 @@ heard in training, and every fold holds each dance equally often.
 """
 
 import hashlib
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -31,6 +27,7 @@ from tqdm import tqdm
 from data_prep.dances import DANCES, Dance
 from data_prep.declare import DataError, DataSet, make_index
 from data_prep.synthesis import SAMPLE_RATE, draw_arrangement, play
+from mirkeras import workers
 from mirkeras.files import whole_file, write_text
 
 DESCRIPTION = (
@@ -107,12 +104,12 @@ def make(
     wanted = tracks(tracks_per_class)
     for torn in root.glob("*/.*.part.flac"):  # left by a kill
         torn.unlink()
-    # spawn: the caller may already hold TensorFlow's threads, which a fork would break
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=_start_worker)
+    pool = ProcessPoolExecutor(processes, mp_context=workers.SPAWN, initializer=workers.begin)
     with pool, tqdm(total=len(wanted), desc="mini_ballroom", unit="track") as bar:
         try:
-            sums = list(_watched(pool.map(_make_track, [root] * len(wanted), wanted), bar))
+            with workers.light_start():  # the pool starts its processes at the first submissions
+                sums = pool.map(_make_track, [root] * len(wanted), wanted)
+            sums = list(_watched(sums, bar))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -128,18 +125,6 @@ def _watched(results: Iterator[str], bar: tqdm) -> Iterator[str]:
     for result in results:
         bar.update()
         yield result
-
-
-def _start_worker() -> None:
-    # Ctrl-C reaches the whole process group; the parent alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Leave when the parent was killed: nobody else would stop an idle worker."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
 
 
 def _make_track(root: Path, track: Track) -> str:

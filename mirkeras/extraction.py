@@ -1,31 +1,17 @@
-"""Extraction by processes: every track becomes one shard, a file that is whole or worthless.
-
-Workers are spawned, never forked: a forked copy of a process that runs TensorFlow or holds an open
-HDF5 file may hang.
-"""
+"""Extraction by processes: every track becomes one shard, a file that is whole or worthless."""
 
 import hashlib
 import json
-import multiprocessing
 import os
-import signal
-import sys
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
-from mirkeras import audio, features
+from mirkeras import audio, features, workers
 from mirkeras.files import whole_file
-
-# Each worker is one of several: more threads inside would only compete, and the number of threads
-# changes the last bits of BLAS. Read when NumPy is loaded, hence set before the workers start.
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
@@ -102,50 +88,14 @@ def run(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Outcome]:
         A worker was killed.
     """
     jobs = min(jobs or os.cpu_count() or 1, len(tasks)) or 1
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
-    )
+    pool = ProcessPoolExecutor(jobs, mp_context=workers.SPAWN, initializer=workers.begin)
     try:
-        with _light_start():  # a spawning pool starts its processes at the first submissions
+        with workers.light_start():  # a spawning pool starts its processes at the first submissions
             futures = [pool.submit(extract_track, task) for task in tasks]
         for future in as_completed(futures):
             yield future.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _light_start() -> Iterator[None]:
-    """Let processes started inside the block use one thread and leave the main module alone.
-
-    A spawned process imports the program's main module again. Ours need nothing from it, and it may
-    cost much (TensorFlow) or, without a `__main__` guard, try to build the same cache once more.
-    """
-    before, main = {name: os.environ.get(name) for name in _ONE_THREAD}, sys.modules["__main__"]
-    os.environ.update(_ONE_THREAD)
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
-
-
-def _start_worker() -> None:
-    # Ctrl-C reaches the whole process group; the parent alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Leave when the parent is gone: after kill -9 nobody else would stop an idle worker."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def extract_track(task: Task) -> Outcome:

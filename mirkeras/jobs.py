@@ -4,9 +4,6 @@ Every job gets a process and a pipe of its own: frameworks leak across trainings
 that is killed (out of memory) then takes nothing with it but its own job.
 """
 
-import multiprocessing
-import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -16,10 +13,9 @@ from multiprocessing.process import BaseProcess
 
 from tqdm import tqdm
 
+from mirkeras import workers
 from mirkeras.errors import expected_errors
 
-# spawn: neither TensorFlow nor HDF5 survives a fork
-CONTEXT = multiprocessing.get_context("spawn")
 ENDED_FROM_OUTSIDE = (
     "its process was ended from outside (out of memory, or killed); the same command goes on from "
     "the last checkpoint, fewer --jobs need less memory"
@@ -61,35 +57,35 @@ def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> li
     KeyboardInterrupt
         On Ctrl-C, after the processes have been ended. Their work up to the last checkpoint stays.
     """
-    waiting, workers, failed = list(jobs), {}, []
+    waiting, running, failed = list(jobs), {}, []
     pause = 0.5 if sys.stderr.isatty() else 30  # seconds
     with tqdm(total=len(jobs), desc="runs", unit="run", position=0, mininterval=pause) as total:
         try:
-            while waiting or workers:
-                while waiting and len(workers) < at_once:
-                    connection, worker = _start(waiting.pop(0), set_up, workers)
-                    workers[connection] = worker
-                for connection in wait(list(workers)):
-                    ended, message = _listen(connection, workers[connection])
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    connection, worker = _start(waiting.pop(0), set_up, running)
+                    running[connection] = worker
+                for connection in wait(list(running)):
+                    ended, message = _listen(connection, running[connection])
                     if ended:
-                        worker = _finish(connection, workers)
+                        worker = _finish(connection, running)
                         total.update()
                     if message:
                         failed.append((worker.job, message))
         finally:
-            for worker in workers.values():
+            for worker in running.values():
                 worker.process.kill()
     return failed
 
 
 def _start(
-    job: Job, set_up: Callable[[], None], workers: dict[Connection, Worker]
+    job: Job, set_up: Callable[[], None], running: dict[Connection, Worker]
 ) -> tuple[Connection, Worker]:
-    here, there = CONTEXT.Pipe(duplex=False)
-    process = CONTEXT.Process(target=_work, args=(there, os.getpid(), set_up, job))
+    here, there = workers.SPAWN.Pipe(duplex=False)
+    process = workers.SPAWN.Process(target=_work, args=(there, set_up, job))
     process.start()
     there.close()  # so that the end of the process is the end of the pipe
-    taken = {abs(worker.bar.pos) for worker in workers.values()}
+    taken = {abs(worker.bar.pos) for worker in running.values()}
     bar = tqdm(
         total=job.epochs,
         desc=job.name,
@@ -115,26 +111,20 @@ def _listen(connection: Connection, worker: Worker) -> tuple[bool, str | None]:
     return False, None
 
 
-def _finish(connection: Connection, workers: dict[Connection, Worker]) -> Worker:
-    worker = workers.pop(connection)
+def _finish(connection: Connection, running: dict[Connection, Worker]) -> Worker:
+    worker = running.pop(connection)
     worker.bar.close()
     worker.process.join()
     connection.close()
     return worker
 
 
-def _work(connection: Connection, parent: int, set_up: Callable[[], None], job: Job) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-
-    def report(line: dict) -> None:
-        if os.getppid() != parent:  # the parent was killed: nobody waits for this any more
-            os._exit(1)
-        connection.send(("line", line))
-
+def _work(connection: Connection, set_up: Callable[[], None], job: Job) -> None:
+    workers.begin()
     message = None
     try:
         set_up()
-        job.function(*job.arguments, report)
+        job.function(*job.arguments, lambda line: connection.send(("line", line)))
     except expected_errors() as error:
         message = str(error)
     except Exception:

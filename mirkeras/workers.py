@@ -1,0 +1,53 @@
+"""What processes started by this suite have in common.
+
+They are spawned, never forked: a forked copy of a process that runs TensorFlow or holds an open
+HDF5 file may hang.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+SPAWN = multiprocessing.get_context("spawn")
+
+# Each worker is one of several: more threads inside would only compete, and the number of threads
+# changes the last bits of BLAS. Read when NumPy is loaded, hence set before the workers start.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def begin() -> None:
+    """Begin a worker: Ctrl-C is the parent's to handle, and the parent's death ends the worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Leave when the parent was killed: nobody else would stop an idle worker."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+@contextmanager
+def light_start() -> Iterator[None]:
+    """Let processes started inside the block use one thread and leave the main module alone.
+
+    A spawned process imports the program's main module again. Workers that only compute features or
+    sounds need nothing from it, and it may cost much (TensorFlow) or, without a `__main__` guard,
+    try to build the same cache once more.
+    """
+    before, main = {name: os.environ.get(name) for name in _ONE_THREAD}, sys.modules["__main__"]
+    os.environ.update(_ONE_THREAD)
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value

@@ -1,0 +1,73 @@
+"""The `mirkeras` command, as a user calls it."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mirkeras import device
+from mirkeras.cli import main
+
+
+def test_features_of_a_folder(audio_folder: Path, tmp_path: Path, capsys) -> None:
+    command = ["features", f"folder:{audio_folder}", "cbmi2016", "--cache-root", str(tmp_path)]
+    assert main(command) == 0
+    assert "18 tracks, 3132 frames of 40 bands; 0 track(s) set aside" in capsys.readouterr().out
+
+
+def test_data_check_and_list(audio_folder: Path, tmp_path: Path, capsys) -> None:
+    assert main(["data", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in ("ballroom", "mini_ballroom", "music_speech"))
+    roots = ["--data-root", str(tmp_path / "data"), "--cache-root", str(tmp_path)]
+    assert main(["data", "check", f"folder:{audio_folder}", *roots]) == 0
+    (index,) = tmp_path.rglob("index.csv")
+    assert len(pd.read_csv(index)) == 18
+    capsys.readouterr()
+    assert main(["data", "check", "ballroom", *roots]) == 1
+    message = capsys.readouterr().err
+    assert "data1.tar.gz" in message
+    assert str(tmp_path / "data") in message
+    assert "make demo" in message
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["features", "nothing", "cbmi2016"], "unknown data set 'nothing'"),
+        (["features", "mini_ballroom", "mfcc"], "unknown recipe 'mfcc'; known: cbmi2016"),
+        (["list", "nobody"], "unknown paper 'nobody'; known: pons_cbmi2016"),
+        (["compare", "pons_cbmi2016", "--out", "/nowhere"], "no finished run"),
+    ],
+)
+def test_mistakes_are_one_message(command: list[str], message: str, capsys) -> None:
+    assert main(command) == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["", "list", "data", "features", "compare", "doctor"])
+def test_help_is_there(command: str, capsys) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([*command.split(), "--help"])
+    assert len(capsys.readouterr().out.splitlines()) >= 5
+
+
+def test_doctor_says_what_was_found_and_chosen(capsys) -> None:
+    assert main(["doctor"]) == 0
+    report = capsys.readouterr().out
+    for word in ("keras", "usable cores", "GPU", "GiB are held", "determinism", "XLA"):
+        assert word in report
+
+
+def test_budget_goes_by_the_gpu_where_there_is_one() -> None:
+    without = device.Device(2, free_memory=8 * device.GIB, gpus=(), free_gpu_memory=0)
+    assert without.memory_budget == 2 * device.GIB
+    card = device.Device(2, 8 * device.GIB, ("a card",), free_gpu_memory=40 * device.GIB)
+    assert card.memory_budget == 20 * device.GIB
+
+
+def test_mixed_precision_needs_a_gpu() -> None:
+    if device.find().gpus:
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(RuntimeError, match="needs a GPU"):
+        device.configure(mixed_precision=True)
