@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 JOBS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())")
+PROTOCOL ?= code
 EXTRA ?=
 
 .PHONY: help install demo test test-long test-jax lint bench reproduce-ballroom
 
 help: ## explain every target
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-20s %s\n", $$1, $$2}'
-	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS); EXTRA='…' is passed to the command, e.g. EXTRA='--mirror DIR'."
+	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=$(PROTOCOL) (paper, code or clean); EXTRA='…' is passed to the command, e.g. EXTRA='--mirror DIR'."
 
 install: $(READY) ## create .venv and install mirkeras with what its tests need
 
@@ -39,5 +40,5 @@ bench: $(READY) ## the benchmarks' ratios
 	@for bench in extraction pipeline jobs memory; do $(BIN)/python -m tests.benchmarks.$$bench || exit 1; done
 
 reproduce-ballroom: $(READY) ## Pons, Lidy & Serra 2016 on Ballroom: all twelve rows, ten folds, then the verdicts
-	@$(BIN)/python -m reproductions.pons_cbmi2016.train --dataset ballroom --rows all --jobs $(JOBS) --out runs $(EXTRA)
+	@$(BIN)/python -m reproductions.pons_cbmi2016.train --dataset ballroom --rows all --protocol $(PROTOCOL) --jobs $(JOBS) --out runs $(EXTRA)
 	@$(BIN)/python -m reproductions.pons_cbmi2016.evaluate --out runs

@@ -224,3 +224,12 @@ def _refuse_undecodable(paths: Iterable[str], root: Path) -> None:
             raise DataError(
                 f"{root}: the file name {path!r} is not valid Unicode; rename the file."
             ) from None
+
+
+def read_index(path: Path) -> pd.DataFrame:
+    """Read an index that `data_prep.prepare` wrote.
+
+    Names stay text: a class may well be called 01 or NA.
+    """
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return table.assign(tempo=table.tempo.replace("", "nan").astype(float))

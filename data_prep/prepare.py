@@ -5,8 +5,8 @@
 <cache_root>/<name>/index.csv    the tracks: id, path, label, group, tempo
 """
 
+import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,11 +17,7 @@ import pandas as pd
 import data_prep
 from data_prep import archives, download, folder
 from data_prep.declare import Archive, DataError, DataSet, explained
-
-try:
-    import fcntl
-except ImportError:  # Windows has no fcntl; there, start only one preparation at a time
-    fcntl = None
+from mirkeras.files import write_text
 
 __all__ = ["DataError", "Prepared", "prepare"]
 
@@ -44,7 +40,8 @@ class Prepared:
     index : pandas.DataFrame
         Tracks, see `data_prep.declare.make_index`.
     home : Path
-        `<cache_root>/<name>`, where what is derived from the set belongs.
+        `<cache_root>/<name>`, where what is derived from the set belongs; its last part is the
+        name results go by (a stand-in has its own).
     stand_in : bool
         True if it was unpacked from an archive other than the published one (vouched for by the
         user's mirror): numbers measured on it are not the paper's data.
@@ -96,9 +93,13 @@ def prepare(
         how = "present" if _holds_files(root) else _provide(dataset, root, mirror, offline)
     index = dataset.index(root)
     check_counts(dataset, root, index)
-    home = Path(cache_root).expanduser().absolute() / dataset.name
+    stand_in = _is_stand_in(dataset, root)
+    # what is derived from a stand-in never carries the name of the published set
+    home = Path(cache_root).expanduser().absolute() / (
+        f"{dataset.name}-stand-in" if stand_in else dataset.name
+    )
     written = _write_index(index, home / "index.csv")
-    prepared = Prepared(dataset, root, index, home, _is_stand_in(dataset, root))
+    prepared = Prepared(dataset, root, index, home, stand_in)
     _report(prepared, how, written)
     return prepared
 
@@ -162,8 +163,7 @@ def _locked(root: Path) -> Iterator[None]:
     with lock:
         # Some network file systems have no locks: there, too, start one preparation at a time.
         with suppress(OSError):
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield  # closing the file gives the right back
 
 
@@ -221,10 +221,7 @@ def _write_index(index: pd.DataFrame, path: Path) -> bool:
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
     with explained(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".index-{os.getpid()}.csv")
-        unfinished.write_text(text, encoding="utf-8", newline="")
-        os.replace(unfinished, path)
+        write_text(path, text)
     return True
 
 

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
+
 from mirkeras import __version__
 from mirkeras.options import DATA_SETS, add_data_options, add_jobs_option
 
@@ -13,12 +15,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run `mirkeras`; returns the exit status."""
     arguments = _parser().parse_args(argv)
     # Imported after parsing: --help needs neither TensorFlow nor its seconds.
-    from mirkeras.errors import expected_errors
+    from mirkeras.errors import expected_errors, explained
 
     try:
         return arguments.command(arguments)
     except expected_errors() as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {explained(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nstopped; finished work is kept, the same command goes on", file=sys.stderr)
@@ -59,15 +61,15 @@ def _add_list(commands: argparse._SubParsersAction) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from mirkeras import results
+    from mirkeras import device, results
 
+    device.configure()
     for paper in [arguments.paper] if arguments.paper else results.papers():
-        table = results.with_our_parameters(paper, results.not_run(paper))
+        table = results.listing(paper)
         if arguments.csv:
             print(table[results.COLUMNS].to_csv(index=False), end="")
         else:
-            columns = ["id", "model", "params", "published_params", "published", "published_std"]
-            print(table[columns].to_string(index=False))
+            print(table[results.COLUMNS].drop(columns="model").to_string(index=False, na_rep="–"))
     return 0
 
 
@@ -82,12 +84,13 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from mirkeras import commands, results
+    from mirkeras import evaluation, results
 
-    result = commands.compare(arguments.paper, arguments.out)
-    print(commands.summary(result.table, arguments.out))
+    table = evaluation.compare(arguments.paper, arguments.out)
+    print(evaluation.summary(table, arguments.out))
     if arguments.publish:
-        print(f"written: {results.publish(arguments.paper, result.measured)}")
+        measured = pd.read_csv(arguments.out / "measured.csv", dtype=results.TEXT)
+        print(f"written: {results.publish(arguments.paper, measured)}")
     return 0
 
 
@@ -102,11 +105,14 @@ def _add_data(commands: argparse._SubParsersAction) -> None:
 
 def _data(arguments: argparse.Namespace) -> int:
     import data_prep
+    from mirkeras.errors import UsageError
 
-    if arguments.action == "list" or not arguments.dataset:
+    if arguments.action == "list":
         for name in data_prep.names():
             print(f"{name:16}{data_prep.get(name).description.splitlines()[0]}")
         return 0
+    if not arguments.dataset:
+        raise UsageError(f"which data set? mirkeras data {arguments.action} D; see data list")
     _prepared(arguments, offline=arguments.action == "check")
     return 0
 
@@ -128,7 +134,7 @@ def _add_features(commands: argparse._SubParsersAction) -> None:
     parser.epilog = DATA_SETS
     parser.add_argument("dataset", metavar="D", help="data set, see below")
     parser.add_argument("recipe", metavar="RECIPE", help="name of a feature recipe, e.g. cbmi2016")
-    add_jobs_option(parser, "processes")
+    add_jobs_option(parser, "processes", default=None)
     add_data_options(parser)
 
 

@@ -1,37 +1,36 @@
-"""The train and evaluate commands that the paper folders share."""
+"""The train command that the paper folders share: from a data set's name to finished runs."""
 
 import argparse
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
-import pandas as pd
 
 from data_prep.prepare import Prepared, prepare
-from mirkeras import cache, device, figures, jobs, metrics, records, results, runs
-from mirkeras.errors import UsageError, expected_errors
-from mirkeras.experiment import Experiment, Setting, find_experiment, train_run
+from mirkeras import cache, device, jobs, runs, workers
+from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.experiment import (
+    Experiment,
+    Setting,
+    find_experiment,
+    origin_of,
+    tracks_of,
+    train_run,
+)
 from mirkeras.features import RECIPES
-from mirkeras.files import write_text
 from mirkeras.options import (
     DATA_SETS,
     add_data_options,
     add_jobs_option,
     gibibytes,
-    numbers,
     positive,
+    seeds,
     words,
 )
+from mirkeras.protocols import Protocol, divide
 from mirkeras.runs import Run
-
-
-@dataclass(frozen=True)
-class Result:
-    """A comparison and what it was made of."""
-
-    table: pd.DataFrame
-    measured: pd.DataFrame
+from mirkeras.segments import consecutive
 
 
 def train(paper: str, argv: list[str] | None = None) -> int:
@@ -41,7 +40,7 @@ def train(paper: str, argv: list[str] | None = None) -> int:
     try:
         return _train(experiment, arguments)
     except expected_errors() as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {explained(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from the last checkpoints", file=sys.stderr)
@@ -65,7 +64,7 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
     add("--protocol", choices=experiment.protocols, default=next(iter(experiment.protocols)),
         help="default: %(default)s; see below")  # fmt: skip
     add("--folds", type=positive, default=10, metavar="K", help="default: %(default)s")
-    add("--seeds", type=numbers, default=[0], metavar="S[,S…]", help="default: 0")
+    add("--seeds", type=seeds, default=[0], metavar="S[,S…]", help="default: 0")
     add("--epochs", type=positive, metavar="E", help="cap on the epochs of a run (protocol's own)")
     add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
     add_jobs_option(parser, "runs trained at once")
@@ -77,34 +76,66 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
 
 
 def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
-    plan = _plan_rows(experiment, arguments.rows)
-    if arguments.folds < 2:
-        raise UsageError("--folds must be at least 2: one part is tested, the others train")
+    rows = _plan_rows(experiment, arguments.rows)
+    _check_machine(arguments)
     prepared = prepare(
         arguments.dataset,
         data_root=arguments.data_root,
         cache_root=arguments.cache_root,
         mirror=arguments.mirror,
     )
-    features = _features(experiment, plan, prepared)
+    features = _features(experiment, rows, prepared)
+    index = prepared.home / "index.csv"
+    tracks = tracks_of(features, index)
+    protocol = experiment.protocols[arguments.protocol]
+    _check_folds(experiment, rows, protocol, features, tracks.group.to_numpy(), arguments)
+    budget = arguments.memory_budget
     setting = Setting(
         out=arguments.out,
         cache=features.path,
-        index=prepared.home / "index.csv",
-        threads=max(1, device.usable_cores() // arguments.jobs),
-        memory_budget=arguments.memory_budget,
+        index=index,
+        threads=max(1, workers.usable_cores() // arguments.jobs),
+        memory_budget=device.find().memory_budget // arguments.jobs if budget is None else budget,
         mixed_precision=arguments.mixed_precision,
     )
-    waves = _waves(experiment, plan, arguments, name_of(prepared))
-    failed = 0
-    for wave in waves:
-        failed += _train_wave(wave, setting, features.fingerprint, arguments.jobs)
-    return 1 if failed else 0
+    origin = origin_of(features, tracks, protocol)
+    waves = _waves(experiment, rows, arguments, prepared.home.name)
+    failed = [_train_wave(wave, setting, origin, arguments.jobs) for wave in waves]
+    return 1 if any(failed) else 0
 
 
-def name_of(prepared: Prepared) -> str:
-    """Name under which runs are kept; a stand-in for the published archive never has its name."""
-    return prepared.dataset.name + ("-stand-in" if prepared.stand_in else "")
+def _check_machine(arguments: argparse.Namespace) -> None:
+    """Refuse what this machine or backend cannot do, before anything starts."""
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise UsageError(f"training runs on TensorFlow, KERAS_BACKEND is {backend}: unset it")
+    if arguments.mixed_precision and not device.find().gpus:
+        raise UsageError("--mixed-precision needs a GPU and none was found: leave it out")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+
+
+def _check_folds(
+    experiment: Experiment,
+    rows: list[str],
+    protocol: Protocol,
+    features: cache.FeatureCache,
+    groups: np.ndarray,
+    arguments: argparse.Namespace,
+) -> None:
+    """Make every split once, so that an impossible one is said at the start and once."""
+    if arguments.folds < 2:
+        raise UsageError("--folds must be at least 2: one part is tested, the others train")
+    for frames in {experiment.rows[name].frames for name in rows}:
+        segments = consecutive(features.offsets, frames)
+        for seed in arguments.seeds:
+            for fold in range(arguments.folds):
+                try:
+                    divide(protocol, segments, groups, folds=arguments.folds, fold=fold, seed=seed)
+                except ValueError as error:
+                    raise UsageError(
+                        f"{len(groups)} tracks cannot be cut into {arguments.folds} folds with a "
+                        f"validation part ({error}); use fewer --folds or more tracks"
+                    ) from error
 
 
 def _plan_rows(experiment: Experiment, wanted: list[str]) -> list[str]:
@@ -123,8 +154,7 @@ def _features(experiment: Experiment, rows: list[str], prepared: Prepared) -> ca
     """Build or open the cache; every track must give each wanted row at least one segment."""
     recipe = RECIPES[experiment.recipe]
     path = prepared.home / f"{recipe.name}.h5"
-    shortest = min(row.frames for row in experiment.rows.values())
-    features = cache.build(prepared.index, prepared.root, recipe, path, min_frames=shortest)
+    features = cache.build(prepared.index, prepared.root, recipe, path)
     if len(features.rejected):
         report = path.with_suffix(".rejected.csv")
         print(f"{len(features.rejected)} track(s) set aside, see {report}")
@@ -157,10 +187,10 @@ def _waves(
     return waves
 
 
-def _train_wave(wave: list[Run], setting: Setting, features: str, at_once: int) -> int:
+def _train_wave(wave: list[Run], setting: Setting, origin: str, at_once: int) -> int:
     """Train the runs of a wave that are not finished; returns how many failed."""
     open_runs = [
-        run for run in wave if not runs.is_finished(run, run.directory(setting.out), features)
+        run for run in wave if not runs.is_finished(run, run.directory(setting.out), origin)
     ]
     if done := len(wave) - len(open_runs):
         print(f"{done} run(s) already finished, skipped")
@@ -171,73 +201,3 @@ def _train_wave(wave: list[Run], setting: Setting, features: str, at_once: int) 
     for job, message in failed:
         print(f"failed: {job.name}: {message}", file=sys.stderr)
     return len(failed)
-
-
-def evaluate(paper: str, argv: list[str] | None = None) -> int:
-    """Run ``python -m reproductions.<paper>.evaluate``; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m reproductions.{paper}.evaluate",
-        description="Compare finished runs with the published rows. Reads predictions, never "
-        "networks; writes comparison.csv, comparison.md, measured.csv and figures.",
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
-    arguments = parser.parse_args(argv)
-    try:
-        print(summary(compare(paper, arguments.out).table, arguments.out))
-    except expected_errors() as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def summary(table: pd.DataFrame, out: Path) -> str:
-    """Lay out what was measured, count what was not, and say where the rest is."""
-    measured = table[table.verdict != "not run"]
-    written = f"{out}: comparison.csv, comparison.md, measured.csv, figures/"
-    return (
-        f"\n{results.markdown(measured)}\n{len(table) - len(measured)} published row(s) not run. "
-        f"Written to {written}"
-    )
-
-
-def compare(paper: str, out: Path) -> Result:
-    """Evaluate all finished runs below `out` and write tables, page and figures there."""
-    measured = results.collect(out, paper, metrics.accuracies)
-    table = results.compare(paper, measured)
-    results.write_csv(measured, out / "measured.csv")
-    results.write_csv(table[results.COLUMNS], out / "comparison.csv")
-    details = [_details(group, out) for _, group in measured.groupby(["dataset", "protocol"])]
-    page = f"# {paper}: published and measured\n\n{results.markdown(table)}\n" + "\n".join(details)
-    write_text(out / "comparison.md", page)
-    for dataset, lines in table.dropna(subset="measured").groupby("dataset"):
-        name = dataset.replace(":", "-")
-        figures.comparison(lines, out / "figures" / f"{name}-comparison.png")
-    return Result(table, measured)
-
-
-def _details(group: pd.DataFrame, out: Path) -> str:
-    """Segment accuracy, recall and confusion per row of one data set and protocol; figures too."""
-    dataset, protocol = group.dataset.iloc[0], group.protocol.iloc[0]
-    lines, logs = [], {}
-    for row, members in group.groupby("row", sort=False):
-        folders = [_directory(line, out) for line in members.to_dict("records")]
-        predictions = [records.read_predictions(folder) for folder in folders]
-        matrix = metrics.confusion(predictions)
-        classes = predictions[0]["classes"]
-        recall = metrics.recall(matrix)
-        cells = " | ".join(f"{value:.1f}" for value in recall)
-        lines.append(f"| {row} | {members.segment_accuracy.mean():.2f} | {cells} |")
-        name = f"{dataset}-{protocol}-{row.replace('/', '-')}"
-        title = f"{row}, {dataset} ({protocol}): {matrix.trace()} of {matrix.sum()} tracks"
-        figures.confusion(matrix, classes, title, out / "figures" / f"{name}-confusion.png")
-        logs[row] = pd.read_csv(folders[0] / "log.csv")
-    figures.training_curves(logs, out / "figures" / f"{dataset}-{protocol}-training.png")
-    head = "| row | segment accuracy | " + " | ".join(f"recall {name}" for name in classes) + " |"
-    rule = "|---|" + "--:|" * (len(classes) + 1)
-    title = f"## {dataset}, protocol {protocol}: segments and classes (per cent)"
-    return "\n".join([title, "", head, rule, *lines, ""])
-
-
-def _directory(line: dict, out: Path) -> Path:
-    fields = Run.__dataclass_fields__
-    return Run(**{name: line[name] for name in fields}).directory(out)

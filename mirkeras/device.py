@@ -12,10 +12,11 @@ import keras
 import tensorflow as tf
 
 # isort: on
+from mirkeras import workers
 
 GIB = 2**30
 RAM_SHARE = 0.25  # of the free memory, for resident features; the rest is the network's and yours
-GPU_SHARE = 0.5
+GPU_SHARE = 0.25  # while the frames are copied to the card they lie there twice
 
 
 @dataclass(frozen=True)
@@ -59,19 +60,14 @@ def find() -> Device:
     names = tuple(
         tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus
     )
-    return Device(usable_cores(), free_memory(), names, free_gpu_memory() if gpus else 0)
+    return Device(workers.usable_cores(), free_memory(), names, free_gpu_memory() if gpus else 0)
 
 
-def configure(*, threads: int | None = None, mixed_precision: bool = False) -> Device:
+def configure(*, threads: int | None = None, mixed_precision: bool = False) -> None:
     """Set up TensorFlow for this process; call it before any tensor is made.
 
     GPU memory grows as needed (two runs can share a GPU), operations are deterministic, and
-    `mixed_precision` computes in half precision where a GPU has fast units for it.
-
-    Raises
-    ------
-    RuntimeError
-        If mixed precision is asked for without a GPU: a CPU only gets slower by it.
+    `mixed_precision` computes in half precision, for which a GPU has fast units.
     """
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
@@ -80,18 +76,7 @@ def configure(*, threads: int | None = None, mixed_precision: bool = False) -> D
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    device = find()
-    if mixed_precision and not device.gpus:
-        raise RuntimeError("mixed precision needs a GPU and none was found; leave the option out")
     keras.config.set_dtype_policy("mixed_float16" if mixed_precision else "float32")
-    return device
-
-
-def usable_cores() -> int:
-    """Cores this process may run on (containers often allow fewer than the machine has)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def free_memory() -> int:
@@ -110,8 +95,8 @@ def free_gpu_memory() -> int:
         return 0
     query = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
     answer = subprocess.run(query, capture_output=True, text=True, check=False)
-    first = answer.stdout.splitlines()[:1]
-    return int(first[0]) * 2**20 if answer.returncode == 0 and first else 0
+    first = answer.stdout.strip().partition("\n")[0]
+    return int(first) * 2**20 if first.isdigit() else 0  # some cards answer "[N/A]"
 
 
 def processor_name() -> str:

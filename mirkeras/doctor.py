@@ -7,7 +7,7 @@ from mirkeras.records import PACKAGES
 
 OPTIONAL = {"tensorboard": "tensorboard", "jax": "jax", "distributed": "dask"}
 GPU_HELP = (
-    "none found. With an NVIDIA card and driver: pip install 'mirkeras[gpu]', then check that "
+    "none found. With an NVIDIA card and driver: pip install -e '.[gpu]', then check that "
     "`nvidia-smi` answers; MIRKERAS_VERBOSE=1 lets TensorFlow say what it misses"
 )
 
@@ -42,4 +42,4 @@ def _installed(name: str, extra: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return f"not installed (pip install 'mirkeras[{extra}]')"
+        return f"not installed (pip install -e '.[{extra}]')"

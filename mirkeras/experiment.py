@@ -4,11 +4,12 @@
 from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
 
 # isort: on
+import hashlib
 import importlib
-import time
+import json
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from data_prep.declare import read_index
 from mirkeras import device, records
 from mirkeras.cache import FeatureCache, open_cache, statistics
 from mirkeras.features import RECIPES
@@ -84,14 +86,26 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Setting:
-    """Where things are and what a process may use; the same for all runs of a command."""
+    """Where things are and what a process may use; the same for all runs of a command.
+
+    Attributes
+    ----------
+    out, cache, index : Path
+        The ``--out`` folder, the HDF5 file of features, the index of the data set.
+    threads : int
+        Threads a run may use.
+    memory_budget : int
+        Bytes of features a run may hold in memory.
+    mixed_precision : bool
+        Whether networks compute in half precision.
+    """
 
     out: Path
     cache: Path
     index: Path
     threads: int
-    memory_budget: int | None = None
-    mixed_precision: bool = False
+    memory_budget: int
+    mixed_precision: bool
 
     def set_up(self) -> None:
         """Prepare a process for its runs."""
@@ -108,36 +122,52 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
     directory = run.directory(setting.out)
     experiment = find_experiment(run.paper)
     cache = open_cache(setting.cache, RECIPES[experiment.recipe])
+    tracks = tracks_of(cache, setting.index)
+    origin = origin_of(cache, tracks, experiment.protocols[run.protocol])
     with claimed(directory):
-        if is_finished(run, directory, cache.fingerprint):
+        if is_finished(run, directory, origin):
             return
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        record = asdict(run) | {"features": cache.fingerprint, "status": "started"}
-        records.write_record(directory, record | {"started": started})
-        begin = time.monotonic()
-        tracks = pd.read_csv(setting.index).set_index("track").loc[list(cache.tracks)]
+        earlier = records.read_record(directory) or {}
+        record = asdict(run) | {"origin": origin, "features": cache.fingerprint}
+        record |= {"started": earlier.get("started", _now())} | records.environment()
+        records.write_record(directory, record | {"status": "started"})
         plan, parts = make_plan(run, experiment, setting, cache, tracks)
         progress = train(plan, directory, report)
         _write_predictions(directory, plan, cache, tracks)
-        protocol = experiment.protocols[run.protocol]
-        outcome = _outcome(plan, parts, progress, protocol, cache, setting)
-        seconds = round(time.monotonic() - begin, 1)
-        times = {"started": started, "seconds": seconds}
-        finished = record | {"status": "finished"} | times | outcome | records.environment()
-        records.write_record(directory, finished)
+        outcome = _outcome(plan, parts, progress, cache, setting)
+        outcome["capped"] = not progress.stopped and (
+            progress.epochs < experiment.protocols[run.protocol].max_epochs
+        )
+        record |= {"status": "finished", "finished": _now()} | outcome
+        records.write_record(directory, record)
         (directory / "checkpoint.npz").unlink(missing_ok=True)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def tracks_of(cache: FeatureCache, index: Path) -> pd.DataFrame:
+    """Read what is known of each track (label, group, tempo), in the order of the cache."""
+    return read_index(index).set_index("track").loc[list(cache.tracks)]
+
+
+def origin_of(cache: FeatureCache, tracks: pd.DataFrame, protocol: Protocol) -> str:
+    """Digest what decides a run's numbers besides its name: features, labels, groups, protocol."""
+    parts = {
+        "identity": cache.identity,
+        "fingerprint": cache.fingerprint,
+        "labels": tracks.label.tolist(),
+        "groups": tracks.group.tolist(),
+        "protocol": asdict(protocol) | {"rule": repr(protocol.rule)},
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def make_plan(
     run: Run, experiment: Experiment, setting: Setting, cache: FeatureCache, tracks: pd.DataFrame
 ) -> tuple[Plan, Parts]:
-    """Turn a run into what `mirkeras.training` needs.
-
-    Parameters
-    ----------
-    tracks : DataFrame
-        Label and group of each track, in the order of the cache.
-    """
+    """Turn a run into what `mirkeras.training` needs; `tracks` as from `tracks_of`."""
     row, protocol = experiment.rows[run.row], experiment.protocols[run.protocol]
     segments = consecutive(cache.offsets, row.frames)
     parts = divide(
@@ -147,15 +177,17 @@ def make_plan(
     words = [run.seed, run.fold, zlib.crc32(run.row.encode())]
     seed = int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)
     keras.utils.set_random_seed(seed)
-    network = row.build(len(classes))
+    plain = row.build(len(classes))
     if row.transfer:
-        row.transfer(network, *_trained(run, row, setting.out))
+        row.transfer(plain, *_trained(run, row, setting.out))
     fitted = [cache.tracks[number] for number in parts.normalise_on]
-    budget = setting.memory_budget
-    budget = device.find().memory_budget if budget is None else budget
+    network = standardised(plain, *statistics(cache, fitted))
+    of_segments = labels[segments.track].astype(np.int32)
+    feed = open_feed(cache, segments, of_segments, setting.memory_budget)
     plan = Plan(
-        network=standardised(network, *statistics(cache, fitted)),
-        feed=open_feed(cache, segments, labels[segments.track].astype(np.int32), budget),
+        network=network,
+        feed=feed,
+        model=feed.attach(network),
         train=parts.train,
         validation=parts.validation,
         test=parts.test,
@@ -179,9 +211,14 @@ def standardised(network: keras.Model, mean: float, std: float) -> keras.Model:
 
 def _trained(run: Run, row: Row, out: Path) -> list[keras.Model]:
     """Load the networks, without their z-score, that a row starts from."""
-    sources = [Run(**asdict(run) | {"row": source}) for source in row.starts_from]
-    paths = [source.directory(out) / "model.keras" for source in sources]
-    return [keras.saving.load_model(path, compile=False).layers[-1] for path in paths]
+    networks = []
+    for source in (replace(run, row=name) for name in row.starts_from):
+        directory = source.directory(out)
+        if (records.read_record(directory) or {}).get("status") != "finished":
+            raise records.RunError(f"not started: it needs {source.name}, which is not finished")
+        model = keras.saving.load_model(directory / "model.keras", compile=False)
+        networks.append(model.layers[-1])
+    return networks
 
 
 def _write_predictions(
@@ -201,12 +238,7 @@ def _write_predictions(
 
 
 def _outcome(
-    plan: Plan,
-    parts: Parts,
-    progress: Progress,
-    protocol: Protocol,
-    cache: FeatureCache,
-    setting: Setting,
+    plan: Plan, parts: Parts, progress: Progress, cache: FeatureCache, setting: Setting
 ) -> dict:
     track = plan.feed.segments.track
     sizes = {
@@ -220,7 +252,6 @@ def _outcome(
     return {
         "parameters": plan.network.count_params(),
         "epochs": progress.epochs,
-        "capped": not progress.stopped and progress.epochs < protocol.max_epochs,
         "best_epoch": progress.best_epoch,
         "best_validation_accuracy": progress.best_accuracy,
         "training_seconds": round(progress.seconds, 1),

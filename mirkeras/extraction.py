@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -87,7 +86,7 @@ def run(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Outcome]:
     concurrent.futures.process.BrokenProcessPool
         A worker was killed.
     """
-    jobs = min(jobs or os.cpu_count() or 1, len(tasks)) or 1
+    jobs = min(jobs or workers.usable_cores(), len(tasks)) or 1
     pool = ProcessPoolExecutor(jobs, mp_context=workers.SPAWN, initializer=workers.begin)
     try:
         with workers.light_start():  # a spawning pool starts its processes at the first submissions

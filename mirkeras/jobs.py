@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from tqdm import tqdm
 
 from mirkeras import workers
-from mirkeras.errors import expected_errors
+from mirkeras.errors import expected_errors, explained
 
 ENDED_FROM_OUTSIDE = (
     "its process was ended from outside (out of memory, or killed); the same command goes on from "
@@ -75,6 +75,8 @@ def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> li
         finally:
             for worker in running.values():
                 worker.process.kill()
+                worker.process.join()
+                worker.bar.close()
     return failed
 
 
@@ -101,7 +103,7 @@ def _listen(connection: Connection, worker: Worker) -> tuple[bool, str | None]:
     """Take one message of a worker: whether it ended, and what went wrong."""
     try:
         kind, content = connection.recv()
-    except EOFError:
+    except (EOFError, OSError):  # OSError: it died in the middle of a message
         return True, ENDED_FROM_OUTSIDE
     if kind == "ended":
         return True, content
@@ -126,7 +128,7 @@ def _work(connection: Connection, set_up: Callable[[], None], job: Job) -> None:
         set_up()
         job.function(*job.arguments, lambda line: connection.send(("line", line)))
     except expected_errors() as error:
-        message = str(error)
+        message = explained(error)
     except Exception:
         message = traceback.format_exc()
     connection.send(("ended", message))

@@ -14,6 +14,7 @@ of audio files per class, in any format libsndfile reads.
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add where data sets and their caches live."""
+    add_cache_option(parser)
     parser.add_argument(
         "--data-root",
         type=Path,
@@ -22,27 +23,31 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         help="where data sets live, one folder each (MIRKERAS_DATA; default: %(default)s)",
     )
     parser.add_argument(
-        "--cache-root",
-        type=Path,
-        default=Path(os.environ.get("MIRKERAS_CACHE", "cache")),
-        metavar="DIR",
-        help="where indices and features are kept (MIRKERAS_CACHE; default: %(default)s)",
-    )
-    parser.add_argument(
         "--mirror",
         metavar="DIR_OR_URL",
         help="look here for archives before the public addresses",
     )
 
 
-def add_jobs_option(parser: argparse.ArgumentParser, what: str) -> None:
+def add_cache_option(parser: argparse.ArgumentParser) -> None:
+    """Add where what is derived from data sets lives."""
+    parser.add_argument(
+        "--cache-root",
+        type=Path,
+        default=Path(os.environ.get("MIRKERAS_CACHE", "cache")),
+        metavar="DIR",
+        help="where indices and features are kept (MIRKERAS_CACHE; default: %(default)s)",
+    )
+
+
+def add_jobs_option(parser: argparse.ArgumentParser, what: str, default: int | None = 1) -> None:
     """Add how many processes work at once."""
     parser.add_argument(
         "--jobs",
         type=positive,
-        default=1,
+        default=default,
         metavar="N",
-        help=f"{what} (default: %(default)s); they share the processor cores",
+        help=f"{what} (default: {default or 'one per core'}); they share the processor cores",
     )
 
 
@@ -57,7 +62,7 @@ def positive(text: str) -> int:
 def gibibytes(text: str) -> int:
     """Read a size in GiB, return it in bytes."""
     size = float(text)
-    if not size >= 0:
+    if not 0 <= size < 2**20:
         raise argparse.ArgumentTypeError(f"{text} is not a size in GiB")
     return int(size * GIB)
 
@@ -70,9 +75,9 @@ def words(text: str) -> list[str]:
     return found
 
 
-def numbers(text: str) -> list[int]:
-    """Read whole numbers separated by commas, none below 0."""
+def seeds(text: str) -> list[int]:
+    """Read seeds separated by commas: whole numbers from 0 to 2³² − 1."""
     found = [int(word) for word in words(text)]
-    if min(found) < 0:
-        raise argparse.ArgumentTypeError("a number below 0")
+    if not 0 <= min(found) <= max(found) < 2**32:
+        raise argparse.ArgumentTypeError("a seed lies between 0 and 4294967295")
     return found

@@ -37,8 +37,11 @@ class Gather(keras.layers.Layer):
     def __init__(self, frames: np.ndarray, length: int):
         super().__init__(name="gather", dtype="float32", trainable=False)
         self.length = length
-        self.frames = self.add_weight(shape=frames.shape, trainable=False, initializer="zeros")
-        self.frames.assign(frames)
+        self.frames = self.add_weight(
+            shape=frames.shape,
+            trainable=False,
+            initializer=lambda shape, dtype: keras.ops.convert_to_tensor(frames, dtype),
+        )
 
     def call(self, first: keras.KerasTensor) -> keras.KerasTensor:
         window = keras.ops.arange(self.length, dtype=first.dtype)
@@ -67,7 +70,10 @@ class Feed:
     resident: bool
 
     def attach(self, network: keras.Model) -> keras.Model:
-        """Return the model to fit and predict with this feed; it shares the network's weights."""
+        """Return the model to fit and predict with this feed; it shares the network's weights.
+
+        Call it once: a resident feed copies the frames into the model.
+        """
         if not self.resident:
             return network
         first = keras.Input((), dtype="int32", name="first_frame")
@@ -101,33 +107,46 @@ class Feed:
         """
         positions = tf.constant(chosen, tf.int64)
 
-        def epoch_order(epoch: tf.Tensor) -> tf.data.Dataset:
+        def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
             order = tf.random.experimental.stateless_shuffle(positions, seed=[seed, epoch])
-            return tf.data.Dataset.from_tensor_slices(order).batch(batch, drop_incomplete)
+            return self._batches(order, len(chosen), batch, drop_incomplete)
 
         epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int32).max)
-        return self._load(epochs.flat_map(epoch_order))
+        return self._load(epochs.flat_map(one_epoch))
 
     def in_order(self, chosen: np.ndarray, *, batch: int) -> tf.data.Dataset:
         """Batches of the chosen segments, once and in order (validation, prediction)."""
-        return self._load(tf.data.Dataset.from_tensor_slices(chosen).batch(batch))
+        order = tf.constant(chosen, tf.int64)
+        return self._load(self._batches(order, len(chosen), batch, drop_incomplete=False))
 
     @staticmethod
     def steps(segments: int, batch: int, drop_incomplete: bool) -> int:
         """Batches per epoch."""
         return segments // batch if drop_incomplete else -(-segments // batch)
 
-    def _load(self, positions: tf.data.Dataset) -> tf.data.Dataset:
-        first = tf.constant(self.segments.first, tf.int64)
-        labels = tf.constant(self.labels)
+    def _batches(
+        self, order: tf.Tensor, count: int, batch: int, drop_incomplete: bool
+    ) -> tf.data.Dataset:
+        """Cut an order into batches of (first frames, labels) by whole-array operations.
 
-        def look_up(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return tf.gather(first, chosen), tf.gather(labels, chosen)
+        An epoch is gathered and reshaped at once, so that tf.data hands out rows of a matrix; to
+        batch single elements takes it longer, and small networks notice.
+        """
+        first = tf.gather(tf.constant(self.segments.first.astype(np.int32)), order)
+        labels = tf.gather(tf.constant(self.labels), order)
+        whole = count // batch * batch
+        rows = [
+            tf.reshape(values[:whole], (whole // batch, batch, *values.shape[1:]))
+            for values in (first, labels)
+        ]
+        batches = tf.data.Dataset.from_tensor_slices(tuple(rows))
+        if whole < count and not drop_incomplete:
+            rest = tf.data.Dataset.from_tensors((first[whole:], labels[whole:]))
+            batches = batches.concatenate(rest)
+        return batches
 
-        batches = positions.map(look_up)
-        if self.resident:
-            batches = batches.map(lambda start, label: (tf.cast(start, tf.int32), label))
-        else:
+    def _load(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        if not self.resident:
             batches = batches.map(self._read, num_parallel_calls=2, deterministic=True)
         return batches.prefetch(READ_AHEAD)
 

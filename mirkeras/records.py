@@ -10,6 +10,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 
 from mirkeras.files import whole_file, write_text
 
@@ -38,9 +39,13 @@ def command_line() -> str:
 
 
 def commit() -> str | None:
-    """Git commit of the code that runs, with ``+changes`` if it was edited; None outside git."""
+    """Git commit of the code that runs, with ``+changes`` if it was edited.
+
+    None where this code is not under git, even if some repository lies around its installation.
+    """
     here = Path(__file__).resolve().parent
     try:
+        _git(here, "ls-files", "--error-unmatch", Path(__file__).name)
         head = _git(here, "rev-parse", "--short=12", "HEAD")
         edited = _git(here, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
@@ -64,15 +69,28 @@ def read_record(directory: Path) -> dict | None:
     Raises
     ------
     RunError
-        If it is not valid JSON.
+        If it is not the record of a run.
     """
     path = directory / "run.json"
     if not path.exists():
         return None
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if missing := {"paper", "row", "status", "versions"} - set(record):
+            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     except ValueError as error:
         raise RunError(f"{path} is damaged ({error}); delete its folder and train again") from error
+    return record
+
+
+def read_log(directory: Path) -> pd.DataFrame:
+    """Read ``log.csv``, a line per epoch; `RunError` if it is missing or damaged."""
+    try:
+        return pd.read_csv(directory / "log.csv")
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{directory / 'log.csv'} cannot be read ({error}); delete its folder and train again"
+        ) from error
 
 
 def write_predictions(directory: Path, **arrays: np.ndarray) -> None:
@@ -99,7 +117,7 @@ def read_predictions(directory: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
-    except (OSError, ValueError, BadZipFile) as error:
+    except (OSError, EOFError, ValueError, BadZipFile) as error:
         raise RunError(
             f"{path} cannot be read ({error}); delete its folder and train again"
         ) from error

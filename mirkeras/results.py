@@ -22,6 +22,10 @@ COLUMNS = [
     *("id", "model", "params", "published_params", "dataset", "metric"),
     *("published", "published_std", "measured", "measured_std", "n", "verdict"),
 ]
+# Columns that must stay text, however much they look like numbers.
+TEXT = {"commit": str, "features": str, "origin": str}
+# What runs must share to be one measurement.
+SETUP = ["dataset", "protocol", "folds", "max_epochs"]
 # Protocols that keep the paper's split; `clean` keeps replicas together and so has another.
 SAME_SPLIT = ("paper", "code")
 
@@ -32,7 +36,7 @@ PAGE = """\
 Made by `mirkeras compare {paper} --publish` from `results/published/{paper}.csv` and the {runs} run
 records in `results/measured/{paper}.csv` (command, commit, versions, seed, data fingerprint,
 hardware and time of every run). `data` reads data set:protocol; values are track accuracies in per
-cent, mean ± standard deviation over `n` folds.
+cent, mean ± standard deviation over `n` runs (folds × seeds); `baseline` is the paper's reference.
 
 {table}
 """
@@ -99,39 +103,49 @@ def compare(paper: str, measured: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     measured : DataFrame
-        As from `collect`; columns row, dataset, protocol, folds, max_epochs, parameters and one
-        per metric.
+        As from `collect`; columns row, dataset, protocol, seed, fold, folds, max_epochs, capped,
+        features, parameters and one per metric.
 
     Returns
     -------
     DataFrame
-        `COLUMNS` plus protocol, difference, low, high (the 95 % interval) and note; one line per
-        row, data set and protocol. Rows without a run appear once, as "not run".
+        `COLUMNS` plus protocol, baseline, difference, low, high (the 95 % interval) and note; one
+        line per row and `SETUP`. Rows without a run appear once, as "not run".
+
+    Raises
+    ------
+    ResultsError
+        If a run is there twice.
     """
     lines = []
     for row in published(paper).itertuples(index=False):
         runs = measured[measured.row == row.id.removeprefix(f"{paper}/")]
         if runs.empty:
             lines.append(_line(row) | {"verdict": "not run"})
-        for (dataset, protocol), group in runs.groupby(["dataset", "protocol"], sort=True):
-            lines.append(_line(row) | _measured(row, dataset, protocol, group))
-    extra = ["protocol", "difference", "low", "high", "note"]
+        for _, group in runs.groupby(SETUP, sort=True):
+            lines.append(_line(row) | _measured(row, group))
+    extra = ["protocol", "baseline", "difference", "low", "high", "note"]
     table = pd.DataFrame(lines, columns=[*COLUMNS, *extra])
     return table.astype({"params": "Int64", "n": "Int64"})
 
 
-def not_run(paper: str) -> pd.DataFrame:
-    """List the published rows of a paper with nothing measured."""
-    nothing = pd.DataFrame(columns=["row", "dataset", "protocol"])
-    return compare(paper, nothing)
+def recorded(paper: str) -> pd.DataFrame:
+    """Read the measured runs of a paper that came with the suite (none: an empty table)."""
+    path = RESULTS / "measured" / f"{paper}.csv"
+    if not path.exists():
+        return pd.DataFrame(columns=["row", *SETUP])
+    return pd.read_csv(path, dtype=TEXT)
 
 
-def with_our_parameters(paper: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Fill in our parameter counts, by building the networks for the paper's classes."""
+def listing(paper: str) -> pd.DataFrame:
+    """List every published row with our parameter count and what was measured on its own data."""
     from mirkeras.experiment import find_experiment
 
+    data = published(paper).dataset.iloc[0]
+    runs = recorded(paper)
+    table = compare(paper, runs[runs.dataset == data])
     rows = find_experiment(paper).rows
-    classes = len(data_prep.get(table.dataset.iloc[0]).counts)
+    classes = len(data_prep.get(data).counts)
     counted = [rows[id.removeprefix(f"{paper}/")].build(classes).count_params() for id in table.id]
     return table.assign(params=counted)
 
@@ -139,17 +153,16 @@ def with_our_parameters(paper: str, table: pd.DataFrame) -> pd.DataFrame:
 def publish(paper: str, measured: pd.DataFrame) -> Path:
     """Put measured runs into ``results/measured`` and rewrite the paper's page from all of them.
 
-    A run that is there already (same row, data set, protocol, seed and fold) is replaced.
+    A run that is there already (same row, set-up, seed and fold) is replaced.
     """
-    path = RESULTS / "measured" / f"{paper}.csv"
-    if path.exists():
-        keys = ["dataset", "protocol", "row", "seed", "fold", "folds"]
-        both = pd.concat([pd.read_csv(path), measured])
-        measured = both.drop_duplicates(keys, keep="last").sort_values(keys, ignore_index=True)
-    write_csv(measured, path)
+    keys = ["dataset", "protocol", "row", "folds", "max_epochs", "seed", "fold"]
+    # concatenating with an empty table would lose its types
+    known = [table for table in (recorded(paper), measured) if len(table)]
+    both = pd.concat(known).drop_duplicates(keys, keep="last").sort_values(keys, ignore_index=True)
+    write_csv(both, RESULTS / "measured" / f"{paper}.csv")
     page = RESULTS / "pages" / f"{paper}.md"
-    table = compare(paper, measured)
-    write_text(page, PAGE.format(paper=paper, table=markdown(table), runs=len(measured)))
+    table = compare(paper, both)
+    write_text(page, PAGE.format(paper=paper, table=markdown(table), runs=len(both)))
     return page
 
 
@@ -162,14 +175,20 @@ def _line(row: tuple) -> dict:
         "metric": row.metric,
         "published": row.value,
         "published_std": row.std,
+        "baseline": row.baseline,
     }
 
 
-def _measured(row: tuple, dataset: str, protocol: str, runs: pd.DataFrame) -> dict:
+def _measured(row: tuple, runs: pd.DataFrame) -> dict:
+    if len(twice := runs[runs.duplicated(["seed", "fold"])]):
+        raise ResultsError(
+            f"{row.id}: seed {twice.seed.iloc[0]} fold {twice.fold.iloc[0]} is twice"
+        )
     values = runs[row.metric].to_numpy()
     summary = Summary(values.mean(), values.std(), len(values))
     interval = welch_interval(summary, Summary(row.value, row.std, row.folds))
-    note = _why_different(row, dataset, protocol, runs)
+    note = _why_different(row, runs)
+    dataset, protocol = runs.dataset.iloc[0], runs.protocol.iloc[0]
     return {
         "params": runs.parameters.iloc[0],
         "dataset": f"{dataset}:{protocol}",
@@ -186,25 +205,33 @@ def _measured(row: tuple, dataset: str, protocol: str, runs: pd.DataFrame) -> di
 
 
 def verdict(interval: tuple[float, float] | None) -> str:
-    """Judge a difference on the paper's own data: consistent, above or below."""
+    """Judge a difference on the paper's own data: consistent, above or below.
+
+    "no interval" where the paper gives no deviation or there is a single run on a side.
+    """
     if interval is None:
-        return "different data"
+        return "no interval"
     low, high = interval
     return "above" if low > 0 else "below" if high < 0 else "consistent"
 
 
-def _why_different(row: tuple, dataset: str, protocol: str, runs: pd.DataFrame) -> str:
+def _why_different(row: tuple, runs: pd.DataFrame) -> str:
     """Name what keeps a measurement from being the paper's; empty if nothing does."""
+    first = runs.iloc[0]
+    per_seed = runs.groupby("seed").fold.nunique()
     reasons = []
-    if dataset != row.dataset:
-        reasons.append(f"data set {dataset}, not {row.dataset}")
-    if protocol not in SAME_SPLIT:
-        reasons.append(f"split of protocol {protocol}")
-    folds = runs.folds.iloc[0]
-    if folds != row.folds or runs.fold.nunique() != row.folds:
-        reasons.append(f"{runs.fold.nunique()} of {folds} folds, published {row.folds}")
+    if first.dataset != row.dataset:
+        reasons.append(f"data set {first.dataset}, not {row.dataset}")
+    if first.protocol not in SAME_SPLIT:
+        reasons.append(f"split of protocol {first.protocol}")
+    if first.folds != row.folds:
+        reasons.append(f"{first.folds} folds, published {row.folds}")
+    if (per_seed != first.folds).any():
+        reasons.append(f"{per_seed.min()} of {first.folds} folds run")
+    if runs.features.nunique() > 1:
+        reasons.append("audio changed between the runs")
     if runs.capped.any():
-        reasons.append(f"training cut at {runs.max_epochs.max()} epochs")
+        reasons.append(f"training cut at {first.max_epochs} epochs")
     return "; ".join(reasons)
 
 
@@ -214,12 +241,15 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Lay a comparison out for people: published | measured | difference | verdict."""
-    head = "| row | parameters | published | data | measured | n | difference (95 %) | verdict |"
-    lines = [head, "|---|--:|--:|---|--:|--:|--:|---|"]
+    """Lay a comparison out for people: published | baseline | measured | difference | verdict."""
+    head = (
+        "| row | parameters | baseline | published | data | measured | n | difference (95 %) "
+        "| verdict |"
+    )
+    lines = [head, "|---|--:|--:|--:|---|--:|--:|--:|---|"]
     for row in table.itertuples(index=False):
         lines.append(
-            f"| {row.model} | {row.published_params:,} | {row.published:.2f} ± "
+            f"| {row.model} | {row.published_params:,} | {row.baseline} | {row.published:.2f} ± "
             f"{row.published_std:.2f} | {row.dataset} | {_measured_text(row)} | {row.verdict} |"
         )
     notes = [f"- {text}" for text in dict.fromkeys(table.note.dropna()) if text]

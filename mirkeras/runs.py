@@ -43,20 +43,31 @@ class Run:
 
 
 def find_runs(out: Path, paper: str) -> Iterator[tuple[Path, dict]]:
-    """Go through the finished runs of a paper below `out`: (directory, record), sorted."""
+    """Go through the finished runs of a paper below `out`: (directory, record), sorted.
+
+    Raises
+    ------
+    RunError
+        If a record is damaged, or lies in a directory that is not its run's own (a copy).
+    """
     for path in sorted((out / paper).rglob("run.json")):
         record = read_record(path.parent)
+        run = Run(**{name: record[name] for name in Run.__dataclass_fields__})
+        if run.directory(out) != path.parent:
+            raise RunError(
+                f"{path.parent} holds the record of {run.directory(out)}; move copies elsewhere"
+            )
         if record["status"] == "finished":
             yield path.parent, record
 
 
-def is_finished(run: Run, directory: Path, features: str) -> bool:
+def is_finished(run: Run, directory: Path, origin: str) -> bool:
     """Whether the run is done already, made from the same things.
 
     Parameters
     ----------
-    features : str
-        Fingerprint of the cache the run is to be trained on.
+    origin : str
+        Digest of all else that decides the run's numbers, see `mirkeras.experiment.origin_of`.
 
     Raises
     ------
@@ -66,13 +77,15 @@ def is_finished(run: Run, directory: Path, features: str) -> bool:
     record = read_record(directory)
     if record is None:
         return False
-    wanted = asdict(run) | {"features": features}
+    wanted = asdict(run) | {"origin": origin}
     found = {name: record.get(name) for name in wanted}
     if found != wanted:
         name = next(name for name in wanted if found[name] != wanted[name])
+        what = f"{name} {found[name]!r}, now {wanted[name]!r} is asked for"
+        if name == "origin":
+            what = "other tracks, labels, features or protocol than now"
         raise RunError(
-            f"{directory} holds a run with {name} {found[name]!r}, now {wanted[name]!r} is asked "
-            "for; choose another --out or delete that folder"
+            f"{directory} holds a run with {what}; choose another --out or delete that folder"
         )
     return record["status"] == "finished"
 
@@ -82,5 +95,11 @@ def claimed(directory: Path) -> Iterator[None]:
     """Hold a run's directory; a second process that wants it waits until the first is gone."""
     directory.mkdir(parents=True, exist_ok=True)
     with open(directory / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{directory}: another process trains this run, waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        for torn in directory.glob(".*.part.*"):  # left by a kill
+            torn.unlink()
         yield

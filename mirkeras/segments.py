@@ -26,9 +26,6 @@ class Segments:
     def __len__(self) -> int:
         return len(self.first)
 
-    def __getitem__(self, chosen: np.ndarray) -> "Segments":
-        return Segments(self.first[chosen], self.track[chosen], self.length)
-
     def of_tracks(self, tracks: np.ndarray) -> np.ndarray:
         """Positions, in order, of the segments that belong to the numbered tracks."""
         return np.flatnonzero(np.isin(self.track, tracks))

@@ -34,11 +34,22 @@ def cut_folds(
 def hold_out(
     items: np.ndarray, share: float, seed: int, groups: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a share of items for validation; returns (kept, held), both sorted.
+    """Draw a share of items for validation.
 
     Items may be track or segment numbers; `groups`, one per item, are never divided.
+
+    Returns
+    -------
+    (kept, held)
+        Kept items sorted; held ones in the order drawn, so that cutting an incomplete batch off
+        their end takes no class more than another.
+
+    Raises
+    ------
+    ValueError
+        If a part would be empty.
     """
     splitter = ShuffleSplit if groups is None else GroupShuffleSplit
     cut = splitter(n_splits=1, test_size=share, random_state=seed)
     kept, held = next(cut.split(items, groups=groups))
-    return np.sort(items[kept]), np.sort(items[held])
+    return np.sort(items[kept]), items[held]

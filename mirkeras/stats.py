@@ -34,9 +34,9 @@ def welch_interval(measured: Summary, published: Summary) -> tuple[float, float]
     Returns
     -------
     (low, high), or None
-        None where there are fewer than two folds on a side: no spread, no interval.
+        None where a side has fewer than two folds or no published deviation: no interval.
     """
-    if min(measured.n, published.n) < 2:
+    if min(measured.n, published.n) < 2 or math.isnan(measured.std + published.std):
         return None
     a, b = measured.squared_error, published.squared_error
     difference = measured.mean - published.mean

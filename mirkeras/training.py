@@ -40,6 +40,8 @@ class Plan:
     network : keras.Model
         Takes segments (batch, time, band), gives class probabilities.
     feed : Feed
+    model : keras.Model
+        The network attached to the feed, see `Feed.attach`.
     train, validation, test : int64 arrays
         Positions of segments in the feed.
     optimizer, loss
@@ -53,6 +55,7 @@ class Plan:
 
     network: keras.Model
     feed: Feed
+    model: keras.Model
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
@@ -93,7 +96,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
         If a part of the split is empty or the training loss is not finite.
     """
     _check(plan)
-    model = plan.feed.attach(plan.network)
+    model = plan.model
     steps = plan.feed.steps(len(plan.train), plan.batch, plan.drop_incomplete)
     model.compile(
         plan.optimizer,
@@ -101,7 +104,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
         metrics=["accuracy"],
         steps_per_execution=_steps_per_execution(steps),
     )
-    plan.optimizer.build(model.trainable_variables)
+    model.optimizer.build(model.trainable_variables)
     keeper = Keeper(plan, directory, on_epoch)
     keeper.resume()
     if not keeper.finished:
@@ -130,8 +133,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
 
 def predict(plan: Plan) -> np.ndarray:
     """Score the test segments, in order: float32 (segments, classes)."""
-    model = plan.feed.attach(plan.network)
-    return model.predict(plan.feed.in_order(plan.test, batch=PREDICTION_BATCH), verbose=0)
+    return plan.model.predict(plan.feed.in_order(plan.test, batch=PREDICTION_BATCH), verbose=0)
 
 
 def _check(plan: Plan) -> None:
@@ -179,7 +181,7 @@ class Keeper(keras.callbacks.Callback):
         self.started_at = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        rate = float(self.plan.optimizer.learning_rate)
+        rate = float(self.model.optimizer.learning_rate)
         self._judge(epoch, logs)
         self._write_log(epoch, logs, rate)
         if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
@@ -192,7 +194,7 @@ class Keeper(keras.callbacks.Callback):
                 "too high for these features, or they are not finite"
             )
         verdict = self.plan.rule.step(self.progress.memory, logs["loss"])
-        self.plan.optimizer.learning_rate = self.plan.optimizer.learning_rate * verdict.factor
+        self.model.optimizer.learning_rate = self.model.optimizer.learning_rate * verdict.factor
         self.progress.stopped = self.model.stop_training = verdict.stop
         # As in the authors' code, the epoch that ends the run is no candidate.
         if not verdict.stop and logs["val_accuracy"] > self.progress.best_accuracy:
@@ -217,7 +219,7 @@ class Keeper(keras.callbacks.Callback):
         arrays |= {f"weight_{i}": w for i, w in enumerate(self.plan.network.get_weights())}
         arrays |= {
             f"optimizer_{i}": keras.ops.convert_to_numpy(variable)
-            for i, variable in enumerate(self.plan.optimizer.variables)
+            for i, variable in enumerate(self.plan.model.optimizer.variables)
         }
         with whole_file(self.path) as temporary:
             np.savez(temporary, state=np.array(json.dumps(asdict(self.progress))), **arrays)
@@ -229,7 +231,7 @@ class Keeper(keras.callbacks.Callback):
             try:
                 with np.load(self.path, allow_pickle=False) as arrays:
                     self._restore(dict(arrays))
-            except (OSError, ValueError, KeyError, BadZipFile) as error:
+            except (OSError, EOFError, ValueError, TypeError, KeyError, BadZipFile) as error:
                 raise TrainingError(
                     f"{self.path} cannot be read ({error}); delete its folder and train again"
                 ) from error
@@ -245,7 +247,7 @@ class Keeper(keras.callbacks.Callback):
         self.best = numbered("best")
         self.plan.network.set_weights(numbered("weight"))
         for variable, value in zip(
-            self.plan.optimizer.variables, numbered("optimizer"), strict=True
+            self.plan.model.optimizer.variables, numbered("optimizer"), strict=True
         ):
             variable.assign(value)
 

@@ -20,6 +20,13 @@ SPAWN = multiprocessing.get_context("spawn")
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
+def usable_cores() -> int:
+    """Cores this process may run on (containers often allow fewer than the machine has)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def begin() -> None:
     """Begin a worker: Ctrl-C is the parent's to handle, and the parent's death ends the worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -9,7 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from mirkeras.commands import evaluate, train
+from mirkeras.commands import train
+from mirkeras.evaluation import evaluate
 from mirkeras.options import add_jobs_option
 from reproductions.pons_cbmi2016 import filters
 

@@ -16,14 +16,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy.signal import get_window
-from scipy.stats import binomtest
 
-from mirkeras import figures
-from mirkeras.errors import UsageError, expected_errors
+from data_prep.declare import read_index
+from mirkeras import device, figures
+from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.evaluation import setup_name
 from mirkeras.experiment import find_experiment
 from mirkeras.features import RECIPES
-from mirkeras.options import add_data_options
+from mirkeras.options import add_cache_option
 from mirkeras.records import read_predictions
+from mirkeras.results import SETUP
 from mirkeras.runs import find_runs
 
 PAPER = "pons_cbmi2016"
@@ -32,6 +34,8 @@ SLOWEST = 60.0  # BPM; below it the 1.39 s of a filter hold not even one and a h
 FASTEST = 640.0  # BPM; four notes to the beat at the slowest tempo, three at the fastest
 RANDOM_FILTERS = 10_000
 LEVELS = (1, 2)  # drawn: the beat and its halves
+
+Run = tuple[Path, dict, np.ndarray]  # directory, record, kernel (taps, filters)
 
 
 @dataclass(frozen=True)
@@ -44,18 +48,17 @@ class Answer:
         Dominant periodicity of each learned and each random filter, in BPM.
     tempi : float (tracks,)
         Tempi of the tracks, in BPM.
-    inside, inside_by_chance : float
-        Share of the learned and of the random filters within the range of the tempi.
-    p : float
-        Probability of at least that many learned filters inside, were they random (binomial).
+    inside : float (runs,)
+        Share of the learned filters of each run that lie within the range of the tempi.
+    inside_by_chance : float
+        The same of random filters.
     """
 
     learned: np.ndarray
     random: np.ndarray
     tempi: np.ndarray
-    inside: float
+    inside: np.ndarray
     inside_by_chance: float
-    p: float
 
 
 def dominant_bpm(filters: np.ndarray, frame_rate: float) -> np.ndarray:
@@ -88,16 +91,26 @@ def random_filters(frames: int, filters: int = 32) -> np.ndarray:
     return np.random.RandomState(0).uniform(-limit, limit, (frames, RANDOM_FILTERS))
 
 
-def answer(learned: np.ndarray, tempi: np.ndarray, frame_rate: float) -> Answer:
-    """Compare learned filters (frames, filters) with random ones: who has the period of a beat?"""
-    ours = dominant_bpm(learned, frame_rate)
-    random = dominant_bpm(random_filters(len(learned)), frame_rate)
-    inside, chance = ((bpm >= tempi.min()) & (bpm <= tempi.max()) for bpm in (ours, random))
-    test = binomtest(int(inside.sum()), len(ours), chance.mean(), alternative="greater")
-    return Answer(ours, random, tempi, inside.mean(), chance.mean(), test.pvalue)
+def answer(kernels: list[np.ndarray], tempi: np.ndarray, frame_rate: float) -> Answer:
+    """Compare the learned filters of some runs with random ones: who has the period of a beat?
+
+    Parameters
+    ----------
+    kernels : list of float (frames, filters)
+        One per run. Folds share training tracks and filters of a run depend on each other, so the
+        spread over runs is shown instead of a significance that would count filters as independent.
+    """
+    learned = [dominant_bpm(kernel, frame_rate) for kernel in kernels]
+    random = dominant_bpm(random_filters(len(kernels[0])), frame_rate)
+
+    def inside(bpm: np.ndarray) -> float:
+        return ((bpm >= tempi.min()) & (bpm <= tempi.max())).mean()
+
+    shares = np.array([inside(bpm) for bpm in learned])
+    return Answer(np.concatenate(learned), random, tempi, shares, inside(random))
 
 
-def learned_filters(out: Path, row: str, layer: str) -> Iterator[tuple[Path, dict, np.ndarray]]:
+def learned_filters(out: Path, row: str, layer: str) -> Iterator[Run]:
     """Go through the finished runs of a row: (directory, record, kernel (taps, filters))."""
     import keras
 
@@ -149,57 +162,52 @@ def draw_answer(found: Answer, title: str, path: Path) -> None:
     figures.save(figure, path)
 
 
-def tempi_of(cache_root: Path, dataset: str, tracks: np.ndarray) -> np.ndarray:
-    """Look up the known tempi, in BPM, of some tracks."""
+def training_tempi(cache_root: Path, dataset: str, runs: list[Path]) -> np.ndarray:
+    """Look up the known tempi, in BPM, of the tracks that at least one of the runs did not test."""
     path = cache_root / dataset / "index.csv"
     if not path.exists():
         raise UsageError(f"{path} with the tempi is missing; give the --cache-root of the training")
-    index = pd.read_csv(path).set_index("track")
-    return index.tempo.reindex(tracks).dropna().to_numpy()
+    index = read_index(path).set_index("track")
+    tested = set.intersection(*(set(read_predictions(run)["tracks"]) for run in runs))
+    return index.tempo[~index.index.isin(tested)].dropna().to_numpy()
 
 
 def study(out: Path, cache_root: Path) -> str:
-    """Draw the figures of every data set and protocol below `out`; returns the answers as text."""
-    for row, layer, unit in (
-        (TIME, "time_conv", "frame (23 ms)"),
-        (FREQUENCY, "frequency_conv", "mel band"),
-    ):
-        for _, record, kernel in learned_filters(out, row, layer):
-            if record["fold"] == 0 and record["seed"] == 0:
-                name = f"{record['dataset']}-{record['protocol']}"
-                path = out / "figures" / f"{name}-{layer.replace('_conv', '')}-filters.png"
-                draw_filters(kernel, unit, f"{row} filters, {name}, fold 1", path)
-    temporal = list(learned_filters(out, TIME, "time_conv"))
-    names = sorted({(record["dataset"], record["protocol"]) for _, record, _ in temporal})
-    lines = []
-    for dataset, protocol in names:
-        chosen = [
-            (directory, kernel)
-            for directory, record, kernel in temporal
-            if (record["dataset"], record["protocol"]) == (dataset, protocol)
-        ]
-        lines.append(_answer_for(dataset, protocol, chosen, out, cache_root))
-    return "\n".join(lines) or f"no finished run of {TIME} below {out}"
+    """Draw the figures of every set-up below `out`; returns the answers as text."""
+    answers = []
+    for row, layer, unit in ((TIME, "time", "frame (23 ms)"), (FREQUENCY, "frequency", "mel band")):
+        found = list(learned_filters(out, row, f"{layer}_conv"))
+        for name in sorted({setup_of(record) for _, record, _ in found}):
+            runs = [run for run in found if setup_of(run[1]) == name]
+            title = f"{row} filters, {name}, fold {runs[0][1]['fold'] + 1}"
+            draw_filters(runs[0][2], unit, title, out / "figures" / f"{name}-{layer}-filters.png")
+            if layer == "time":
+                answers.append(_answer_for(name, runs, out, cache_root))
+    return "\n".join(answers) or f"no finished run of {TIME} below {out}"
 
 
-def _answer_for(
-    dataset: str, protocol: str, runs: list[tuple[Path, np.ndarray]], out: Path, cache_root: Path
-) -> str:
-    """Answer the question for one data set and protocol, draw it, and put it in a sentence."""
-    tracks = np.unique(np.concatenate([read_predictions(run)["tracks"] for run, _ in runs]))
-    tempi = tempi_of(cache_root, dataset, tracks)
-    name = f"{dataset}-{protocol}"
+def setup_of(record: dict) -> str:
+    """Name the set-up of a run as the evaluation names its figures."""
+    return setup_name(pd.DataFrame([{name: record[name] for name in SETUP}]))
+
+
+def _answer_for(name: str, runs: list[Run], out: Path, cache_root: Path) -> str:
+    """Answer the question for the runs of one set-up, draw it, and put it in a sentence."""
+    directories, records, kernels = zip(*runs, strict=True)
+    tempi = training_tempi(cache_root, records[0]["dataset"], list(directories))
     if not len(tempi):
         return f"{name}: filters drawn; its index knows no tempi, so no answer on tempo"
     recipe = RECIPES[find_experiment(PAPER).recipe]
-    kernels = np.concatenate([kernel for _, kernel in runs], axis=1)
-    found = answer(kernels, tempi, recipe.sample_rate / recipe.hop)
-    title = f"Do Time filters learn tempo? {name}, {len(runs)} folds"
-    draw_answer(found, title, out / "figures" / f"{name}-tempo.png")
+    found = answer(list(kernels), tempi, recipe.sample_rate / recipe.hop)
+    draw_answer(
+        found, f"Do Time filters learn tempo? {name}", out / "figures" / f"{name}-tempo.png"
+    )
+    low, high = 100 * found.inside.min(), 100 * found.inside.max()
     return (
-        f"{name}: {100 * found.inside:.0f} % of {len(found.learned)} Time filters have their "
-        f"dominant periodicity within the tempi ({tempi.min():.0f} to {tempi.max():.0f} BPM), "
-        f"{100 * found.inside_by_chance:.0f} % of random ones do (p = {found.p:.2g})"
+        f"{name}: {100 * found.inside.mean():.0f} % of {len(found.learned)} Time filters (run by "
+        f"run {low:.0f} to {high:.0f} %) have their dominant periodicity within the tempi "
+        f"({tempi.min():.0f} to {tempi.max():.0f} BPM); of random filters "
+        f"{100 * found.inside_by_chance:.0f} % have"
     )
 
 
@@ -209,12 +217,13 @@ def main(argv: list[str] | None = None) -> int:
         prog=f"python -m reproductions.{PAPER}.filters", description=__doc__.split("\n\n")[1]
     )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
-    add_data_options(parser)
+    add_cache_option(parser)
     arguments = parser.parse_args(argv)
+    device.configure()
     try:
         print(study(arguments.out, arguments.cache_root))
     except expected_errors() as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {explained(error)}", file=sys.stderr)
         return 1
     return 0
 

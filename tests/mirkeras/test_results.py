@@ -22,6 +22,7 @@ def measured(values: list[float], **changes) -> pd.DataFrame:
         "max_epochs": 2000,
         "capped": False,
         "parameters": 7336,
+        "features": "f",
         "accuracy": values,
     }
     return pd.DataFrame(lines | changes)
@@ -61,7 +62,8 @@ def test_difference_and_interval_by_hand() -> None:
         ({"dataset": "music_speech"}, "data set music_speech, not ballroom"),
         ({"dataset": "ballroom-stand-in"}, "data set ballroom-stand-in"),
         ({"protocol": "clean"}, "split of protocol clean"),
-        ({"folds": 3}, "10 of 3 folds"),
+        ({"folds": 12}, "12 folds, published 10; 10 of 12 folds run"),
+        ({"features": [*"fffffffffg"]}, "audio changed between the runs"),
         ({"capped": True, "max_epochs": 5}, "training cut at 5 epochs"),
     ],
 )
@@ -74,7 +76,26 @@ def test_anything_else_is_different_data(changes: dict, note: str) -> None:
 def test_a_part_of_the_folds_is_different_data() -> None:
     line = line_of(compare(PAPER, measured([80.0, 82.0])))
     assert line.verdict == "different data"
-    assert "2 of 10 folds" in line.note
+    assert line.note == "2 of 10 folds run"
+
+
+def test_fold_counts_are_never_mixed() -> None:
+    mixed = pd.concat([measured([80.0] * 10), measured([60.0] * 3, folds=3)])
+    lines = compare(PAPER, mixed).dropna(subset="measured")
+    assert lines[["measured", "n"]].values.tolist() == [[60.0, 3], [80.0, 10]]
+    assert lines.verdict.tolist()[0] == "different data"
+
+
+def test_an_unfinished_second_seed_is_no_full_measurement() -> None:
+    seeds = pd.concat([measured([80.0] * 10), measured([81.0] * 3, seed=1)])
+    assert line_of(compare(PAPER, seeds)).note == "3 of 10 folds run"
+    whole = pd.concat([measured([80.0] * 10), measured([81.0] * 10, seed=1)])
+    assert line_of(compare(PAPER, whole)).n == 20
+
+
+def test_a_run_that_is_there_twice_is_refused() -> None:
+    with pytest.raises(ResultsError, match="seed 0 fold 0 is twice"):
+        compare(PAPER, pd.concat([measured([80.0] * 10), measured([80.0])]))
 
 
 def test_rows_without_runs_are_not_run() -> None:
@@ -90,16 +111,14 @@ def test_protocols_are_lines_of_their_own() -> None:
     assert lines.measured.to_dict() == {"ballroom:clean": 60.0, "ballroom:code": 81.0}
 
 
-def test_one_fold_has_no_verdict_on_the_difference() -> None:
-    assert verdict(None) == "different data"
+def test_without_an_interval_there_is_no_verdict_on_the_difference() -> None:
+    assert verdict(None) == "no interval"
 
 
 def test_markdown_shows_the_interval_and_the_reason() -> None:
-    page = markdown(
-        compare(PAPER, measured([80.0] * 5 + [84.0] * 5, folds=5, fold=[*range(5)] * 2))
-    )
-    assert "| Time 1×60 | 7,336 | 81.79 ± 4.72 | ballroom:code | 82.00 ± 2.00 | 10 |" in page
-    assert "- 5 of 5 folds, published 10" in page
+    page = markdown(compare(PAPER, measured([81.0, 83.0], folds=2)))
+    assert "| Time 1×60 | 7,336 | 82.3 | 81.79 ± 4.72 | ballroom:code | 82.00 ± 1.00 | 2 |" in page
+    assert "- 2 folds, published 10" in page
 
 
 def test_unknown_papers_and_empty_folders_are_named(tmp_path) -> None:
@@ -115,9 +134,10 @@ def test_publishing_replaces_runs_of_the_same_name(tmp_path, monkeypatch) -> Non
     (tmp_path / "published" / f"{PAPER}.csv").write_text(source.read_text())
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     results.publish(PAPER, measured([70.0] * 10))
-    results.publish(PAPER, measured([80.0] * 5))
-    kept = pd.read_csv(tmp_path / "measured" / f"{PAPER}.csv")
+    results.publish(PAPER, measured([80.0] * 5, commit="12345e678901"))
+    kept = results.recorded(PAPER)
     assert kept.accuracy.tolist() == [80.0] * 5 + [70.0] * 5
+    assert kept.commit[0] == "12345e678901"
     assert "75.00 ± 5.00" in (tmp_path / "pages" / f"{PAPER}.md").read_text()
 
 
@@ -141,6 +161,7 @@ def test_objects_in_predictions_are_not_loaded(tmp_path) -> None:
 
 def test_a_damaged_record_is_named(tmp_path) -> None:
     write_record(tmp_path, {"status": "finished"})
-    (tmp_path / "run.json").write_text('{"status": "fin')
-    with pytest.raises(RunError, match=r"run\.json is damaged"):
-        results.collect(tmp_path.parent, tmp_path.name, dict)
+    for text in ('{"status": "fin', "{}"):
+        (tmp_path / "run.json").write_text(text)
+        with pytest.raises(RunError, match=r"run\.json is damaged"):
+            results.collect(tmp_path.parent, tmp_path.name, dict)

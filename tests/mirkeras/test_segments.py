@@ -14,7 +14,6 @@ def test_segments_do_not_cross_tracks_and_tails_are_dropped() -> None:
 def test_segments_of_tracks() -> None:
     segments = consecutive(np.array([0, 7, 10, 16]), 3)
     assert segments.of_tracks(np.array([2, 0])).tolist() == [0, 1, 3, 4]
-    assert segments[np.array([3, 4])].first.tolist() == [10, 13]
 
 
 def test_a_track_without_a_segment_is_refused() -> None:

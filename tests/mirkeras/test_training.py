@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from mirkeras import device, training
+from mirkeras import training
 from mirkeras.cache import open_cache
 from mirkeras.experiment import standardised
 from mirkeras.pipeline import open_feed
@@ -15,11 +15,6 @@ from mirkeras.schedules import HalveOnRecovery, Verdict
 from mirkeras.segments import consecutive
 from mirkeras.training import Plan, TrainingError, predict, reseed, train
 from reproductions.pons_cbmi2016 import models
-
-
-@pytest.fixture(autouse=True)
-def _deterministic() -> None:
-    device.configure()
 
 
 def make_plan(cached: Path, **changes) -> Plan:
@@ -42,7 +37,8 @@ def make_plan(cached: Path, **changes) -> Plan:
         "drop_incomplete": False,
         "seed": 3,
     }
-    return Plan(**defaults | changes)
+    chosen = defaults | changes
+    return Plan(model=chosen["feed"].attach(chosen["network"]), **chosen)
 
 
 class Interruption(Exception):

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras import commands
-from mirkeras.commands import evaluate, train
+from mirkeras import device, evaluation
+from mirkeras.commands import train
+from mirkeras.evaluation import evaluate
 from mirkeras.records import read_predictions, read_record
 from mirkeras.results import COLUMNS, published
 
@@ -61,9 +62,16 @@ def test_a_run_leaves_its_files_and_where_they_come_from(trained: Path) -> None:
     assert record["status"] == "finished"
     assert (record["epochs"], record["capped"]) == (3, True)
     assert record["recipe"]["recipe"]["name"] == "cbmi2016"
-    assert {"command", "commit", "versions", "seed", "features", "hardware", "seconds"} <= set(
-        record
-    )
+    assert {
+        "command",
+        "commit",
+        "versions",
+        "seed",
+        "features",
+        "hardware",
+        "started",
+        "finished",
+    } <= set(record)
 
 
 def test_every_track_is_tested_once(trained: Path, audio_folder: Path) -> None:
@@ -112,6 +120,7 @@ def test_finished_runs_are_skipped(
         ({"epochs": 4}, "max_epochs 3, now 4"),
         ({"rows": "table1/nothing"}, "unknown row 'table1/nothing'; rows: table1/black-box"),
         ({"rows": "table1/time-1x200"}, "needs tracks of 250 frames"),
+        ({"folds": 19}, "18 tracks cannot be cut into 19 folds"),
         ({"folds": 1}, "--folds must be at least 2"),
         ({"dataset": "nothing"}, "unknown data set 'nothing'"),
         ({"dataset": "folder:/nowhere"}, "/nowhere"),
@@ -126,6 +135,50 @@ def test_mistakes_are_one_clear_message(
     assert "Traceback" not in error
 
 
+def test_mixed_precision_without_a_gpu_is_refused(audio_folder, cached, trained, capsys) -> None:
+    if device.find().gpus:
+        pytest.skip("this machine has a GPU")
+    words = [*arguments(audio_folder, cached, trained), "--mixed-precision"]
+    assert train(PAPER, words) == 1
+    assert "needs a GPU and none was found" in capsys.readouterr().err
+
+
+def test_an_out_folder_that_is_a_file_is_refused(audio_folder, cached, tmp_path, capsys) -> None:
+    (tmp_path / "runs").touch()
+    assert train(PAPER, arguments(audio_folder, cached, tmp_path / "runs")) == 1
+    error = capsys.readouterr().err
+    assert str(tmp_path / "runs") in error
+    assert "Traceback" not in error
+
+
+def test_changed_labels_make_another_run(trained: Path, audio_folder, cached, capsys) -> None:
+    (index,) = cached.rglob("index.csv")
+    from mirkeras.cache import open_cache
+    from mirkeras.experiment import find_experiment, origin_of, tracks_of
+    from mirkeras.records import RunError
+    from mirkeras.runs import Run, is_finished
+
+    features = open_cache(index.with_name("cbmi2016.h5"))
+    tracks, protocol = tracks_of(features, index), find_experiment(PAPER).protocols["paper"]
+    record = read_record(run_of(trained, ROWS))
+    run = Run(**{name: record[name] for name in Run.__dataclass_fields__})
+    assert is_finished(run, run.directory(trained), origin_of(features, tracks, protocol))
+    other = tracks.assign(label=tracks.label[::-1].to_numpy())
+    with pytest.raises(RunError, match="other tracks, labels, features or protocol"):
+        is_finished(run, run.directory(trained), origin_of(features, other, protocol))
+
+
+def test_a_row_whose_sources_failed_says_so(trained: Path, audio_folder, cached, tmp_path) -> None:
+    from mirkeras.experiment import _trained, find_experiment
+    from mirkeras.records import RunError
+    from mirkeras.runs import Run
+
+    record = read_record(run_of(trained, ROWS))
+    run = Run(**{name: record[name] for name in Run.__dataclass_fields__})
+    with pytest.raises(RunError, match=r"needs table1/time-1x60 .* which is not finished"):
+        _trained(run, find_experiment(PAPER).rows[ROWS], tmp_path)
+
+
 def test_help_teaches(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit, match="0"):
         train(PAPER, ["--help"])
@@ -138,7 +191,7 @@ def test_evaluation_needs_no_network(trained: Path, monkeypatch) -> None:
     for model in trained.rglob("model.keras"):
         model.rename(model.with_suffix(".away"))
     try:
-        table = commands.compare(PAPER, trained).table
+        table = evaluation.compare(PAPER, trained)
     finally:
         for model in trained.rglob("model.away"):
             model.rename(model.with_suffix(".keras"))

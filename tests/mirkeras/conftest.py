@@ -1,0 +1,10 @@
+"""TensorFlow is set up as the commands set it up, once, before anything uses it."""
+
+import pytest
+
+from mirkeras import device
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _configured() -> None:
+    device.configure()
