@@ -9,13 +9,16 @@ EXTRA ?=
 .PHONY: help install demo test test-long test-jax lint bench reproduce-ballroom
 
 help: ## explain every target
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-20s %s\n", $$1, $$2}'
-	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=$(PROTOCOL) (paper, code or clean); EXTRA='…' is passed to the command, e.g. EXTRA='--mirror DIR'."
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=$(PROTOCOL) (paper, code or clean); EXTRA='…' is passed to the command: make reproduce-ballroom EXTRA='--mirror DIR'."
 
 install: $(READY) ## create .venv and install mirkeras with what its tests need
 
 $(READY): setup.py
-	@test -d .venv || (echo "creating .venv with $(PYTHON)"; $(PYTHON) -m venv .venv)
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	  (echo "mirkeras needs Python 3.11 or newer: make PYTHON=python3.12 …" >&2; exit 1)
+	@test -x $(BIN)/pip || (echo "creating .venv with $(PYTHON)"; rm -rf .venv; $(PYTHON) -m venv .venv) || \
+	  (rm -rf .venv; echo "python -m venv failed; on Debian: apt install python3-venv" >&2; exit 1)
 	@echo "installing mirkeras into .venv (a few minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	@touch $@

@@ -28,6 +28,7 @@ setup(
         "soundfile>=0.12",
         "soxr>=0.4",
         "pooch>=1.8",
+        "requests>=2.31",
         "tqdm>=4.66",
     ],
     extras_require={

@@ -5,8 +5,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
-
 from mirkeras import __version__
 from mirkeras.options import DATA_SETS, add_data_options, add_jobs_option
 
@@ -80,17 +78,16 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
                         help="where the runs are (default: %(default)s)")  # fmt: skip
     parser.add_argument("--publish", action="store_true",
                         help="also put the measured runs into results/measured/ and rewrite the "
-                        "paper's page in results/pages/")  # fmt: skip
+                        "paper's page and figures in results/pages/")  # fmt: skip
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from mirkeras import evaluation, results
+    from mirkeras import evaluation
 
     table = evaluation.compare(arguments.paper, arguments.out)
     print(evaluation.summary(table, arguments.out))
     if arguments.publish:
-        measured = pd.read_csv(arguments.out / "measured.csv", dtype=results.TEXT)
-        print(f"written: {results.publish(arguments.paper, measured)}")
+        print(f"written: {evaluation.publish(arguments.paper, arguments.out)}")
     return 0
 
 

@@ -4,7 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from data_prep.prepare import Prepared, prepare
@@ -106,9 +105,10 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
 
 def _check_machine(arguments: argparse.Namespace) -> None:
     """Refuse what this machine or backend cannot do, before anything starts."""
-    backend = keras.backend.backend()
-    if backend != "tensorflow":
-        raise UsageError(f"training runs on TensorFlow, KERAS_BACKEND is {backend}: unset it")
+    if device.backend() != "tensorflow":
+        raise UsageError(
+            f"training runs on TensorFlow, KERAS_BACKEND is {device.backend()}: unset it"
+        )
     if arguments.mixed_precision and not device.find().gpus:
         raise UsageError("--mixed-precision needs a GPU and none was found: leave it out")
     arguments.out.mkdir(parents=True, exist_ok=True)

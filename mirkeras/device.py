@@ -54,6 +54,11 @@ class Device:
         return int(RAM_SHARE * self.free_memory)
 
 
+def backend() -> str:
+    """Name of the Keras backend in use."""
+    return keras.backend.backend()
+
+
 def find() -> Device:
     """Look at the machine."""
     gpus = tf.config.list_physical_devices("GPU")

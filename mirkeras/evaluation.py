@@ -1,6 +1,7 @@
 """The evaluate command that the paper folders share: from finished runs to tables and figures."""
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from mirkeras import figures, metrics, records, results
 from mirkeras.errors import expected_errors, explained
-from mirkeras.files import write_text
+from mirkeras.files import whole_file, write_text
 from mirkeras.runs import Run
 
 
@@ -59,6 +60,23 @@ def compare(paper: str, out: Path) -> pd.DataFrame:
     page = f"# {paper}: published and measured\n\n{results.markdown(table)}\n" + "\n".join(details)
     write_text(out / "comparison.md", page)
     return table
+
+
+def publish(paper: str, out: Path) -> Path:
+    """Put the runs below `out`, their comparison and filter figures into ``results/``.
+
+    Returns
+    -------
+    Path
+        The paper's page.
+    """
+    measured = pd.read_csv(out / "measured.csv", dtype=results.TEXT)
+    page = results.publish(paper, measured)
+    for kind in ("comparison", "tempo", "time-filters", "frequency-filters"):
+        for figure in (out / "figures").glob(f"*-{kind}.png"):
+            with whole_file(page.with_suffix("") / figure.name) as copy:
+                shutil.copyfile(figure, copy)
+    return page
 
 
 def setup_name(runs: pd.DataFrame) -> str:

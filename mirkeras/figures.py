@@ -33,15 +33,15 @@ def comparison(table: pd.DataFrame, path: Path) -> None:
     place = np.arange(len(table))
     axes.bar(
         place - 0.2, table.published, 0.4, yerr=table.published_std, color=PUBLISHED, capsize=3,
-        label=f"published ({table.id.iloc[0].split('/')[0]})",
+        label="published (the paper's data)",
     )  # fmt: skip
     axes.bar(
         place + 0.2, table.measured, 0.4, yerr=table.measured_std, color=MEASURED, capsize=3,
-        label=f"measured ({table.dataset.iloc[0]}, {table.n.iloc[0]} folds)",
+        label=f"measured ({table.dataset.iloc[0]}, {table.n.iloc[0]} runs)",
     )  # fmt: skip
     axes.set_xticks(place, [name.replace(" ", "\n", 1) for name in table.model])
     axes.set(ylim=(0, 105), ylabel="track accuracy (%)")
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside upper center", ncols=2)
     save(figure, path)
 
 

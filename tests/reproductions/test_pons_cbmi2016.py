@@ -209,6 +209,12 @@ def test_our_parameters_are_the_published_ones() -> None:
     assert [int(line[3]) for line in lines[1:]] == published(PAPER).params.tolist()
 
 
+def test_tensorflow_does_not_talk_over_the_commands() -> None:
+    command = [sys.executable, "-m", f"reproductions.{PAPER}.train", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def kill_and_go_on(audio: Path, cache: Path, out: Path, times: int) -> int:
     """Train, killed with SIGKILL at random moments; the last time to the end.
 
