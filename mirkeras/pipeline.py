@@ -5,8 +5,8 @@ A `Feed` chooses between two ways, by a memory budget:
 - *resident*: all frames of the cache live in one tensor beside the network (on the GPU when there
   is one). The data set yields only (first frame, label); the gather happens inside the training
   graph, as the first operation of the model that `Feed.attach` returns.
-- *streamed*: frames stay on disk; every batch is read as a whole through a short-lived memory map,
-  a few batches ahead. Nothing but the batches in flight is held.
+- *streamed*: frames stay on disk; every batch is read as a whole, a few batches ahead. Nothing but
+  the batches in flight is held.
 
 Either way the order of segments is a function of (seed, epoch) alone: it does not depend on
 threads, and an interrupted run can start again at any epoch.
@@ -156,10 +156,7 @@ class Feed:
         return segments, label
 
     def _read_batch(self, first: np.ndarray) -> np.ndarray:
-        # The map is opened per batch and closed with it: pages of a long-lived map would pile up
-        # in this process until the whole cache counts as its memory.
-        frames = self.cache.memmap()
-        return np.stack([frames[start : start + self.segments.length] for start in first])
+        return self.cache.segments(first, self.segments.length)
 
 
 def open_feed(
