@@ -97,7 +97,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         memory_budget=device.find().memory_budget // arguments.jobs if budget is None else budget,
         mixed_precision=arguments.mixed_precision,
     )
-    origin = origin_of(features, tracks, protocol)
+    origin = origin_of(features, tracks, protocol, arguments.mixed_precision)
     waves = _waves(experiment, rows, arguments, prepared.home.name)
     failed = [_train_wave(wave, setting, origin, arguments.jobs) for wave in waves]
     return 1 if any(failed) else 0

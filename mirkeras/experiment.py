@@ -123,7 +123,8 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
     experiment = find_experiment(run.paper)
     cache = open_cache(setting.cache, RECIPES[experiment.recipe])
     tracks = tracks_of(cache, setting.index)
-    origin = origin_of(cache, tracks, experiment.protocols[run.protocol])
+    protocol = experiment.protocols[run.protocol]
+    origin = origin_of(cache, tracks, protocol, setting.mixed_precision)
     with claimed(directory):
         if is_finished(run, directory, origin):
             return
@@ -135,9 +136,7 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
         progress = train(plan, directory, report)
         _write_predictions(directory, plan, cache, tracks)
         outcome = _outcome(plan, parts, progress, cache, setting)
-        outcome["capped"] = not progress.stopped and (
-            progress.epochs < experiment.protocols[run.protocol].max_epochs
-        )
+        outcome["capped"] = not progress.stopped and progress.epochs < protocol.max_epochs
         record |= {"status": "finished", "finished": _now()} | outcome
         records.write_record(directory, record)
         (directory / "checkpoint.npz").unlink(missing_ok=True)
@@ -152,14 +151,17 @@ def tracks_of(cache: FeatureCache, index: Path) -> pd.DataFrame:
     return read_index(index).set_index("track").loc[list(cache.tracks)]
 
 
-def origin_of(cache: FeatureCache, tracks: pd.DataFrame, protocol: Protocol) -> str:
+def origin_of(
+    cache: FeatureCache, tracks: pd.DataFrame, protocol: Protocol, mixed_precision: bool
+) -> str:
     """Digest what decides a run's numbers besides its name: features, labels, groups, protocol."""
     parts = {
         "identity": cache.identity,
         "fingerprint": cache.fingerprint,
         "labels": tracks.label.tolist(),
         "groups": tracks.group.tolist(),
-        "protocol": asdict(protocol) | {"rule": repr(protocol.rule)},
+        "protocol": asdict(protocol) | {"rule": repr(protocol.rule), "summary": ""},
+        "mixed_precision": mixed_precision,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -75,7 +75,8 @@ def dominant_bpm(filters: np.ndarray, frame_rate: float) -> np.ndarray:
     float (filters,)
         Frequency, in beats per minute, of the largest value of the Hann-windowed magnitude
         spectrum between `SLOWEST` and `FASTEST`. With 60 frames its resolution is about 60 BPM:
-        a filter can tell a slow from a fast dance, not 120 from 126 BPM.
+        a filter can tell a slow from a fast dance, not 120 from 126 BPM. A filter whose strongest
+        component lies beyond an edge is found at that edge.
     """
     window = get_window("hann", len(filters))[:, None]
     size = 4096
@@ -158,7 +159,8 @@ def draw_answer(found: Answer, title: str, path: Path) -> None:
     ticks = [60, 90, 120, 180, 240, 360, 480, 640]
     below.set_xticks(ticks, ticks)
     below.minorticks_off()
-    below.legend(fontsize="small")
+    below.set_ylim(top=1.35 * below.get_ylim()[1])
+    below.legend(fontsize="small", loc="upper center", ncols=2)
     figures.save(figure, path)
 
 

@@ -162,10 +162,10 @@ def test_changed_labels_make_another_run(trained: Path, audio_folder, cached, ca
     tracks, protocol = tracks_of(features, index), find_experiment(PAPER).protocols["paper"]
     record = read_record(run_of(trained, ROWS))
     run = Run(**{name: record[name] for name in Run.__dataclass_fields__})
-    assert is_finished(run, run.directory(trained), origin_of(features, tracks, protocol))
+    assert is_finished(run, run.directory(trained), origin_of(features, tracks, protocol, False))
     other = tracks.assign(label=tracks.label[::-1].to_numpy())
     with pytest.raises(RunError, match="other tracks, labels, features or protocol"):
-        is_finished(run, run.directory(trained), origin_of(features, other, protocol))
+        is_finished(run, run.directory(trained), origin_of(features, other, protocol, False))
 
 
 def test_a_row_whose_sources_failed_says_so(trained: Path, audio_folder, cached, tmp_path) -> None:
