@@ -218,22 +218,41 @@ def test_tensorflow_does_not_talk_over_the_commands() -> None:
 def kill_and_go_on(audio: Path, cache: Path, out: Path, times: int) -> int:
     """Train, killed with SIGKILL at random moments; the last time to the end.
 
-    Returns how often a kill left a checkpoint to go on from.
+    Half of the kills come a random number of epochs after the start, half a random time after a
+    checkpoint was written. Returns how often a kill left a checkpoint to go on from.
     """
     command = [sys.executable, "-m", f"reproductions.{PAPER}.train"]
-    command += arguments(audio, cache, out, rows="table1/time-frequency", epochs=400)
+    command += arguments(audio, cache, out, rows="table1/time-frequency", epochs=1000)
     moments, left = random.Random(0), 0
-    for _ in range(times):
+    for kill in range(times):
         training = subprocess.Popen(
             command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL
         )
-        time.sleep(moments.uniform(8, 16))
+        if kill % 2:
+            wait_until(lambda: checkpoints(out), training)
+            time.sleep(moments.uniform(0, 2))
+        else:
+            enough = logged_epochs(out) + moments.randint(1, 100)
+            wait_until(lambda enough=enough: logged_epochs(out) >= enough, training)
         if training.poll() is None:
             os.killpg(training.pid, signal.SIGKILL)
         training.wait()
-        left += any(out.rglob("checkpoint.npz"))
+        left += bool(checkpoints(out))
     subprocess.run(command, cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
     return left
+
+
+def checkpoints(out: Path) -> list[Path]:
+    return list(out.rglob("checkpoint.npz"))
+
+
+def logged_epochs(out: Path) -> int:
+    return sum(len(log.read_text().splitlines()) for log in out.rglob("log.csv"))
+
+
+def wait_until(condition, training: subprocess.Popen) -> None:
+    while not condition() and training.poll() is None:
+        time.sleep(0.02)
 
 
 @pytest.mark.long
@@ -241,7 +260,7 @@ def test_training_killed_ten_times_ends_the_same(
     audio_folder: Path, cached: Path, tmp_path: Path
 ) -> None:
     kill_and_go_on(audio_folder, cached, tmp_path / "whole", times=0)
-    assert kill_and_go_on(audio_folder, cached, tmp_path / "killed", times=10) > 2
+    assert kill_and_go_on(audio_folder, cached, tmp_path / "killed", times=10) >= 3
     pairs = list((tmp_path / "whole").rglob("predictions.npz"))
     assert len(pairs) == 2
     for whole in pairs:
