@@ -33,11 +33,6 @@ def hertz_to_mel(hertz: np.ndarray | float) -> np.ndarray | float:
     return 2595.0 * np.log10(1.0 + np.asarray(hertz) / 700.0)
 
 
-def mel_to_hertz(mel: np.ndarray | float) -> np.ndarray | float:
-    """Convert mel to Hz: the inverse of `hertz_to_mel`."""
-    return 700.0 * (10.0 ** (np.asarray(mel) / 2595.0) - 1.0)
-
-
 def essentia_mel(sample_rate: int, n_fft: int, bands: int) -> np.ndarray:
     """Build the filterbank of Essentia's `MelBands` with its default settings.
 

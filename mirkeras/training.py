@@ -153,8 +153,8 @@ def _validation(plan: Plan) -> np.ndarray:
 
 
 def _steps_per_execution(steps: int, most: int = 32) -> int:
-    # Several steps per call save Python's time on small networks (a fifth for Time, measured on a
-    # CPU). A divisor, because the batches of the next epoch follow directly on this one's.
+    # Several steps per call save Python's time, which small networks notice. A divisor, because the
+    # batches of the next epoch follow directly on this one's.
     return max(n for n in range(1, most + 1) if steps % n == 0)
 
 
