@@ -10,7 +10,17 @@ from data_prep.declare import Archive, DataError, DataSet
 __all__ = ["Archive", "DataError", "DataSet", "get", "names"]
 
 # One module per set, named as the set; loaded only when asked for.
-_NAMES = ("ballroom", "mini_ballroom", "music_speech")
+_NAMES = (
+    "ballroom",
+    "esc50",
+    "gtzan",
+    "magnatagatune",
+    "mini_ballroom",
+    "mini_tags",
+    "msd",
+    "music_speech",
+    "tagtraum",
+)
 
 
 def names() -> tuple[str, ...]:
@@ -24,18 +34,22 @@ def get(name: str) -> DataSet:
     Parameters
     ----------
     name : str
-        One of `names()`, or `folder:PATH` for a folder with one sub-folder per class.
+        One of `names()`, `NAME:CLASS,CLASS` for some of its classes, or `folder:PATH` for a folder
+        with one sub-folder per class.
 
     Raises
     ------
     DataError
-        The name is not declared, or the folder cannot serve as a data set.
+        The name is not declared, the classes are not the set's, or the folder cannot serve as a
+        data set.
     """
     if name.startswith("folder:"):
         return import_module("data_prep.folder").declare(name)
-    if name not in _NAMES:
+    whole, colon, classes = name.partition(":")
+    if whole not in _NAMES:
         raise DataError(
             f"unknown data set {name!r}. Declared are: {', '.join(_NAMES)}; "
             "for audio of your own use folder:PATH (one sub-folder per class)."
         )
-    return import_module(f"data_prep.{name}").DATASET
+    dataset = import_module(f"data_prep.{whole}").DATASET
+    return import_module("data_prep.subsets").subset(dataset, classes) if colon else dataset

@@ -8,6 +8,7 @@ is renamed at the end, so a killed process leaves the target absent.
 """
 
 import gzip
+import io
 import lzma
 import os
 import shutil
@@ -15,10 +16,11 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from data_prep import parts
 from data_prep.declare import DataError, explained
 
 MAX_MEMBERS = 100_000  # the largest music collections of the field stay well below
@@ -84,14 +86,25 @@ def staged(target: Path) -> Iterator[Path]:
             raise
 
 
-def unpack(archive: Path, folder: Path, *, max_bytes: int) -> None:
-    """Unpack `archive` into the existing `folder`; see `extract` for the terms."""
-    unpack_format = _unpack_zip if archive.suffix.lower() == ".zip" else _unpack_tar
+def unpack(archive: Path, folder: Path, *, max_bytes: int, further: Sequence[Path] = ()) -> None:
+    """Unpack `archive` into the existing `folder`; see `extract` for the terms.
+
+    `further` are the remaining parts if `archive` is the first part of a zip (`name.zip.001`).
+    """
+    all_parts = (archive, *further)
+    is_part = parts.whole_name(archive.name) != archive.name
+    if is_part:
+        parts.check_order(all_parts)
+    is_zip = parts.whole_name(archive.name).lower().endswith(".zip")
     try:
-        unpack_format(archive, folder, max_bytes)
+        if is_zip:
+            _unpack_zip(archive, all_parts, folder, max_bytes)
+        else:
+            _unpack_tar(archive, folder, max_bytes)
     except _DAMAGED as error:
+        what = f"{parts.describe(all_parts)}: one part" if is_part else archive
         raise ArchiveError(
-            f"{archive} is damaged or cut short ({error}). Remove it and fetch it again."
+            f"{what} is damaged or cut short ({error}). Remove it and fetch it again."
         ) from error
     except _COLLIDING as error:
         raise ArchiveError(f"{archive}: refused, two members collide ({error}).") from error
@@ -134,9 +147,12 @@ def _judge_tar(archive: Path, member: tarfile.TarInfo, files: set[str]) -> None:
         )
 
 
-def _unpack_zip(archive: Path, folder: Path, max_bytes: int) -> None:
+def _unpack_zip(archive: Path, all_parts: Sequence[Path], folder: Path, max_bytes: int) -> None:
     budget = _Budget(archive, max_bytes)
-    with zipfile.ZipFile(archive) as packed:
+    with (
+        io.BufferedReader(parts.Joined(all_parts), _CHUNK) as file,
+        zipfile.ZipFile(file) as packed,
+    ):
         for member in packed.infolist():
             name = _judge_name(archive, member.filename)
             _judge_zip(archive, member)
@@ -145,7 +161,8 @@ def _unpack_zip(archive: Path, folder: Path, max_bytes: int) -> None:
                 (folder / name).mkdir(parents=True, exist_ok=True)
                 continue
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            # ZipExtFile stops at the stated size, so a member cannot outgrow what was spent.
+            # ZipExtFile stops at the stated size, so a member cannot outgrow what was spent, and
+            # compares the member's sum (CRC) when the last byte is read.
             with packed.open(member) as source, open(folder / name, "wb") as sink:
                 shutil.copyfileobj(source, sink, _CHUNK)
 

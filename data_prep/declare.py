@@ -4,8 +4,10 @@ A data set is declared, not scripted. Its module says where the archives lie, wh
 and hash to, how the unpacked tree looks, how many tracks each class must hold and which tracks
 repeat one another; `data_prep.prepare` does the same work for all of them from these facts.
 
-Words: a *track* is one recording, its *label* the class it belongs to, its *group* what must stay
-on one side of a split (replicas share a group). Tempi are in beats per minute (BPM).
+Words: a *track* is one recording, its *label* the class it belongs to (or its tags, joined by `|`),
+its *group* what must stay on one side of a split (replicas share a group). A *split* is a named,
+published division of the set; its parts are `train`, `validation` and `test`, or folds `1`, `2` …
+Tempi are in beats per minute (BPM).
 """
 
 import errno
@@ -19,8 +21,11 @@ from pathlib import Path
 import pandas as pd
 import soundfile
 
-#: Columns of every index, in this order.
+#: Columns of every index, in this order; one column for each split at hand follows.
 COLUMNS = ("track", "path", "label", "group", "tempo")
+
+#: Between the tags of a track in the column `label`.
+TAG_SEPARATOR = "|"
 
 # libsndfile names formats, not file endings: these are the usual endings whose format has another
 # name. Header-less RAW is left out because nothing in the file says how to read it.
@@ -71,22 +76,35 @@ class Archive:
         Name of the file on disk and on a mirror.
     urls : tuple of str
         Public addresses, tried in order.
-    checksum : str
-        `"md5:<hex>"` or `"sha256:<hex>"`; nothing is unpacked before it matches.
+    checksum : str or None
+        `"md5:<hex>"` or `"sha256:<hex>"`; nothing is unpacked before it matches. None where the
+        publisher states none: then the sum of the first download is recorded beside it, and later
+        ones must match that.
     size : int or None
         Published length in bytes, None where no public source states it.
     max_unpacked : int
-        Most bytes its content may take on disk; more is treated as a hostile archive.
+        Most bytes its content may take on disk; more is treated as a hostile archive. For parts of
+        one zip (`name.zip.001` …), which are unpacked as one, the first part's counts.
     optional : bool
         True for annotations the set can be used without; failing to get them is said, not fatal.
+    keep : bool
+        True for a file that is not unpacked but read as it is: a list, a table.
+    split : str
+        Name of the split this list belongs to.
+    reported : str or None
+        A checksum that others, not the publisher, have reported. A file that differs is used, but
+        counts as a stand-in.
     """
 
     filename: str
     urls: tuple[str, ...]
-    checksum: str
+    checksum: str | None
     size: int | None
     max_unpacked: int
     optional: bool = False
+    keep: bool = False
+    split: str = ""
+    reported: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,17 +121,32 @@ class DataSet:
         What is downloaded; empty for sets that are synthesised or the user's own.
     layout : str
         The expected tree, as shown to people in error messages.
-    counts : mapping of str to int
-        Tracks per class; empty where nothing is declared (`folder:PATH`).
+    counts : mapping of str to (int or None)
+        Tracks per class, None where no public source states the number; empty where nothing is
+        declared (`folder:PATH`) and for tags.
     known_bad : tuple of str
         Ids of tracks known to be damaged as published. They are counted and indexed; reading
-        them fails, and the cache sets them aside.
+        them fails, and the cache sets them aside. Copies of the set that lack them are complete.
     replicas : tuple of tuple of str
         Sets of track ids that are the same recording; no track is in two of them.
     index : callable
         `index(root)` lists the tracks under `root` as a table with the columns `COLUMNS`.
     make : callable or None
         `make(root)` fills the empty folder `root` for sets that are synthesised.
+    tags : tuple of str
+        The vocabulary, in the order of a network's outputs, if tracks have tags instead of a class.
+    tracks : int or None
+        Number of tracks of a set with tags.
+    splits : mapping
+        Name of a split to tracks per part; the first is the default. An index lacks the column of
+        a split whose lists could not be had.
+    class_splits : mapping
+        Split, then part, to tracks per class: what subsets by class are checked against.
+    folder : str
+        Name of the folder under the data root, if it is not the set's own name.
+    own_audio : bool
+        True if the lists are published but not the audio: the user brings it, and tracks without
+        audio are reported, not refused.
     """
 
     name: str
@@ -122,15 +155,23 @@ class DataSet:
     licence: str
     archives: tuple[Archive, ...]
     layout: str
-    counts: Mapping[str, int]
+    counts: Mapping[str, int | None]
     known_bad: tuple[str, ...]
     replicas: tuple[tuple[str, ...], ...]
     index: Callable[[Path], pd.DataFrame] = field(repr=False)
     make: Callable[[Path], None] | None = field(default=None, repr=False)
+    tags: tuple[str, ...] = ()
+    tracks: int | None = None
+    splits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    class_splits: Mapping[str, Mapping[str, Mapping[str, int]]] = field(
+        default_factory=dict, repr=False
+    )
+    folder: str = ""
+    own_audio: bool = False
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Declared class names in alphabetical order (empty for `folder:PATH`)."""
+        """Declared class names in alphabetical order (empty for `folder:PATH` and for tags)."""
         return tuple(sorted(self.counts))
 
 

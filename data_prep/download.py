@@ -1,9 +1,9 @@
 """Getting an archive: mirror first, then the published addresses, resumed and verified.
 
-`pooch` hashes; the transfer itself is our own because pooch starts every attempt from zero and
-these archives weigh up to 1.5 GB. A partial file is kept as `<name>.part` across failures, runs
-and addresses (the checksum decides in the end, so it may be continued from anywhere). Only a file
-whose checksum matches ever gets the archive's name.
+The transfer is our own because `pooch` starts every attempt from zero and these archives weigh up
+to 1.5 GB. A partial file is kept as `<name>.part` across failures, runs and addresses (the checksum
+decides in the end, so it may be continued from anywhere). Only a file whose checksum matches ever
+gets the archive's name.
 """
 
 import os
@@ -12,11 +12,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
 import requests
 import urllib3
 from tqdm import tqdm
 
+from data_prep import checksums
+from data_prep.checksums import TransferError
 from data_prep.declare import Archive, DataError, explained
 
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -26,16 +27,15 @@ PROGRESS = 2**20  # bytes
 BACKOFF = 1.0  # seconds before the second attempt, doubled for each further one
 _CHUNK = 2**18  # bytes
 
+#: In a mirror folder: all it holds is a stand-in, see `data_prep.standin`.
+STAND_IN = "stand-in.json"
+
 _HEADERS = {
     # The host of Ballroom answers 403 to the default names of download libraries.
     "User-Agent": "Mozilla/5.0 (compatible; mirkeras)",
     # Lengths and ranges must be those of the file, not of a compressed transfer.
     "Accept-Encoding": "identity",
 }
-
-
-class TransferError(Exception):
-    """One address failed; trying it again at once is of no use."""
 
 
 class _Interrupted(Exception):
@@ -53,11 +53,15 @@ class FetchError(DataError):
 
 @dataclass(frozen=True)
 class Fetched:
-    """A verified archive: where it lies, where it came from, the checksum it matched."""
+    """A verified archive: where it lies, where it came from, the checksum it matched.
+
+    `genuine` is False for a stand-in: anything known to be another file than the published one.
+    """
 
     path: Path
     address: str
     checksum: str
+    genuine: bool = True
 
 
 def fetch(
@@ -74,7 +78,8 @@ def fetch(
     mirror : str or None
         Folder, or http(s) address of a folder, that is tried before the published addresses.
         An archive in a mirror folder is used in place. There a file `<archive>.sha256` (as
-        `sha256sum` writes it) vouches for a stand-in that is not the published archive.
+        `sha256sum` writes it) vouches for a stand-in that is not the published archive, and a file
+        `stand-in.json` says so of everything there.
     offline : bool
         Use no network at all.
 
@@ -90,7 +95,7 @@ def fetch(
     for address in (str(target), *_mirror_address(archive, mirror), *archive.urls):
         try:
             if not _is_url(address):
-                return _local(archive, Path(address), vouched=address != str(target))
+                return _local(archive, Path(address), target)
             if offline:
                 raise TransferError("not tried (offline)")
             return _download(archive, address, target)
@@ -114,24 +119,19 @@ def _mirror_address(archive: Archive, mirror: str | None) -> tuple[str, ...]:
     return (str(Path(mirror).expanduser().resolve() / archive.filename),)
 
 
-def _local(archive: Archive, path: Path, *, vouched: bool) -> Fetched:
+def _local(archive: Archive, path: Path, target: Path) -> Fetched:
     """An archive on disk, if it is there and its checksum matches."""
     if not path.is_file():
         raise TransferError("no such file")
     voucher = path.with_name(path.name + ".sha256")
-    expected = archive.checksum
-    if vouched and voucher.is_file():
-        expected = "sha256:" + (voucher.read_text().split() or ["(empty)"])[0].lower()
-    _verify(path, expected)
-    return Fetched(path, str(path), expected)
-
-
-def _verify(path: Path, expected: str) -> None:
-    """Raise `TransferError`, naming both sums, if a file is not the one expected."""
-    algorithm = expected.partition(":")[0]
-    found = f"{algorithm}:{pooch.file_hash(str(path), alg=algorithm)}"
-    if found != expected:
-        raise TransferError(f"wrong checksum: expected {expected}, found {found}")
+    if path == target or not (voucher.is_file() or path.with_name(STAND_IN).is_file()):
+        return Fetched(path, str(path), *checksums.judge(archive, path, target))
+    found = checksums.of(path, "sha256")
+    if voucher.is_file():
+        checksums.compare(found, checksums.stated(voucher))
+    known = archive.checksum or archive.reported
+    genuine = known is not None and checksums.of(path, known) == known
+    return Fetched(path, str(path), found, genuine)
 
 
 def _download(archive: Archive, url: str, target: Path) -> Fetched:
@@ -142,7 +142,7 @@ def _download(archive: Archive, url: str, target: Path) -> Fetched:
         resumed = _length(part) > 0
         transfer(url, part, archive.size)
         try:
-            _verify(part, archive.checksum)
+            checksum, genuine = checksums.judge(archive, part, target)
         except TransferError:
             part.unlink()
             if not resumed:
@@ -150,7 +150,7 @@ def _download(archive: Archive, url: str, target: Path) -> Fetched:
             # The old part may have been of another file: this address deserves a fresh start.
             return _download(archive, url, target)
         os.replace(part, target)
-    return Fetched(target, url, archive.checksum)
+    return Fetched(target, url, checksum, genuine)
 
 
 def transfer(url: str, part: Path, size: int | None) -> None:

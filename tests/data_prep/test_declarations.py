@@ -13,6 +13,8 @@ from data_prep.declare import COLUMNS, Archive, DataError, DataSet, find_layout,
 
 PUBLISHED = {
     "ballroom": {"total": 698, "classes": 8, "replicas": 13},
+    "esc50": {"total": 2000, "classes": 50, "replicas": 0},
+    "gtzan": {"total": 1000, "classes": 10, "replicas": 0},
     "music_speech": {"total": 128, "classes": 2, "replicas": 0},
 }
 
@@ -27,9 +29,16 @@ def test_declaration_is_complete(name):
     assert dataset.citation.count("{") == dataset.citation.count("}")
     assert bool(dataset.archives) != (dataset.make is not None)  # fetched or made
     assert importlib.import_module(f"data_prep.{name}").__doc__
-    assert all(count > 0 for count in dataset.counts.values())
+    assert all(count is None or count > 0 for count in dataset.counts.values())
     assert dataset.classes == tuple(sorted(dataset.counts))
-    assert len(dataset.classes) >= 2
+    if dataset.tags:
+        assert not dataset.counts
+        assert dataset.tracks > 0
+        assert len(set(dataset.tags)) == len(dataset.tags) >= 2
+        assert not any("|" in tag for tag in dataset.tags)
+    else:
+        assert dataset.tracks is None
+        assert len(dataset.classes) >= 2
     assert dataset.layout.strip()
 
 
@@ -39,7 +48,12 @@ def test_archives_are_verifiable(name):
     filenames = [archive.filename for archive in dataset.archives]
     assert len(set(filenames)) == len(filenames)
     for archive in dataset.archives:
-        assert re.fullmatch(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", archive.checksum)
+        for checksum in (archive.checksum, archive.reported):
+            assert checksum is None or re.fullmatch(
+                r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", checksum
+            )
+        assert archive.split in ("", *dataset.splits)
+        assert archive.keep or not archive.split
         assert archive.urls
         for url in archive.urls:
             assert re.match(r"https?://[^/]+\.[^/]+/", url)
@@ -58,14 +72,29 @@ def test_replicas_and_known_bad_name_tracks_of_declared_classes(name):
     assert all(len(same) >= 2 for same in dataset.replicas)
     for track in (*named, *dataset.known_bad):
         label, _, stem = track.partition("/")
-        assert label in dataset.counts
+        assert label in dataset.counts or dataset.tags
         assert stem
+
+
+@pytest.mark.parametrize("name", data_prep.names())
+def test_splits_fit_the_set(name):
+    dataset = data_prep.get(name)
+    tracks = dataset.tracks or sum(count or 0 for count in dataset.counts.values())
+    for split, parts in dataset.splits.items():
+        assert split not in COLUMNS
+        folds = [str(n + 1) for n in range(len(parts))]
+        assert list(parts) in (["train", "validation", "test"], folds)
+        assert not tracks or sum(parts.values()) <= tracks
+    for split, parts in dataset.class_splits.items():
+        sums = {part: sum(counts.values()) for part, counts in parts.items()}
+        assert sums == dict(dataset.splits[split])
+        assert all({*counts} == {*dataset.counts} for counts in parts.values())
 
 
 @pytest.mark.parametrize("name", data_prep.names())
 def test_index_of_an_empty_folder_is_an_empty_table(name, tmp_path):
     index = data_prep.get(name).index(tmp_path)
-    assert tuple(index.columns) == COLUMNS
+    assert tuple(index.columns)[: len(COLUMNS)] == COLUMNS
     assert len(index) == 0
 
 
@@ -88,8 +117,9 @@ def test_ballroom_is_the_set_of_the_paper():
 
 
 def test_unknown_name_lists_the_declared_ones():
-    with pytest.raises(DataError, match=r"'nope'.*ballroom, mini_ballroom, music_speech.*folder:"):
-        data_prep.get("nope")
+    for name in ("nope", "nope:a,b"):
+        with pytest.raises(DataError, match=r"'nope.*ballroom, .*mini_ballroom, .*folder:"):
+            data_prep.get(name)
 
 
 def test_importing_declarations_does_not_load_tensorflow():

@@ -237,7 +237,7 @@ def test_whole_set_is_small_balanced_and_not_solvable_from_spectra(tmp_path):
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.model_selection import GroupKFold
 
-    from mirkeras.features import RECIPES, extract
+    from mirkeras.features import RECIPES
 
     mini_ballroom.make(tmp_path)
     index = mini_ballroom.index(tmp_path)
@@ -247,7 +247,7 @@ def test_whole_set_is_small_balanced_and_not_solvable_from_spectra(tmp_path):
     for path in index["path"]:
         sound, _ = soundfile.read(tmp_path / path, dtype="float32")
         assert np.abs(sound).max() < 0.999
-        mel = extract(sound, RECIPES["cbmi2016"])
+        mel = RECIPES["cbmi2016"].extract(sound)
         spectra.append(np.concatenate([mel.mean(0), mel.max(0)]))
     forest = RandomForestClassifier(300, random_state=0)
     folds = GroupKFold(8).split(spectra, groups=index["group"])

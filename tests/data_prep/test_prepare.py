@@ -235,6 +235,28 @@ def test_stand_in_is_remembered(tmp_path, places, declare, capsys):
         assert "NOT the published archive" in capsys.readouterr().out
 
 
+def test_archive_without_published_checksum_is_recorded_and_no_stand_in(tmp_path, places, declare):
+    archive = pack(tmp_path / "mirror" / "little.tar.gz")
+    name = declare(archives=(dataclasses.replace(archive, checksum=None),))
+    for mirror in (str(tmp_path / "mirror"), None):
+        prepared = prepare(name, **places, mirror=mirror)
+        assert not prepared.stand_in
+    record = archive_folder(prepared.root) / "little.tar.gz.recorded.sha256"
+    assert record.read_text().split()[0] == archive.checksum.removeprefix("sha256:")
+
+
+def test_stand_in_states_its_own_counts(tmp_path, places, declare):
+    archive = pack(tmp_path / "mirror" / "little.tar.gz")
+    name = declare(
+        archives=(dataclasses.replace(archive, checksum="md5:" + "0" * 32),),
+        counts={"loud": 200, "soft": 100},
+    )
+    stated = tmp_path / "mirror" / "stand-in.json"
+    stated.write_text('{"tracks": {"loud": 2, "soft": 1}}')
+    for mirror in (str(tmp_path / "mirror"), None):
+        assert prepare(name, **places, mirror=mirror).stand_in
+
+
 def test_synthesised_set_is_made_once_and_whole(places, declare):
     calls = []
 

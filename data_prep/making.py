@@ -1,0 +1,141 @@
+"""Make the files of a synthetic data set: in parallel, resumable, the same on every run.
+
+Every file is whole or absent and carries a comment that says which version of which set made it.
+The table of tracks is written last, so that an interrupted making is never taken for a whole set.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import soundfile
+from tqdm import tqdm
+
+from data_prep.declare import DataError
+from mirkeras import workers
+from mirkeras.files import whole_file, write_text
+
+TABLE = "tracks.csv"
+
+
+class Makeable(Protocol):
+    """A track that can be made; it travels to other processes.
+
+    Attributes
+    ----------
+    name : str
+        Track id, also the path without its suffix.
+    comment : str
+        Written into the file; it must change whenever the sound would.
+    sample_rate, samples : int
+        Rate in Hz and length of the track.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def comment(self) -> str: ...
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def samples(self) -> int: ...
+
+    def play(self) -> np.ndarray:
+        """Make the sound: int16, shape (samples,), mono."""
+
+
+def make_tracks(
+    root: Path, tracks: Sequence[Makeable], title: str, processes: int | None = None
+) -> list[str]:
+    """Make the tracks under `root` that are not there yet, as mono 16-bit FLAC.
+
+    Parameters
+    ----------
+    title
+        Name of the set, for the progress bar.
+    processes
+        Default: one per core.
+
+    Returns
+    -------
+    list of str
+        SHA-256 of each track's samples (little-endian int16).
+    """
+    for torn in root.glob("*/.*.part.flac"):  # left by a kill
+        torn.unlink()
+    pool = ProcessPoolExecutor(processes, mp_context=workers.SPAWN, initializer=workers.begin)
+    with pool, tqdm(total=len(tracks), desc=title, unit="track") as bar:
+        try:
+            with workers.light_start():  # the pool starts its processes at the first submissions
+                sums = pool.map(_make_track, [root] * len(tracks), tracks)
+            return list(_watched(sums, bar))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _watched(results: Iterator[str], bar: tqdm) -> Iterator[str]:
+    for result in results:
+        bar.update()
+        yield result
+
+
+def _make_track(root: Path, track: Makeable) -> str:
+    """Make one track unless it is there; return the SHA-256 of its samples."""
+    path = root / f"{track.name}.flac"
+    samples = _read_own(path, track)
+    if samples is None:
+        samples = track.play()
+        form = {"channels": 1, "format": "FLAC", "subtype": "PCM_16"}
+        with (
+            whole_file(path) as unfinished,
+            soundfile.SoundFile(unfinished, "w", samplerate=track.sample_rate, **form) as file,
+        ):
+            file.comment = track.comment
+            file.write(samples)
+    return hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
+
+
+def _read_own(path: Path, track: Makeable) -> np.ndarray | None:
+    """Samples of a track made earlier; None if there is none or it is of another version."""
+    if not path.is_file():
+        return None
+    try:
+        with soundfile.SoundFile(path) as file:
+            samples = file.read(dtype="int16") if file.comment == track.comment else None
+    except soundfile.LibsndfileError:  # damaged since: making it again is always right
+        return None
+    return samples if samples is not None and len(samples) == track.samples else None
+
+
+def write_table(root: Path, table: pd.DataFrame) -> None:
+    """Write the table of tracks, sorted by track: from now on the set is whole."""
+    write_text(root / TABLE, table.sort_values("track").to_csv(index=False, lineterminator="\n"))
+
+
+def read_table(root: Path, title: str) -> pd.DataFrame | None:
+    """Read the table of a whole set; None if nothing was made yet.
+
+    Raises
+    ------
+    data_prep.DataError
+        The table or one of the files it lists is missing: the making was interrupted or files were
+        removed.
+    """
+    remedy = (
+        f"this {title} is not whole. Remove the folder and run the command again; the set is made "
+        "anew in about a minute."
+    )
+    if not (root / TABLE).is_file():
+        if root.is_dir() and any(root.rglob("*.flac")):
+            raise DataError(f"{root / TABLE} is missing: {remedy}")
+        return None
+    table = pd.read_csv(root / TABLE, keep_default_na=False, na_values={"tempo": [""]})
+    paths = [root / f"{track}.flac" for track in table["track"]]
+    if lost := [path for path in paths if not path.is_file()]:
+        raise DataError(f"{lost[0]} is missing (files lost: {len(lost)}): {remedy}")
+    return table

@@ -1,0 +1,180 @@
+"""mini-tags: a synthetic control set for tagging, whose tags are true by construction.
+
+MagnaTagATune's tags are what players of a game typed: a clip without "guitar" may well have one,
+and guitars go with genres, studios and levels. Here a tag is a fact about how the clip was made:
+which instruments play, how fast, how loud, with a beat or with drums or neither (see
+`data_prep.tag_synthesis`). The names are MagnaTagATune's, so that rows and figures about its tags
+(piano, techno: Lee et al. 2018, Fig. 5) have something to be about. Two tags go together only where
+their meaning says so: techno has a beat, drums, a synthesiser and is fast; ambient is slow; what
+has vocals is not without.
+
+The *recording* (key, tuning, room, noise) is the *group* of a clip, and the split is by group: no
+recording is heard in two parts. Every recording has one clip in each of six styles.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data_prep import making
+from data_prep.declare import TAG_SEPARATOR, DataSet, make_index
+from data_prep.instruments import SAMPLE_RATE
+from data_prep.tag_synthesis import (
+    STYLES,
+    TAGS,
+    WITH_BEAT,
+    Recording,
+    Score,
+    draw_recording,
+    draw_scores,
+    play,
+)
+
+DESCRIPTION = (
+    "Synthetic control set: 60 recordings of six clips, 360 clips of 6 s, 22,050 Hz mono, FLAC, "
+    f"with {len(TAGS)} of MagnaTagATune's tags, true by construction."
+)
+CITATION = "Made by mirkeras; cite the suite."
+LICENCE = "The making is deterministic and the result free of rights: do with it what you like."
+
+RECORDINGS = 60
+SECONDS = 6.0  # two segments of 59,049 samples at 22,050 Hz
+SEED = 2018
+# Part of every file: raise it with any change of the sound, or a resumed making would mix two sets.
+VERSION = 1
+
+SPLIT = "parts"
+#: Parts of every six recordings in a row: 40, 10 and 10 of 60.
+PARTS = ("train", "train", "train", "train", "validation", "test")
+
+LAYOUT = """\
+mini_tags/
+    tracks.csv     written last: track, label, group, tempo, parts, sha256 (of the 16-bit samples)
+    recording-00/  ambient.flac free.flac kit.flac pulse.flac techno.flac toms.flac
+    recording-01/ … recording-59/   the same six styles, played otherwise"""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip to make, of recording `number`."""
+
+    number: int
+    recording: Recording
+    score: Score
+
+    sample_rate = SAMPLE_RATE
+    samples = int(SECONDS * SAMPLE_RATE)
+
+    @property
+    def group(self) -> str:
+        """Id of the recording."""
+        return f"recording-{self.number:02d}"
+
+    @property
+    def name(self) -> str:
+        """Track id, also the path without its suffix."""
+        return f"{self.group}/{self.score.style}"
+
+    @property
+    def part(self) -> str:
+        """Part of the split `SPLIT`."""
+        return PARTS[self.number % len(PARTS)]
+
+    @property
+    def tempo(self) -> float:
+        """Beats per minute, NaN where nothing marks the beat."""
+        return self.score.bpm if self.score.style in WITH_BEAT else np.nan
+
+    @property
+    def comment(self) -> str:
+        """Written into the file, so that a resumed making knows what it finds."""
+        tags = TAG_SEPARATOR.join(self.score.tags)
+        return f"mini-tags {VERSION}, seed {SEED}, {SECONDS} s, {tags}"
+
+    def play(self) -> np.ndarray:
+        """Make the sound: int16, shape (samples,)."""
+        return play(self.recording, self.score, SECONDS)
+
+
+def clips(recordings: int = RECORDINGS) -> list[Clip]:
+    """All clips of the first recordings."""
+    return [
+        Clip(number, draw_recording(SEED, number), score)
+        for number in range(recordings)
+        for score in draw_scores(SEED, number)
+    ]
+
+
+def make(root: Path, *, recordings: int = RECORDINGS, processes: int | None = None) -> None:
+    """Make the set under `root`: about half a minute on two cores.
+
+    Every file is whole or absent and the table is written last. A second call after a kill makes
+    only what is missing, and the result is the same, whatever the number of processes.
+
+    Parameters
+    ----------
+    root
+        Folder to fill.
+    recordings
+        Fewer than `RECORDINGS` give the first clips of the full set.
+    processes
+        Default: one per core.
+    """
+    wanted = clips(recordings)
+    sums = making.make_tracks(root, wanted, "mini_tags", processes)
+    rows = [
+        {
+            "track": clip.name,
+            "label": TAG_SEPARATOR.join(clip.score.tags),
+            "group": clip.group,
+            "tempo": clip.tempo,
+            SPLIT: clip.part,
+            "sha256": checksum,
+        }
+        for clip, checksum in zip(wanted, sums, strict=True)
+    ]
+    making.write_table(root, pd.DataFrame(rows))
+
+
+def index(root: Path) -> pd.DataFrame:
+    """List the clips under `root`: tags joined by `|`, tempi in BPM, the column `parts`.
+
+    Raises
+    ------
+    data_prep.DataError
+        The set is not whole: the making was interrupted or files were removed.
+    """
+    table = making.read_table(root, "mini-tags")
+    if table is None:
+        return make_index((), root).assign(**{SPLIT: pd.Series(dtype=str)})
+    table = table.sort_values("track", ignore_index=True)  # the order of `make_index`
+    paths = [root / f"{track}.flac" for track in table["track"]]
+    found = make_index(
+        zip(table["track"], paths, table["label"], table["tempo"], strict=True), root
+    )
+    return found.assign(group=table["group"], **{SPLIT: table[SPLIT]})
+
+
+DATASET = DataSet(
+    name="mini_tags",
+    description=DESCRIPTION,
+    citation=CITATION,
+    licence=LICENCE,
+    archives=(),
+    layout=LAYOUT,
+    counts={},
+    known_bad=(),
+    replicas=(),
+    index=index,
+    make=make,
+    tags=TAGS,
+    tracks=RECORDINGS * len(STYLES),
+    splits={
+        SPLIT: {
+            part: RECORDINGS // len(PARTS) * PARTS.count(part) * len(STYLES)
+            for part in ("train", "validation", "test")
+        }
+    },
+)

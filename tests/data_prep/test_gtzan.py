@@ -1,0 +1,97 @@
+"""GTZAN and its subsets, on empty files of the published names."""
+
+import shutil
+
+import pytest
+
+import data_prep
+from data_prep import gtzan
+from data_prep.declare import DataError
+from data_prep.lists import archive_folder
+from data_prep.prepare import prepare
+from tests.data_prep.miniature import LISTS
+
+TRIO = "gtzan:classical,jazz,rock"
+
+
+@pytest.fixture
+def places(tmp_path):
+    return {"data_root": tmp_path / "data", "cache_root": tmp_path / "cache", "offline": True}
+
+
+def fill(root, genres=gtzan.GENRES, ending=".wav"):
+    for genre in genres:
+        (root / genre).mkdir(parents=True)
+        for number in range(100):
+            (root / genre / f"{genre}.{number:05d}{ending}").touch()
+
+
+def test_split_lists_that_are_missing_are_named_with_their_place(places, capsys):
+    fill(places["data_root"] / "gtzan" / "genres")
+    prepared = prepare("gtzan", **places)
+    assert "fault-filtered" not in prepared.index.columns
+    said = capsys.readouterr().out
+    for needed in ("the split fault-filtered", "train_filtered.txt", "raw.githubusercontent.com",
+                   str(archive_folder(prepared.root))):  # fmt: skip
+        assert needed in said
+
+
+@pytest.mark.parametrize("ending", [".wav", ".au", ".ogg"])
+def test_known_bad_track_may_be_absent_and_no_other(places, ending):
+    root = places["data_root"] / "gtzan"
+    fill(root, ending=ending)
+    (root / "jazz" / f"jazz.00054{ending}").unlink()
+    assert len(prepare("gtzan", **places).index) == 999
+    (root / "jazz" / f"jazz.00053{ending}").unlink()
+    with pytest.raises(DataError, match=r"jazz +100 expected +98 found <"):
+        prepare("gtzan", **places)
+
+
+def test_subset_shares_the_audio_and_nothing_else(places):
+    root = places["data_root"] / "gtzan"
+    fill(root)
+    prepared = prepare("gtzan:rock,jazz", **places)
+    assert prepared.dataset.name == prepared.home.name == "gtzan-jazz-rock"
+    assert prepared.root == root
+    assert prepared.classes == ("jazz", "rock")
+    assert prepared.index["label"].value_counts().to_dict() == {"jazz": 100, "rock": 100}
+    assert prepared.dataset.splits["fault-filtered"] == {"train": 87, "validation": 41, "test": 59}
+    assert prepared.dataset.known_bad == gtzan.KNOWN_BAD
+    assert data_prep.get("gtzan:pop,rock").known_bad == ()
+
+
+def test_incomplete_set_hints_at_the_subset(places):
+    fill(places["data_root"] / "gtzan", ("classical", "jazz", "rock"))
+    with pytest.raises(DataError, match=TRIO):
+        prepare("gtzan", **places)
+    assert len(prepare(TRIO, **places).index) == 300
+
+
+@pytest.mark.parametrize("classes", ["", "jazz", "jazz,jazz", "jazz,polka"])
+def test_impossible_subsets_are_refused(classes):
+    with pytest.raises(DataError, match="at least two different classes of blues, classical"):
+        data_prep.get(f"gtzan:{classes}")
+
+
+def test_sets_with_tags_have_no_subsets():
+    with pytest.raises(DataError, match="has tags, no classes"):
+        data_prep.get("magnatagatune:guitar,piano")
+
+
+@pytest.mark.skipif(LISTS is None, reason="the published split lists are not at hand")
+def test_published_lists_have_the_declared_counts(places):
+    root = places["data_root"] / "gtzan"
+    fill(root)
+    shutil.copytree(LISTS / "gtzan-fault-filtered", archive_folder(root))
+    index = prepare("gtzan", **places).index  # which checks the sums of each part
+    found = index.groupby(["fault-filtered", "label"]).size().drop("")
+    for part, counts in gtzan.CLASS_SPLITS["fault-filtered"].items():
+        assert found[part].to_dict() == counts
+    (root / "jazz" / "jazz.00054.wav").unlink()
+    index = prepare(TRIO, **places).index
+    assert index["fault-filtered"].value_counts().to_dict() == {
+        "train": 134, "test": 90, "validation": 61, "": 14,
+    }  # fmt: skip
+    (archive_folder(root) / "test_filtered.txt").write_text("rock/rock.00000.wav\n")
+    with pytest.raises(DataError, match=r"test_filtered\.txt is not the published file"):
+        prepare(TRIO, **places)
