@@ -27,3 +27,25 @@ def majority_vote(scores: np.ndarray, segment_track: np.ndarray, tracks: int) ->
     if not votes.any(axis=1).all():
         raise ValueError(f"track number {votes.any(axis=1).argmin()} has no segment to vote")
     return votes.argmax(axis=1)
+
+
+def mean_scores(scores: np.ndarray, segment_track: np.ndarray, tracks: int) -> np.ndarray:
+    """Average the scores of each track's segments (Lee et al. 2018, section 5.2).
+
+    Parameters
+    ----------
+    scores : float (segments, classes or tags)
+    segment_track : int (segments,)
+    tracks : int
+        As for `majority_vote`.
+
+    Returns
+    -------
+    float64 (tracks, classes or tags)
+    """
+    counts = np.bincount(segment_track, minlength=tracks)
+    if not counts.all():
+        raise ValueError(f"track number {counts.argmin()} has no segment")
+    sums = np.zeros((tracks, scores.shape[1]))
+    np.add.at(sums, segment_track, scores)
+    return sums / counts[:, None]

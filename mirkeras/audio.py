@@ -1,6 +1,7 @@
 """Room `audio`: a file becomes mono float32 samples at one rate, or an error that says why not."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -52,20 +53,49 @@ def identity() -> dict[str, str]:
     }
 
 
-def load(path: str | Path, *, sample_rate: int) -> np.ndarray:
-    """Decode a file to mono at one sample rate.
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A decoded file, at its own rate; several rates can be had from one decoding.
+
+    Attributes
+    ----------
+    path
+        The file.
+    samples
+        float32, shape (samples,), nominally within [-1, 1]; the mean of the channels.
+    sample_rate
+        The file's own rate in Hz.
+    """
+
+    path: Path
+    samples: np.ndarray
+    sample_rate: int
+
+    def at(self, sample_rate: int) -> np.ndarray:
+        """Resample to a rate in Hz by soxr at quality "HQ": float32, shape (samples,).
+
+        Raises
+        ------
+        AudioError
+            "too short": nothing is left after resampling.
+        """
+        samples = self.samples
+        if self.sample_rate != sample_rate:
+            samples = soxr.resample(
+                samples, self.sample_rate, sample_rate, quality=RESAMPLER_QUALITY
+            )
+            if not samples.size:
+                raise AudioError(self.path, "too short", f"no sample is left at {sample_rate} Hz")
+        return np.ascontiguousarray(samples, np.float32)
+
+
+def decode(path: str | Path) -> Recording:
+    """Decode a file to mono at its own sample rate.
 
     Parameters
     ----------
     path
         A file in any format that libsndfile reads, with any number of channels.
-    sample_rate
-        Rate of the result in Hz. Other rates are converted by soxr at quality "HQ".
-
-    Returns
-    -------
-    np.ndarray
-        float32, shape (samples,), nominally within [-1, 1]; the mean of the channels.
 
     Raises
     ------
@@ -73,18 +103,25 @@ def load(path: str | Path, *, sample_rate: int) -> np.ndarray:
         "missing": no such file. "empty file": no bytes, or a header without samples.
         "unreadable": not audio, or truncated (fewer samples than the header promises).
         "non-finite": NaN or infinity among the samples. "silent": the mono peak is below
-        `SILENCE_PEAK`. "too short": nothing is left after resampling.
+        `SILENCE_PEAK`.
     """
     path = Path(path)
     samples, rate = _decode(path)
     # A product with a vector is ten times faster than `mean(axis=1)` over two columns.
     mono = samples @ np.full(samples.shape[1], 1 / samples.shape[1], np.float32)
     _check(path, mono)
-    if rate != sample_rate:
-        mono = soxr.resample(mono, rate, sample_rate, quality=RESAMPLER_QUALITY)
-        if not mono.size:
-            raise AudioError(path, "too short", f"no sample is left at {sample_rate} Hz")
-    return np.ascontiguousarray(mono, np.float32)
+    return Recording(path, mono, rate)
+
+
+def load(path: str | Path, *, sample_rate: int) -> np.ndarray:
+    """Decode a file to mono at one sample rate in Hz: float32, shape (samples,).
+
+    Raises
+    ------
+    AudioError
+        As `decode` and `Recording.at` do.
+    """
+    return decode(path).at(sample_rate)
 
 
 def _decode(path: Path) -> tuple[np.ndarray, int]:

@@ -2,7 +2,7 @@
 
 All data sets are uncompressed and contiguous:
 
-    frames            float32 (total_frames, bands), the tracks one after another
+    frames            float32 or int16 (total_frames, bands), the tracks one after another
     offsets           int64 (tracks + 1,): track i is frames[offsets[i]:offsets[i + 1]]
     tracks            UTF-8 names, sorted
     sizes             int64 (tracks,): bytes of the audio files
@@ -30,6 +30,9 @@ from mirkeras.files import whole_file
 # Raise by one when the layout of the file changes.
 FORMAT = 1
 
+# What is stored, and what a stored 1 stands for.
+SCALES = {"float32": 1.0, "int16": 2.0**-15}
+
 
 class CacheError(RuntimeError):
     """A cache that cannot be built or must not be used; the message says what to do."""
@@ -51,6 +54,8 @@ class FeatureCache:
         int64, shape (tracks,): bytes of the audio files.
     bands
         Number of bands.
+    dtype
+        What is stored: "float32", or "int16" where 32768 stands for 1.
     identity
         What defines the numbers: recipe, decoder, resampler, libraries, `min_frames`.
     fingerprint
@@ -64,18 +69,24 @@ class FeatureCache:
     offsets: np.ndarray
     sizes: np.ndarray
     bands: int
+    dtype: str
     identity: dict
     fingerprint: str
     rejected: pd.DataFrame
     _position_in_file: int
 
-    def memmap(self) -> np.memmap:
-        """Map all frames, read-only float32 (total_frames, bands), without HDF5's global lock."""
-        shape = (int(self.offsets[-1]), self.bands)
-        return np.memmap(self.path, np.float32, "r", offset=self._position_in_file, shape=shape)
+    @property
+    def scale(self) -> float:
+        """What a stored 1 stands for: 1.0 for float32, 1/32768 for int16."""
+        return SCALES[self.dtype]
 
-    def segments(self, first: np.ndarray, length: int) -> np.ndarray:
-        """Read segments by their first frames: float32 (segments, length, bands).
+    def memmap(self) -> np.memmap:
+        """Map all frames as stored, read-only (total_frames, bands), without HDF5's global lock."""
+        shape = (int(self.offsets[-1]), self.bands)
+        return np.memmap(self.path, self.dtype, "r", offset=self._position_in_file, shape=shape)
+
+    def raw_segments(self, first: np.ndarray, length: int) -> np.ndarray:
+        """Read segments by their first frames, as stored: `dtype` (segments, length, bands).
 
         Positional reads: nothing stays mapped, so memory does not grow with what was read, and
         `tests/benchmarks/pipeline.py` finds them hardly slower than a batch already in memory.
@@ -85,7 +96,7 @@ class FeatureCache:
         CacheError
             If the file ends before a segment does.
         """
-        segments = np.empty((len(first), length, self.bands), np.float32)
+        segments = np.empty((len(first), length, self.bands), self.dtype)
         row = self.bands * segments.itemsize
         file = os.open(self.path, os.O_RDONLY)
         try:
@@ -99,14 +110,27 @@ class FeatureCache:
             os.close(file)
         return segments
 
+    def segments(self, first: np.ndarray, length: int) -> np.ndarray:
+        """Read segments as `raw_segments` does, as float32; int16 scaled to [-1, 1]."""
+        return self._scaled(self.raw_segments(first, length))
+
     def track(self, name: str) -> np.ndarray:
-        """Read one track's frames, float32 (time, band); KeyError if it is not in the cache."""
+        """Read one track's frames, float32 (time, band), int16 scaled to [-1, 1].
+
+        Raises
+        ------
+        KeyError
+            The track is not in the cache.
+        """
         if name not in self._positions:
             reasons = self.rejected.loc[self.rejected["track"] == name, "reason"]
             why = f"set aside, {reasons.iloc[0]}" if len(reasons) else "not in the data set"
             raise KeyError(f"{self.path}: no track {name!r} ({why})")
         i = self._positions[name]
-        return np.array(self.memmap()[self.offsets[i] : self.offsets[i + 1]])
+        return self._scaled(np.array(self.memmap()[self.offsets[i] : self.offsets[i + 1]]))
+
+    def _scaled(self, stored: np.ndarray) -> np.ndarray:
+        return stored if self.scale == 1 else stored * np.float32(self.scale)
 
     @cached_property
     def _positions(self) -> dict[str, int]:
@@ -118,6 +142,9 @@ def read(path: Path) -> FeatureCache:
     with h5py.File(path, "r") as file:
         if not file.attrs.get("complete", False):
             raise ValueError("it was never finished")
+        dtype = file["frames"].dtype.name
+        if dtype not in SCALES:
+            raise ValueError(f"frames of an unknown kind, {dtype}")
         columns = {name: file["rejected"][name][()] for name in ("track", "path", "reason", "size")}
         return FeatureCache(
             path=path,
@@ -125,6 +152,7 @@ def read(path: Path) -> FeatureCache:
             offsets=file["offsets"][()],
             sizes=file["sizes"][()],
             bands=file["frames"].shape[1],
+            dtype=dtype,
             identity=json.loads(file.attrs["identity"]),
             fingerprint=file.attrs["fingerprint"].decode(),
             rejected=pd.DataFrame(
@@ -193,8 +221,8 @@ def _write_tables(
 
 
 def _write_frames(file: h5py.File, done: Sequence[extraction.Outcome]) -> None:
-    total, bands = sum(outcome.frames for outcome in done), done[0].task.recipe.bands
-    frames = file.create_dataset("frames", (total, bands), np.float32)
+    total, recipe = sum(outcome.frames for outcome in done), done[0].task.recipe
+    frames = file.create_dataset("frames", (total, recipe.bands), recipe.dtype)
     start = 0
     for outcome in done:
         shard = extraction.read_shard(outcome.task)

@@ -130,7 +130,9 @@ def _add_features(commands: argparse._SubParsersAction) -> None:
     parser = _add(commands, "features", _features, "compute the features of a data set")
     parser.epilog = DATA_SETS
     parser.add_argument("dataset", metavar="D", help="data set, see below")
-    parser.add_argument("recipe", metavar="RECIPE", help="name of a feature recipe, e.g. cbmi2016")
+    parser.add_argument("recipes", metavar="RECIPE[,RECIPE…]",
+                        help="feature recipes, e.g. cbmi2016 or waveform-8000,waveform-22050; "
+                        "every track is decoded once for all of them")  # fmt: skip
     add_jobs_option(parser, "processes", default=None)
     add_data_options(parser)
 
@@ -138,18 +140,20 @@ def _add_features(commands: argparse._SubParsersAction) -> None:
 def _features(arguments: argparse.Namespace) -> int:
     from mirkeras import cache
     from mirkeras.errors import UsageError
-    from mirkeras.features import RECIPES
+    from mirkeras.features import find_recipe
 
-    if arguments.recipe not in RECIPES:
-        raise UsageError(f"unknown recipe {arguments.recipe!r}; known: {', '.join(RECIPES)}")
+    try:
+        recipes = [find_recipe(name) for name in arguments.recipes.split(",")]
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     prepared = _prepared(arguments)
-    path = prepared.home / f"{arguments.recipe}.h5"
-    recipe = RECIPES[arguments.recipe]
-    features = cache.build(prepared.index, prepared.root, recipe, path, jobs=arguments.jobs)
-    print(
-        f"{path}: {len(features.tracks)} tracks, {features.offsets[-1]} frames of "
-        f"{features.bands} bands; {len(features.rejected)} track(s) set aside"
-    )
+    files = {prepared.home / f"{recipe.name}.h5": recipe for recipe in recipes}
+    caches = cache.build_all(prepared.index, prepared.root, files, jobs=arguments.jobs)
+    for path, features in caches.items():
+        print(
+            f"{path}: {len(features.tracks)} tracks, {features.offsets[-1]} frames of "
+            f"{features.bands} bands; {len(features.rejected)} track(s) set aside"
+        )
     return 0
 
 

@@ -5,19 +5,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from data_prep.prepare import Prepared, prepare
 from mirkeras import cache, device, jobs, runs, workers
 from mirkeras.errors import UsageError, expected_errors, explained
-from mirkeras.experiment import (
-    Experiment,
-    Setting,
-    find_experiment,
-    origin_of,
-    tracks_of,
-    train_run,
-)
-from mirkeras.features import RECIPES
+from mirkeras.experiment import Experiment, Extractor, Setting, find_experiment, recipes_of
+from mirkeras.extractors import find_extractor
+from mirkeras.features import find_recipe
 from mirkeras.options import (
     DATA_SETS,
     add_data_options,
@@ -28,8 +23,11 @@ from mirkeras.options import (
     words,
 )
 from mirkeras.protocols import Protocol, divide
+from mirkeras.results import row_ids
+from mirkeras.running import origin_of, tracks_of, train_run
 from mirkeras.runs import Run
 from mirkeras.segments import consecutive
+from mirkeras.splits import DRAWN, named_folds
 
 
 def train(paper: str, argv: list[str] | None = None) -> int:
@@ -52,7 +50,7 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m reproductions.{experiment.paper}.train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Train rows of the paper by cross-validation: data, features and all.\n"
+        description="Train rows of the paper: data, features, splits and all.\n"
         "Finished runs are skipped, interrupted ones go on.",
         epilog="\n".join([DATA_SETS, "Protocols:", *protocols, "", "Rows:", *rows]),
     )
@@ -62,11 +60,21 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
         help="rows to train, or 'all' (default: the headline rows)")  # fmt: skip
     add("--protocol", choices=experiment.protocols, default=next(iter(experiment.protocols)),
         help="default: %(default)s; see below")  # fmt: skip
-    add("--folds", type=positive, default=10, metavar="K", help="default: %(default)s")
+    add("--split", metavar="NAME",
+        help=f"a split that comes with the data set, or '{DRAWN}': folds drawn from the seed "
+        f"(default: the data set's own if it has one)")  # fmt: skip
+    add("--folds", type=positive, metavar="K",
+        help=f"number of folds of a {DRAWN} split (default: 10)")  # fmt: skip
     add("--seeds", type=seeds, default=[0], metavar="S[,S…]", help="default: 0")
     add("--epochs", type=positive, metavar="E", help="cap on the epochs of a run (protocol's own)")
     add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
     add_jobs_option(parser, "runs trained at once")
+    if any(row.features_from for row in experiment.rows.values()):
+        add("--extractor", type=Path, action="append", default=[], metavar="RUN_OR_FILE",
+            help="trained network whose hidden layers are the features of transfer rows: a run's "
+            "directory or a .keras file; may be given several times")  # fmt: skip
+        add("--extractor-recipe", metavar="RECIPE",
+            help="what a bare .keras file takes as input, e.g. waveform-22050")  # fmt: skip
     add("--memory-budget", type=gibibytes, metavar="GIB",
         help="features up to this size are held in memory (default: by what is free)")  # fmt: skip
     add("--mixed-precision", action="store_true", help="half precision on a GPU")
@@ -75,7 +83,8 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
 
 
 def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
-    rows = _plan_rows(experiment, arguments.rows)
+    extractors = _extractors(arguments)
+    rows = _plan_rows(experiment, arguments.rows, extractors)
     _check_machine(arguments)
     prepared = prepare(
         arguments.dataset,
@@ -83,24 +92,57 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         cache_root=arguments.cache_root,
         mirror=arguments.mirror,
     )
-    features = _features(experiment, rows, prepared)
-    index = prepared.home / "index.csv"
-    tracks = tracks_of(features, index)
+    split, folds = _choose_split(prepared, arguments)
+    caches = _features(experiment, rows, extractors, prepared)
     protocol = experiment.protocols[arguments.protocol]
-    _check_folds(experiment, rows, protocol, features, tracks.group.to_numpy(), arguments)
     budget = arguments.memory_budget
     setting = Setting(
         out=arguments.out,
-        cache=features.path,
-        index=index,
+        index=prepared.home / "index.csv",
+        caches={name: features.path for name, features in caches.items()},
+        tags=prepared.dataset.tags,
+        extractors=extractors,
         threads=max(1, workers.usable_cores() // arguments.jobs),
         memory_budget=device.find().memory_budget // arguments.jobs if budget is None else budget,
         mixed_precision=arguments.mixed_precision,
     )
-    origin = origin_of(features, tracks, protocol, arguments.mixed_precision)
-    waves = _waves(experiment, rows, arguments, prepared.home.name)
-    failed = [_train_wave(wave, setting, origin, arguments.jobs) for wave in waves]
-    return 1 if any(failed) else 0
+    _check_lengths(experiment, rows, caches)
+    _check_division(protocol, caches, setting, split, folds, arguments.seeds)
+    plain = {
+        "paper": experiment.paper,
+        "dataset": prepared.home.name,
+        "protocol": protocol.name,
+        "folds": folds,
+        "max_epochs": min(arguments.epochs or protocol.max_epochs, protocol.max_epochs),
+        "split": split,
+    }
+    failed = 0
+    for wave in _waves(experiment, rows, arguments.seeds, plain, extractors):
+        failed += _train_wave(wave, experiment, protocol, setting, arguments.jobs)
+    return 1 if failed else 0
+
+
+def _extractors(arguments: argparse.Namespace) -> tuple[Extractor, ...]:
+    given = getattr(arguments, "extractor", [])
+    return tuple(find_extractor(path, arguments.extractor_recipe) for path in given)
+
+
+def _choose_split(prepared: Prepared, arguments: argparse.Namespace) -> tuple[str, int]:
+    """Return the split's name and its number of folds."""
+    named = [name for name in prepared.dataset.splits if name in prepared.index]
+    split = arguments.split or next(iter(named), DRAWN)
+    if split == DRAWN:
+        folds = arguments.folds or 10
+        if folds < 2:
+            raise UsageError("--folds must be at least 2: one part is tested, the others train")
+        return split, folds
+    if split not in named:
+        missing = " (its lists are missing, see above)" * (split in prepared.dataset.splits)
+        known = ", ".join([*named, DRAWN])
+        raise UsageError(f"{prepared.dataset.name} has no split {split!r}{missing}; known: {known}")
+    if arguments.folds:
+        raise UsageError(f"--folds is for --split {DRAWN}; the split {split} has its own")
+    return split, named_folds(prepared.index[split].to_numpy(str))
 
 
 def _check_machine(arguments: argparse.Namespace) -> None:
@@ -114,83 +156,123 @@ def _check_machine(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
 
 
-def _check_folds(
-    experiment: Experiment,
-    rows: list[str],
+def _check_division(
     protocol: Protocol,
-    features: cache.FeatureCache,
-    groups: np.ndarray,
-    arguments: argparse.Namespace,
+    caches: dict[str, cache.FeatureCache],
+    setting: Setting,
+    split: str,
+    folds: int,
+    wanted_seeds: list[int],
 ) -> None:
-    """Make every split once, so that an impossible one is said at the start and once."""
-    if arguments.folds < 2:
-        raise UsageError("--folds must be at least 2: one part is tested, the others train")
-    for frames in {experiment.rows[name].frames for name in rows}:
-        segments = consecutive(features.offsets, frames)
-        for seed in arguments.seeds:
-            for fold in range(arguments.folds):
-                try:
-                    divide(protocol, segments, groups, folds=arguments.folds, fold=fold, seed=seed)
-                except ValueError as error:
-                    raise UsageError(
-                        f"{len(groups)} tracks cannot be cut into {arguments.folds} folds with a "
-                        f"validation part ({error}); use fewer --folds or more tracks"
-                    ) from error
+    """Make every division once, so that an impossible one is said at the start and once."""
+    for features in caches.values():
+        tracks = tracks_of(features, setting.index)
+        for seed in wanted_seeds:
+            for fold in range(folds):
+                _check_fold(protocol, tracks, split, folds, fold, seed)
 
 
-def _plan_rows(experiment: Experiment, wanted: list[str]) -> list[str]:
+def _check_fold(
+    protocol: Protocol, tracks: pd.DataFrame, split: str, folds: int, fold: int, seed: int
+) -> None:
+    whole = consecutive(np.arange(len(tracks) + 1), 1)  # tracks are divided, whatever their length
+    try:
+        parts = divide(protocol, whole, tracks, split=split, folds=folds, fold=fold, seed=seed)
+    except ValueError as error:
+        raise UsageError(
+            f"{len(tracks)} tracks cannot be cut into {folds} folds with a validation part "
+            f"({error}); use fewer --folds or more tracks"
+        ) from error
+    for part in ("train", "validation", "test"):
+        if not len(getattr(parts, part)):
+            raise UsageError(f"the split {split} leaves no track in the {part} part")
+
+
+def _plan_rows(
+    experiment: Experiment, wanted: list[str], extractors: tuple[Extractor, ...]
+) -> list[str]:
     """Check row ids, add the rows that others start from, put those first."""
     wanted = list(experiment.rows) if wanted == ["all"] else wanted
+    names = row_ids(experiment.paper) | {name: name for name in experiment.rows}
     wanted = [name.removeprefix(f"{experiment.paper}/") for name in wanted]
-    if unknown := [name for name in wanted if name not in experiment.rows]:
-        raise UsageError(f"unknown row {unknown[0]!r}; rows: {', '.join(experiment.rows)}")
-    needed = [source for name in wanted for source in experiment.rows[name].starts_from]
+    if unknown := [name for name in wanted if not names.get(name)]:
+        why = "cited from earlier work" if unknown[0] in names else "unknown"
+        raise UsageError(f"{why} row {unknown[0]!r}; rows: {', '.join(experiment.rows)}")
+    wanted = list(dict.fromkeys(names[name] for name in wanted))
+    needed = [source for name in wanted for source in _needs(experiment, name, extractors)]
     if added := sorted(set(needed) - set(wanted)):
         print(f"also training {', '.join(added)}: a wanted row starts from them")
     return sorted({*wanted, *needed}, key=list(experiment.rows).index)
 
 
-def _features(experiment: Experiment, rows: list[str], prepared: Prepared) -> cache.FeatureCache:
-    """Build or open the cache; every track must give each wanted row at least one segment."""
-    recipe = RECIPES[experiment.recipe]
-    path = prepared.home / f"{recipe.name}.h5"
-    features = cache.build(prepared.index, prepared.root, recipe, path)
-    if len(features.rejected):
-        report = path.with_suffix(".rejected.csv")
-        print(f"{len(features.rejected)} track(s) set aside, see {report}")
-    frames = np.diff(features.offsets)
+def _needs(experiment: Experiment, name: str, extractors: tuple[Extractor, ...]) -> tuple[str, ...]:
+    """Name the rows that must be trained before a row."""
+    row = experiment.rows[name]
+    return row.starts_from if extractors else row.starts_from + row.features_from
+
+
+def _features(
+    experiment: Experiment,
+    rows: list[str],
+    extractors: tuple[Extractor, ...],
+    prepared: Prepared,
+) -> dict[str, cache.FeatureCache]:
+    """Build or open the caches that the rows read, by recipe."""
+    names = sorted(set().union(*(recipes_of(experiment, row, extractors) for row in rows)))
+    paths = {prepared.home / f"{name}.h5": find_recipe(name) for name in names}
+    built = cache.build_all(prepared.index, prepared.root, paths)
+    for path, features in built.items():
+        if len(features.rejected):
+            report = path.with_suffix(".rejected.csv")
+            print(f"{len(features.rejected)} track(s) set aside, see {report}")
+    return {path.stem: features for path, features in built.items()}
+
+
+def _check_lengths(
+    experiment: Experiment, rows: list[str], caches: dict[str, cache.FeatureCache]
+) -> None:
+    """Every track must give each wanted row at least one segment."""
     for name in rows:
-        if (frames < experiment.rows[name].frames).any():
+        row = experiment.rows[name]
+        if row.features_from:
+            continue
+        features = caches[row.recipe]
+        frames = np.diff(features.offsets)
+        if (frames < row.frames).any():
             raise UsageError(
-                f"row {name} needs tracks of {experiment.rows[name].frames} frames, "
+                f"row {name} needs tracks of {row.frames} frames, "
                 f"{features.tracks[frames.argmin()]} has {frames.min()}: leave the row out"
             )
-    return features
 
 
 def _waves(
-    experiment: Experiment, rows: list[str], arguments: argparse.Namespace, dataset: str
+    experiment: Experiment,
+    rows: list[str],
+    wanted_seeds: list[int],
+    plain: dict,
+    extractors: tuple[Extractor, ...],
 ) -> list[list[Run]]:
     """List all runs: first those that start from nothing, then those that start from them."""
-    cap = experiment.protocols[arguments.protocol].max_epochs
-    epochs = min(arguments.epochs or cap, cap)
     waves: list[list[Run]] = [[], []]
     # fold by fold, so that whatever time allows is a fair comparison of the rows
-    for seed in arguments.seeds:
-        for fold in range(arguments.folds):
+    for seed in wanted_seeds:
+        for fold in range(plain["folds"]):
             for row in rows:
-                wave = waves[bool(experiment.rows[row].starts_from)]
-                wave.append(
-                    Run(experiment.paper, row, dataset, arguments.protocol, seed, fold,
-                        arguments.folds, epochs)
-                )  # fmt: skip
+                wave = waves[bool(_needs(experiment, row, extractors))]
+                wave.append(Run(row=row, seed=seed, fold=fold, **plain))
     return waves
 
 
-def _train_wave(wave: list[Run], setting: Setting, origin: str, at_once: int) -> int:
+def _train_wave(
+    wave: list[Run], experiment: Experiment, protocol: Protocol, setting: Setting, at_once: int
+) -> int:
     """Train the runs of a wave that are not finished; returns how many failed."""
+    names = {run.row for run in wave}
+    origins = {name: origin_of(experiment, name, protocol, setting) for name in names}
     open_runs = [
-        run for run in wave if not runs.is_finished(run, run.directory(setting.out), origin)
+        run
+        for run in wave
+        if not runs.is_finished(run, run.directory(setting.out), origins[run.row])
     ]
     if done := len(wave) - len(open_runs):
         print(f"{done} run(s) already finished, skipped")

@@ -3,14 +3,17 @@
 import argparse
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from mirkeras import figures, metrics, records, results
 from mirkeras.errors import expected_errors, explained
+from mirkeras.experiment import find_experiment
 from mirkeras.files import whole_file, write_text
 from mirkeras.runs import Run
+from mirkeras.splits import DRAWN
 
 
 def evaluate(paper: str, argv: list[str] | None = None) -> int:
@@ -32,12 +35,10 @@ def evaluate(paper: str, argv: list[str] | None = None) -> int:
 
 def summary(table: pd.DataFrame, out: Path) -> str:
     """Lay out what was measured, count what was not, and say where the rest is."""
-    measured = table[table.verdict != "not run"]
+    measured = table[table.measured.notna()]
     written = f"{out}: comparison.csv, comparison.md, measured.csv, figures/"
-    return (
-        f"\n{results.markdown(measured)}\n{len(table) - len(measured)} published row(s) not run. "
-        f"Written to {written}"
-    )
+    left = (table.verdict == "not run").sum()
+    return f"\n{results.markdown(measured)}\n{left} published row(s) not run. Written to {written}"
 
 
 def compare(paper: str, out: Path) -> pd.DataFrame:
@@ -48,15 +49,18 @@ def compare(paper: str, out: Path) -> pd.DataFrame:
     DataFrame
         As from `mirkeras.results.compare`.
     """
-    measured = results.collect(out, paper, metrics.accuracies)
+    aggregate = find_experiment(paper).aggregate
+    measured = results.collect(out, paper, partial(metrics.score, aggregate=aggregate))
     table = results.compare(paper, measured)
     results.write_csv(measured, out / "measured.csv")
     results.write_csv(table[results.COLUMNS], out / "comparison.csv")
     details = []
     for _, group in measured.groupby(results.SETUP):
-        details.append(_details(group, out))
+        details += _details(group, out, aggregate)
         lines = results.compare(paper, group).dropna(subset="measured")
-        figures.comparison(lines, out / "figures" / f"{setup_name(group)}-comparison.png")
+        for metric, same in lines.groupby("metric"):
+            kind = "comparison" if metric == "accuracy" else f"{metric}-comparison"
+            figures.comparison(same, out / "figures" / f"{setup_name(group)}-{kind}.png")
     page = f"# {paper}: published and measured\n\n{results.markdown(table)}\n" + "\n".join(details)
     write_text(out / "comparison.md", page)
     return table
@@ -81,28 +85,83 @@ def publish(paper: str, out: Path) -> Path:
 
 def setup_name(runs: pd.DataFrame) -> str:
     """Name runs of one set-up for files."""
-    dataset, protocol, folds, epochs = runs[results.SETUP].iloc[0]
-    return f"{dataset}-{protocol}-{folds}folds-{epochs}epochs"
+    dataset, split, protocol, folds, epochs = runs[results.SETUP].iloc[0]
+    data = dataset if split == DRAWN else f"{dataset}-{split}"
+    return f"{data}-{protocol}-{folds}folds-{epochs}epochs"
 
 
-def _details(group: pd.DataFrame, out: Path) -> str:
-    """Segment accuracy, recall and confusion per row of one set-up; figures too."""
-    name, lines, logs = setup_name(group), [], {}
-    for row, members in group.groupby("row", sort=False):
-        folders = [_directory(line, out) for line in members.to_dict("records")]
-        predictions = [records.read_predictions(folder) for folder in folders]
-        matrix, classes = metrics.confusion(predictions), predictions[0]["classes"]
+def _details(group: pd.DataFrame, out: Path, aggregate: str) -> list[str]:
+    """Lay out what a mean hides, per row of one set-up: classes or tags; figures too."""
+    members = dict(list(group.groupby("row", sort=False)))
+    folders = {
+        row: [_directory(line, out) for line in runs.to_dict("records")]
+        for row, runs in members.items()
+    }
+    logs = {
+        row: records.read_log(paths[0])
+        for row, paths in folders.items()
+        if (paths[0] / "log.csv").exists()
+    }
+    if logs:
+        figures.training_curves(logs, out / "figures" / f"{setup_name(group)}-training.png")
+    predicted = {
+        row: [records.read_predictions(path) for path in paths]
+        for row, paths in folders.items()
+        if (paths[0] / "predictions.npz").exists()
+    }
+    if not predicted:
+        return []
+    first = next(iter(predicted.values()))[0]
+    if first["labels"].ndim == 2:
+        return [_tags(setup_name(group), predicted, out)]
+    return [_classes(setup_name(group), predicted, members, out, aggregate)]
+
+
+def _tags(name: str, predicted: dict[str, list[dict]], out: Path) -> str:
+    """Tabulate the ROC-AUC of every tag, mean over runs, and draw it."""
+    tables = {row: [metrics.per_tag(run) for run in runs] for row, runs in predicted.items()}
+    first = next(iter(tables.values()))[0]
+    values = pd.DataFrame(
+        {row: pd.concat([t.roc_auc for t in found], axis=1).mean(axis=1)
+         for row, found in tables.items()}
+    )  # fmt: skip
+    values.insert(0, "positives", first.positives)
+    values.insert(0, "tag", first.tag)
+    results.write_csv(values, out / "tags" / f"{name}.csv")
+    figures.tags(values, out / "figures" / f"{name}-tags.png")
+    head = "| tag | positives | " + " | ".join(tables) + " |"
+    lines = [
+        f"| {line[0]} | {line[1]} | " + " | ".join(_area(area) for area in line[2:]) + " |"
+        for line in values.itertuples(index=False, name=None)
+    ]
+    rule = "|---|--:|" + "--:|" * len(tables)
+    return "\n".join([f"## {name}: ROC-AUC per tag", "", head, rule, *lines, ""])
+
+
+def _area(value: float) -> str:
+    return "dropped (not in the test part)" if pd.isna(value) else f"{value:.4f}"
+
+
+def _classes(
+    name: str,
+    predicted: dict[str, list[dict]],
+    members: dict[str, pd.DataFrame],
+    out: Path,
+    aggregate: str,
+) -> str:
+    """Tabulate segment accuracy and recall per class, and draw the confusions."""
+    lines = []
+    for row, runs in predicted.items():
+        matrix, classes = metrics.confusion(runs, aggregate), runs[0]["classes"]
         cells = " | ".join(f"{value:.1f}" for value in metrics.recall(matrix))
-        lines.append(f"| {row} | {members.segment_accuracy.mean():.2f} | {cells} |")
+        lines.append(f"| {row} | {members[row].segment_accuracy.mean():.2f} | {cells} |")
         title = f"{row}, {name}\n{matrix.trace()} of {matrix.sum()} tracks right"
         path = out / "figures" / f"{name}-{row.replace('/', '-')}-confusion.png"
         figures.confusion(matrix, classes, title, path)
-        logs[row] = records.read_log(folders[0])
-    figures.training_curves(logs, out / "figures" / f"{name}-training.png")
     head = "| row | segment accuracy | " + " | ".join(f"recall {name}" for name in classes) + " |"
     rule = "|---|" + "--:|" * (len(classes) + 1)
     return "\n".join([f"## {name}: segments and classes (per cent)", "", head, rule, *lines, ""])
 
 
 def _directory(line: dict, out: Path) -> Path:
-    return Run(**{name: line[name] for name in Run.__dataclass_fields__}).directory(out)
+    return Run.of(line).directory(out)

@@ -1,36 +1,24 @@
-"""An experiment: the rows of a paper, how they are trained, and one run from cache to file."""
+"""An experiment: the rows of a paper and how they are trained, as data."""
 
 # isort: off
 from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
 
 # isort: on
-import hashlib
 import importlib
-import json
-import zlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import keras
-import numpy as np
-import pandas as pd
 
-from data_prep.declare import read_index
-from mirkeras import device, records
-from mirkeras.cache import FeatureCache, open_cache, statistics
-from mirkeras.features import RECIPES
-from mirkeras.pipeline import open_feed
-from mirkeras.protocols import Parts, Protocol, divide
-from mirkeras.runs import Run, claimed, is_finished
-from mirkeras.segments import consecutive
-from mirkeras.training import Plan, Progress, predict, train
+from mirkeras import device
+from mirkeras.protocols import Protocol
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a published table.
+    """A network of a published table.
 
     Attributes
     ----------
@@ -39,49 +27,90 @@ class Row:
     model : str
         Its name in the paper.
     build : callable
-        Number of classes → network.
+        (number of classes or tags, activation of the output, **options) → network. Options are
+        those of the protocol, and ``features`` for a network on features of other networks.
     frames : int
         Length of a segment.
+    recipe : str
+        Name of its feature recipe; empty for a network on features of other networks.
+    standardise : bool
+        Whether a scalar z-score of the input stands in front of the network.
     starts_from : tuple of str
         Rows of the same fold whose trained networks this one starts from.
     transfer : callable or None
         (network, *trained networks) → None: takes over what is taken over.
+    features_from : tuple of str
+        Rows of the same fold whose trained networks' hidden layers are the input of this one
+        (``--extractor`` puts other networks in their place).
+    layers : tuple of int
+        Which hidden layers, counted from the back: -1 is the last.
+    pretrained_on : str
+        Data set the paper trained the feature networks on, if it is not the row's own.
     """
 
     id: str
     model: str
-    build: Callable[[int], keras.Model]
+    build: Callable[..., keras.Model]
     frames: int
+    recipe: str = ""
+    standardise: bool = True
     starts_from: tuple[str, ...] = ()
     transfer: Callable[..., None] | None = None
+    features_from: tuple[str, ...] = ()
+    layers: tuple[int, ...] = ()
+    pretrained_on: str = ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Rows that must be trained before this one."""
+        return self.starts_from + self.features_from
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything a paper fixes for its table.
+    """Everything a paper fixes for its tables.
 
     Attributes
     ----------
-    paper, recipe : str
-        Name of the paper's folder; name of its feature recipe.
+    paper : str
+        Name of the paper's folder.
     rows, protocols : dict
         By id and by name; the first of `headline` and `protocols` are the defaults.
     headline : tuple of str
         The rows the paper's abstract is about.
     batch : int
-    loss : str
-    optimizer : callable
-        () → a new optimiser.
+        Segments per batch; `batches` names the data sets that have another.
+    aggregate : "majority" or "mean"
+        How the scores of a track's segments become its own.
     """
 
     paper: str
-    recipe: str
     rows: dict[str, Row]
     headline: tuple[str, ...]
     protocols: dict[str, Protocol]
     batch: int
-    loss: str
-    optimizer: Callable[[], keras.optimizers.Optimizer]
+    aggregate: Literal["majority", "mean"]
+    batches: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A trained network whose hidden layers are features.
+
+    Attributes
+    ----------
+    path : Path
+        The ``.keras`` file.
+    recipe : str
+        Name of the recipe its input comes from.
+    dataset, row : str
+        What it was trained on and as what, as far as known.
+    """
+
+    path: Path
+    recipe: str
+    dataset: str
+    row: str
 
 
 @dataclass(frozen=True)
@@ -90,8 +119,14 @@ class Setting:
 
     Attributes
     ----------
-    out, cache, index : Path
-        The ``--out`` folder, the HDF5 file of features, the index of the data set.
+    out, index : Path
+        The ``--out`` folder, the index of the data set.
+    caches : dict
+        Recipe name → HDF5 file of features.
+    tags : tuple of str
+        Vocabulary of a tag set, in order; empty where a track has one class.
+    extractors : tuple of Extractor
+        Given by ``--extractor``; empty where feature networks are trained on the data itself.
     threads : int
         Threads a run may use.
     memory_budget : int
@@ -101,8 +136,10 @@ class Setting:
     """
 
     out: Path
-    cache: Path
     index: Path
+    caches: dict[str, Path]
+    tags: tuple[str, ...]
+    extractors: tuple[Extractor, ...]
     threads: int
     memory_budget: int
     mixed_precision: bool
@@ -117,151 +154,11 @@ def find_experiment(paper: str) -> Experiment:
     return importlib.import_module(f"reproductions.{paper}.experiments").EXPERIMENT
 
 
-def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> None:
-    """Train, predict and record one run, unless that is done; go on if it was interrupted."""
-    directory = run.directory(setting.out)
-    experiment = find_experiment(run.paper)
-    cache = open_cache(setting.cache, RECIPES[experiment.recipe])
-    tracks = tracks_of(cache, setting.index)
-    protocol = experiment.protocols[run.protocol]
-    origin = origin_of(cache, tracks, protocol, setting.mixed_precision)
-    with claimed(directory):
-        if is_finished(run, directory, origin):
-            return
-        earlier = records.read_record(directory) or {}
-        record = asdict(run) | {"origin": origin, "features": cache.fingerprint}
-        record |= {"started": earlier.get("started", _now())} | records.environment()
-        records.write_record(directory, record | {"status": "started"})
-        plan, parts = make_plan(run, experiment, setting, cache, tracks)
-        progress = train(plan, directory, report)
-        _write_predictions(directory, plan, cache, tracks)
-        outcome = _outcome(plan, parts, progress, cache, setting)
-        outcome["capped"] = not progress.stopped and progress.epochs < protocol.max_epochs
-        record |= {"status": "finished", "finished": _now()} | outcome
-        records.write_record(directory, record)
-        (directory / "checkpoint.npz").unlink(missing_ok=True)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def tracks_of(cache: FeatureCache, index: Path) -> pd.DataFrame:
-    """Read what is known of each track (label, group, tempo), in the order of the cache."""
-    return read_index(index).set_index("track").loc[list(cache.tracks)]
-
-
-def origin_of(
-    cache: FeatureCache, tracks: pd.DataFrame, protocol: Protocol, mixed_precision: bool
-) -> str:
-    """Digest what decides a run's numbers besides its name: features, labels, groups, protocol."""
-    parts = {
-        "identity": cache.identity,
-        "fingerprint": cache.fingerprint,
-        "labels": tracks.label.tolist(),
-        "groups": tracks.group.tolist(),
-        "protocol": asdict(protocol) | {"rule": repr(protocol.rule), "summary": ""},
-        "mixed_precision": mixed_precision,
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def make_plan(
-    run: Run, experiment: Experiment, setting: Setting, cache: FeatureCache, tracks: pd.DataFrame
-) -> tuple[Plan, Parts]:
-    """Turn a run into what `mirkeras.training` needs; `tracks` as from `tracks_of`."""
-    row, protocol = experiment.rows[run.row], experiment.protocols[run.protocol]
-    segments = consecutive(cache.offsets, row.frames)
-    parts = divide(
-        protocol, segments, tracks.group.to_numpy(), folds=run.folds, fold=run.fold, seed=run.seed
-    )
-    classes, labels = np.unique(tracks.label.to_numpy(str), return_inverse=True)
-    words = [run.seed, run.fold, zlib.crc32(run.row.encode())]
-    seed = int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)
-    keras.utils.set_random_seed(seed)
-    plain = row.build(len(classes))
-    if row.transfer:
-        row.transfer(plain, *_trained(run, row, setting.out))
-    fitted = [cache.tracks[number] for number in parts.normalise_on]
-    network = standardised(plain, *statistics(cache, fitted))
-    of_segments = labels[segments.track].astype(np.int32)
-    feed = open_feed(cache, segments, of_segments, setting.memory_budget)
-    plan = Plan(
-        network=network,
-        feed=feed,
-        model=feed.attach(network),
-        train=parts.train,
-        validation=parts.validation,
-        test=parts.test,
-        optimizer=experiment.optimizer(),
-        loss=experiment.loss,
-        rule=protocol.rule,
-        batch=experiment.batch,
-        max_epochs=run.max_epochs,
-        drop_incomplete=protocol.drop_incomplete,
-        seed=seed,
-    )
-    return plan, parts
-
-
-def standardised(network: keras.Model, mean: float, std: float) -> keras.Model:
-    """Put the scalar z-score in front of a network: the saved model takes plain features."""
-    z_score = keras.layers.Rescaling(1 / std, -mean / std, name="z_score")
-    layers = [keras.Input(network.input_shape[1:]), z_score, network]
-    return keras.Sequential(layers, name=f"standardised_{network.name}")
-
-
-def _trained(run: Run, row: Row, out: Path) -> list[keras.Model]:
-    """Load the networks, without their z-score, that a row starts from."""
-    networks = []
-    for source in (replace(run, row=name) for name in row.starts_from):
-        directory = source.directory(out)
-        if (records.read_record(directory) or {}).get("status") != "finished":
-            raise records.RunError(f"not started: it needs {source.name}, which is not finished")
-        model = keras.saving.load_model(directory / "model.keras", compile=False)
-        networks.append(model.layers[-1])
-    return networks
-
-
-def _write_predictions(
-    directory: Path, plan: Plan, cache: FeatureCache, tracks: pd.DataFrame
-) -> None:
-    classes, labels = np.unique(tracks.label.to_numpy(str), return_inverse=True)
-    numbers = plan.feed.segments.track[plan.test]
-    tested, segment_track = np.unique(numbers, return_inverse=True)
-    records.write_predictions(
-        directory,
-        scores=predict(plan),
-        segment_track=segment_track,
-        tracks=np.array(cache.tracks)[tested],
-        labels=labels[tested],
-        classes=classes,
-    )
-
-
-def _outcome(
-    plan: Plan, parts: Parts, progress: Progress, cache: FeatureCache, setting: Setting
-) -> dict:
-    track = plan.feed.segments.track
-    sizes = {
-        part: {"tracks": len(np.unique(track[chosen])), "segments": len(chosen)}
-        for part, chosen in (
-            ("train", parts.train),
-            ("validation", parts.validation),
-            ("test", parts.test),
-        )
-    }
-    return {
-        "parameters": plan.network.count_params(),
-        "epochs": progress.epochs,
-        "best_epoch": progress.best_epoch,
-        "best_validation_accuracy": progress.best_accuracy,
-        "training_seconds": round(progress.seconds, 1),
-        "sizes": sizes,
-        "rejected_tracks": len(cache.rejected),
-        "recipe": cache.identity,
-        "hardware": device.find().hardware_class,
-        "threads": setting.threads,
-        "mixed_precision": setting.mixed_precision,
-        "resident": plan.feed.resident,
-    }
+def recipes_of(experiment: Experiment, row: str, extractors: tuple[Extractor, ...]) -> set[str]:
+    """Name the recipes whose caches a row reads."""
+    sources = experiment.rows[row].features_from
+    if not sources:
+        return {experiment.rows[row].recipe}
+    if extractors:
+        return {extractor.recipe for extractor in extractors}
+    return {experiment.rows[source].recipe for source in sources}

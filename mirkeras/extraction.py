@@ -1,10 +1,14 @@
-"""Extraction by processes: every track becomes one shard, a file that is whole or worthless."""
+"""Extraction by processes: every track becomes shards, files that are whole or worthless.
+
+A track is decoded once for all recipes that are wanted of it; each recipe gets a shard of its own.
+"""
 
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +19,7 @@ from mirkeras.files import whole_file
 
 @dataclass(frozen=True)
 class Task:
-    """One track to extract.
+    """One track to extract by one recipe.
 
     Attributes
     ----------
@@ -64,20 +68,20 @@ class Outcome:
     reason: str
 
 
-def run(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Outcome]:
+def run(tracks: Sequence[Sequence[Task]], jobs: int | None = None) -> Iterator[list[Outcome]]:
     """Extract tracks by several processes and yield the outcomes as they come.
 
     Parameters
     ----------
-    tasks
-        What to do.
+    tracks
+        What to do, the tasks of one track together: they share its decoding.
     jobs
         Number of processes; by default one per processor.
 
     Yields
     ------
-    Outcome
-        One per task, in no fixed order.
+    list of Outcome
+        Those of one track, one per task; the tracks in no fixed order.
 
     Raises
     ------
@@ -86,47 +90,82 @@ def run(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Outcome]:
     concurrent.futures.process.BrokenProcessPool
         A worker was killed.
     """
-    jobs = min(jobs or workers.usable_cores(), len(tasks)) or 1
+    jobs = min(jobs or workers.usable_cores(), len(tracks)) or 1
     pool = ProcessPoolExecutor(jobs, mp_context=workers.SPAWN, initializer=workers.begin)
     try:
         with workers.light_start():  # a spawning pool starts its processes at the first submissions
-            futures = [pool.submit(extract_track, task) for task in tasks]
+            futures = [pool.submit(extract_track, tasks) for tasks in tracks]
         for future in as_completed(futures):
             yield future.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def extract_track(task: Task) -> Outcome:
-    """Decode one track, compute its frames and write its shard (in a worker).
+def extract_track(tasks: Sequence[Task]) -> list[Outcome]:
+    """Decode one track, compute its frames by every recipe, write its shards (in a worker).
+
+    Parameters
+    ----------
+    tasks
+        All of the same track and file.
 
     Raises
     ------
     OSError
-        The shard could not be written; nothing of it is left.
+        A shard could not be written; nothing of that one is left.
     """
     try:
-        return _extract_track(task)
+        return _extract_track(tasks)
     except Exception as error:
-        error.add_note(f"while extracting {task.path}")
+        error.add_note(f"while extracting {tasks[0].path}")
         raise
 
 
-def _extract_track(task: Task) -> Outcome:
-    size = file_size(task.path)
+def _extract_track(tasks: Sequence[Task]) -> list[Outcome]:
+    path = tasks[0].path
+    size = file_size(path)
     try:
-        samples = audio.load(task.path, sample_rate=task.recipe.sample_rate)
+        recording = audio.decode(path)
     except audio.AudioError as error:
-        reason = f"{error.reason}: {error.detail}".removesuffix(": ")
-        return Outcome(task, size, 0, "", reason)
-    frames = features.extract(samples, task.recipe)
+        return [_rejected(task, size, error) for task in tasks]
+    checksum = _checksum(path)
+    outcomes = []
+    # Rate after rate: no more than one resampled copy of the track is held.
+    for sample_rate, group in groupby(sorted(tasks, key=_sample_rate), _sample_rate):
+        outcomes += _extract_at(recording, sample_rate, list(group), size, checksum)
+    return outcomes
+
+
+def _sample_rate(task: Task) -> int:
+    return task.recipe.sample_rate
+
+
+def _extract_at(
+    recording: audio.Recording, sample_rate: int, tasks: list[Task], size: int, checksum: str
+) -> list[Outcome]:
+    try:
+        samples = recording.at(sample_rate)
+    except audio.AudioError as error:
+        return [_rejected(task, size, error) for task in tasks]
+    return [_extract(task, samples, size, checksum) for task in tasks]
+
+
+def _extract(task: Task, samples: np.ndarray, size: int, checksum: str) -> Outcome:
+    frames = task.recipe.extract(samples)
     if len(frames) < task.min_frames:
         reason = f"too short: {len(frames)} frames, at least {task.min_frames} are needed"
         return Outcome(task, size, 0, "", reason)
-    with task.path.open("rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
     write_shard(task, frames, checksum)
     return Outcome(task, size, len(frames), checksum, "")
+
+
+def _rejected(task: Task, size: int, error: audio.AudioError) -> Outcome:
+    return Outcome(task, size, 0, "", f"{error.reason}: {error.detail}".removesuffix(": "))
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_size(path: Path) -> int:

@@ -1,39 +1,41 @@
-"""Room `features`: mono samples become log-mel frames, by a named and frozen recipe.
+"""Room `features`: mono samples become frames, by a named and frozen recipe.
 
-A recipe is data. The two recipes of Pons, Lidy & Serra (CBMI 2016) use the same window and differ
-in the library that makes the mel spectrum:
+A recipe is data: everything that defines the numbers. There are two kinds.
+
+`LogMel`, compressed mel frames, float32. Those in `RECIPES`:
 
 `cbmi2016`
-    The authors' front-end, rebuilt from Essentia 2.1-beta6 (`load_datasets.py` of their code):
-    window of area 2, triangles that sum to 1, so a full-scale sine gives a mel energy below 1.
+    The authors' front-end of Pons, Lidy & Serra (CBMI 2016), rebuilt from Essentia 2.1-beta6
+    (`load_datasets.py` of their code): window of area 2, triangles that sum to 1, so a full-scale
+    sine gives a mel energy below 1.
 `cbmi2016-librosa`
     The same analysis as a librosa user would write it: window of peak 1, Slaney's mel scale and
     area normalisation. Its energies are thousands of times larger, so the same compression
     acts further up the logarithm.
+`lee2018-mel-<window>-<hop>`
+    The mel input of Lee, Park, Kim & Nam (Applied Sciences 2018, Table 2), window and hop in
+    samples at 22,050 Hz; a window shorter than the transform is padded with zeros.
+
+`Waveform`, the samples themselves at a rate, int16: ``waveform-22050`` and so on for any rate.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from importlib.metadata import version
+from typing import ClassVar
 
 import numpy as np
-import scipy.fft
-from scipy.sparse import csr_array
 
-from mirkeras import filterbanks
+from mirkeras.spectra import COMPRESSIONS, SPECTRA
 
-# Raise by one whenever a change of this room changes numbers: old caches are then refused.
+# Raise by one whenever a change of this room (with `spectra` and `filterbanks`) changes numbers:
+# old caches are then refused.
 IMPLEMENTATION = 1
 
-# Frames per Fourier transform call: 256 frames of 2048 samples are 2 MiB, which stays in the
-# processor's cache.
-_BLOCK_FRAMES = 256
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """What turns samples into frames.
+class Recipe(ABC):
+    """What turns samples into frames; recipes are frozen dataclasses.
 
     Attributes
     ----------
@@ -41,18 +43,70 @@ class Recipe:
         Name of the recipe and of its cache file.
     sample_rate
         In Hz, mono.
-    window
-        Key of `WINDOWS`.
-    n_fft
-        Length of window and transform in samples.
     hop
         Distance of two frames in samples.
     bands
-        Number of mel bands.
+        Values per frame.
+    dtype
+        "float32", or "int16" where 32768 stands for 1.
+    min_frames
+        Tracks with fewer frames are set aside: the networks of the recipe's paper need more.
+    """
+
+    name: str
+    sample_rate: int
+    hop: int
+    bands: int
+    dtype: str
+    min_frames: int
+
+    @abstractmethod
+    def identity(self) -> dict[str, str | int | float]:
+        """Return all that defines the numbers, as plain values in a fixed order."""
+
+    @abstractmethod
+    def libraries(self) -> dict[str, str]:
+        """Return the versions of the libraries whose change may change the numbers."""
+
+    @abstractmethod
+    def extract(self, samples: np.ndarray) -> np.ndarray:
+        """Compute the frames of a track.
+
+        Parameters
+        ----------
+        samples
+            Mono samples at `sample_rate`, shape (samples,).
+
+        Returns
+        -------
+        np.ndarray
+            Of type `dtype`, shape (time, band).
+
+        Raises
+        ------
+        ValueError
+            `samples` is empty or not one-dimensional.
+        """
+
+
+@dataclass(frozen=True)
+class LogMel(Recipe):
+    """Log-compressed mel frames, at least 0; attributes beside those of `Recipe`:
+
+    Attributes
+    ----------
+    window
+        Key of `spectra.WINDOWS`.
+    n_fft
+        Length of the transform in samples.
     filterbank
-        Key of `SPECTRA`: whose mel spectrum.
+        Key of `spectra.SPECTRA`: whose mel spectrum.
     compression
-        Key of `COMPRESSIONS`.
+        Key of `spectra.COMPRESSIONS`.
+    window_length
+        In samples; a shorter window lies in the middle of zeros. None: `n_fft`.
+    power
+        Exponent of the magnitudes that the bands sum. None: 2.
     """
 
     name: str
@@ -63,128 +117,109 @@ class Recipe:
     bands: int
     filterbank: str
     compression: str
+    window_length: int | None = None
+    power: float | None = None
+    min_frames: int = 80
 
-    def identity(self) -> dict[str, str | int]:
+    dtype: ClassVar[str] = "float32"
+
+    def identity(self) -> dict[str, str | int | float]:
         """Return all that defines the numbers, as plain values in a fixed order."""
-        return {**asdict(self), "implementation": IMPLEMENTATION}
+        # Fields added later are left out where unused, so that older caches keep their identity;
+        # `min_frames` changes no frame.
+        chosen = {key: value for key, value in asdict(self).items() if value is not None}
+        del chosen["min_frames"]
+        return {**chosen, "implementation": IMPLEMENTATION}
 
     def libraries(self) -> dict[str, str]:
         """Return the versions of the libraries that compute this recipe."""
         names = ["numpy", "scipy"] + ["librosa"] * (self.filterbank == "librosa")
         return {name: version(name) for name in names}
 
+    def extract(self, samples: np.ndarray) -> np.ndarray:
+        """Compute log-compressed mel frames, see `Recipe.extract`."""
+        return COMPRESSIONS[self.compression](self.energies(samples))
 
-def extract(audio: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Compute log-compressed mel frames.
+    def energies(self, samples: np.ndarray) -> np.ndarray:
+        """Compute the mel bands before compression; arguments and shape as `extract`."""
+        samples = np.ascontiguousarray(_mono(samples), np.float32)
+        return SPECTRA[self.filterbank](samples, self)
 
-    Parameters
+
+@dataclass(frozen=True)
+class Waveform(Recipe):
+    """The samples themselves, one per frame, as 16-bit integers.
+
+    Half the size of float32 on disk and in memory, and exact for the 16-bit audio of most data
+    sets where nothing was resampled or averaged; elsewhere the rounding noise is at -98 dBFS.
+
+    Attributes
     ----------
-    audio
-        Mono samples at `recipe.sample_rate`, shape (samples,).
-    recipe
-        The recipe.
+    sample_rate
+        In Hz.
+    """
 
-    Returns
-    -------
-    np.ndarray
-        float32, shape (time, band), at least 0.
+    sample_rate: int
+
+    hop: ClassVar[int] = 1
+    bands: ClassVar[int] = 1
+    dtype: ClassVar[str] = "int16"
+
+    @property
+    def name(self) -> str:
+        """``waveform-<Hz>``."""
+        return f"waveform-{self.sample_rate}"
+
+    @property
+    def min_frames(self) -> int:
+        """2.75 s: a segment of any of the seven networks of Lee et al. 2018, Table 3."""
+        return int(2.75 * self.sample_rate)
+
+    def identity(self) -> dict[str, str | int | float]:
+        """Return all that defines the numbers, as plain values in a fixed order."""
+        return {
+            "name": self.name,
+            "sample_rate": self.sample_rate,
+            "dtype": self.dtype,
+            "full_scale": 2**15,
+            "implementation": IMPLEMENTATION,
+        }
+
+    def libraries(self) -> dict[str, str]:
+        """Return nothing: rounding is exact, in whatever version; resampling is room `audio`'s."""
+        return {}
+
+    def extract(self, samples: np.ndarray) -> np.ndarray:
+        """Round to 16 bits and clip, int16 (time, 1), see `Recipe.extract`."""
+        steps = np.rint(_mono(samples) * np.float32(2**15))
+        return np.clip(steps, -(2**15), 2**15 - 1).astype(np.int16)[:, None]
+
+
+def find_recipe(name: str) -> Recipe:
+    """Return a recipe of `RECIPES`, or ``waveform-<Hz>`` for any rate.
 
     Raises
     ------
     ValueError
-        `audio` is empty or not one-dimensional.
+        Unknown name; the message lists the known ones.
     """
-    return COMPRESSIONS[recipe.compression](mel_energies(audio, recipe))
+    if waveform := re.fullmatch(r"waveform-([1-9][0-9]*)", name):
+        return Waveform(int(waveform[1]))
+    if name not in RECIPES:
+        raise ValueError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}, waveform-<Hz>")
+    return RECIPES[name]
 
 
-def mel_energies(audio: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Compute mel energies (power) before compression; arguments and shape as `extract`."""
-    if audio.ndim != 1 or not audio.size:
-        raise ValueError(f"audio must be mono samples, shape (samples,), not {audio.shape}")
-    return SPECTRA[recipe.filterbank](np.ascontiguousarray(audio, np.float32), recipe)
+def _mono(samples: np.ndarray) -> np.ndarray:
+    if samples.ndim != 1 or not samples.size:
+        raise ValueError(f"audio must be mono samples, shape (samples,), not {samples.shape}")
+    return samples
 
 
-def _essentia(audio: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """FrameGenerator, Windowing, Spectrum and MelBands of Essentia, with their defaults."""
-    window, weights = _essentia_arrays(recipe)
-    blocks = [
-        np.square(np.abs(scipy.fft.rfft(frames * window, axis=1))) @ weights
-        for frames in _centred_frames(audio, recipe)
-    ]
-    return np.concatenate(blocks)
-
-
-@lru_cache(maxsize=8)
-def _essentia_arrays(recipe: Recipe) -> tuple[np.ndarray, csr_array]:
-    """Return the window (n_fft,) and the filterbank (bins, bands), both float32."""
-    window = WINDOWS[recipe.window](recipe.n_fft)
-    # Windowing(normalized=True): area 1, then doubled for the half of the energy that sits at
-    # negative frequencies. Its zero-phase rotation does not change magnitudes.
-    window = (window * (2.0 / np.abs(window).sum())).astype(np.float32)
-    bank = filterbanks.essentia_mel(recipe.sample_rate, recipe.n_fft, recipe.bands)
-    # A dense product would go to BLAS, whose last bit depends on the number of threads.
-    return window, csr_array(bank.T)
-
-
-def _centred_frames(audio: np.ndarray, recipe: Recipe) -> Iterator[np.ndarray]:
-    """Yield blocks of frames, shape (up to _BLOCK_FRAMES, n_fft), zeros beyond both ends.
-
-    FrameCutter(startFromZero=False): the first frame is centred on sample 0, and the last is the
-    first one whose centre lies at or beyond the end. That makes ceil(samples / hop) + 1 frames.
-    """
-    frames = -(-audio.size // recipe.hop) + 1
-    padded = np.zeros((frames - 1) * recipe.hop + recipe.n_fft, np.float32)
-    start = recipe.n_fft // 2
-    padded[start : start + audio.size] = audio
-    view = np.lib.stride_tricks.sliding_window_view(padded, recipe.n_fft)[:: recipe.hop]
-    for first in range(0, frames, _BLOCK_FRAMES):
-        yield view[first : first + _BLOCK_FRAMES]
-
-
-def _librosa(audio: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """librosa's mel spectrogram; its frame count is 1 + samples // hop."""
-    import librosa  # costs seconds; workers on an Essentia recipe never need it
-
-    energies = librosa.feature.melspectrogram(
-        y=audio,
-        sr=recipe.sample_rate,
-        n_fft=recipe.n_fft,
-        hop_length=recipe.hop,
-        win_length=recipe.n_fft,
-        window=WINDOWS[recipe.window](recipe.n_fft),
-        center=True,
-        pad_mode="constant",
-        power=2.0,
-        n_mels=recipe.bands,
-        fmin=0.0,
-        fmax=recipe.sample_rate / 2,
-        htk=False,
-        norm="slaney",
-    )
-    return np.ascontiguousarray(energies.T, np.float32)
-
-
-def _log10_10000(energies: np.ndarray) -> np.ndarray:
-    """log10(10000 x + 1), in float32: float16 would overflow at x = 6.6."""
-    return np.log1p(np.float32(10000) * energies) / np.log(np.float32(10))
-
-
-WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
-    "blackmanharris62": filterbanks.blackmanharris62,
-}
-SPECTRA: dict[str, Callable[[np.ndarray, Recipe], np.ndarray]] = {
-    "essentia": _essentia,
-    "librosa": _librosa,
-}
-COMPRESSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "log10(10000x+1)": _log10_10000,
-}
-
-
-def _cbmi2016(name: str, filterbank: str) -> Recipe:
+def _cbmi2016(name: str, filterbank: str) -> LogMel:
     # The paper says "Blackman Harris window, 2048, 50 % overlap"; which of the family, the 62 dB
     # one, is in the authors' code.
-    return Recipe(
+    return LogMel(
         name=name,
         sample_rate=44100,
         window="blackmanharris62",
@@ -196,10 +231,29 @@ def _cbmi2016(name: str, filterbank: str) -> Recipe:
     )
 
 
+def _lee2018(window: int, hop: int) -> LogMel:
+    # The paper gives the transform, the lengths, the magnitudes, the bands and the compression. It
+    # does not give the shape of the window and the mel scale: these are librosa's defaults.
+    return LogMel(
+        name=f"lee2018-mel-{window}-{hop}",
+        sample_rate=22050,
+        window="hann",
+        n_fft=729,
+        hop=hop,
+        bands=128,
+        filterbank="librosa",
+        compression="ln(10x+1)",
+        window_length=window,
+        power=1.0,
+        min_frames=59_049 // hop,  # a segment
+    )
+
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         _cbmi2016("cbmi2016", "essentia"),
         _cbmi2016("cbmi2016-librosa", "librosa"),
+        *(_lee2018(*sizes) for sizes in ((729, 729), (729, 243), (243, 243), (243, 81), (81, 81))),
     )
 }

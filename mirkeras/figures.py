@@ -26,22 +26,52 @@ def comparison(table: pd.DataFrame, path: Path) -> None:
     Parameters
     ----------
     table : DataFrame
-        Measured lines of one data set and protocol, as from `mirkeras.results.compare`.
+        Measured lines of one data set, protocol and metric, as from `mirkeras.results.compare`.
     """
     figure = Figure(figsize=(1.8 + 1.3 * len(table), 4.2), layout="constrained")
     axes = figure.subplots()
     place = np.arange(len(table))
-    axes.bar(
-        place - 0.2, table.published, 0.4, yerr=table.published_std, color=PUBLISHED, capsize=3,
-        label="published (the paper's data)",
-    )  # fmt: skip
+    if table.published.notna().any():
+        axes.bar(
+            place - 0.2, table.published, 0.4, yerr=table.published_std, color=PUBLISHED,
+            capsize=3, label="published (the paper's data)",
+        )  # fmt: skip
     axes.bar(
         place + 0.2, table.measured, 0.4, yerr=table.measured_std, color=MEASURED, capsize=3,
-        label=f"measured ({table.dataset.iloc[0]}, {table.n.iloc[0]} runs)",
+        label=f"measured ({table.dataset.iloc[0]}, n = {table.n.iloc[0]})",
     )  # fmt: skip
     axes.set_xticks(place, [name.replace(" ", "\n", 1) for name in table.model])
-    axes.set(ylim=(0, 105), ylabel="track accuracy (%)")
+    metric = table.metric.iloc[0]
+    label = {"accuracy": "track accuracy (%)", "roc_auc": "macro ROC-AUC", "time_ratio":
+             "training time / that at 22,050 Hz"}[metric]  # fmt: skip
+    axes.set(ylabel=label)
+    if metric == "accuracy":
+        axes.set_ylim(0, 105)
+    elif metric == "roc_auc":  # half is chance
+        axes.set_ylim(min(0.5, table[["published", "measured"]].min(axis=None)), 1)
     figure.legend(loc="outside upper center", ncols=2)
+    save(figure, path)
+
+
+def tags(table: pd.DataFrame, path: Path) -> None:
+    """Draw the ROC-AUC of every tag as points, a colour per row.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns tag, positives, then one per row, nan where a tag cannot be ranked.
+    """
+    figure = Figure(figsize=(7, 1.6 + 0.24 * len(table)), layout="constrained")
+    axes = figure.subplots()
+    place = np.arange(len(table))[::-1]
+    for row in table.columns[2:]:
+        axes.plot(table[row], place, "o", label=row, alpha=0.8)
+    names = [f"{tag} ({count})" for tag, count in zip(table.tag, table.positives, strict=True)]
+    axes.set_yticks(place, names)
+    axes.axvline(0.5, color=PUBLISHED, linestyle=":")  # chance
+    axes.set(xlabel="ROC-AUC (tag, positives in the test part)")
+    axes.grid(axis="x", alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=3)
     save(figure, path)
 
 
@@ -63,24 +93,30 @@ def confusion(matrix: np.ndarray, classes: np.ndarray, title: str, path: Path) -
 
 
 def training_curves(logs: dict[str, pd.DataFrame], path: Path) -> None:
-    """Draw the loss and accuracy of the training and validation part over epochs, a column a row.
+    """Draw loss and, for classes, accuracy of training and validation over epochs, a column a row.
 
     Parameters
     ----------
     logs : dict
         Title → a run's ``log.csv``.
     """
-    figure = Figure(figsize=(1 + 3 * len(logs), 5), layout="constrained")
-    axes = figure.subplots(2, len(logs), sharex="col", sharey="row", squeeze=False)
+    quantities = [
+        name for name in ("loss", "accuracy") if all(name in log for log in logs.values())
+    ]
+    figure = Figure(figsize=(1 + 3 * len(logs), 1 + 2 * len(quantities)), layout="constrained")
+    shape = len(quantities), len(logs)
+    axes = figure.subplots(*shape, sharex="col", sharey="row", squeeze=False)
     for column, (title, log) in enumerate(logs.items()):
-        for line, quantity in enumerate(("loss", "accuracy")):
+        for line, quantity in enumerate(quantities):
             axes[line, column].plot(log.epoch, log[quantity], color=PUBLISHED, label="training")
             axes[line, column].plot(
                 log.epoch, log[f"val_{quantity}"], color=MEASURED, label="validation"
             )
         axes[0, column].set_title(title, fontsize="medium")
-        axes[1, column].set_xlabel("epoch")
-    axes[0, 0].set_ylabel("cross-entropy")
-    axes[1, 0].set_ylabel("segment accuracy")
+        axes[-1, column].set_xlabel("epoch")
+    for line, quantity in enumerate(quantities):
+        axes[line, 0].set_ylabel(
+            {"loss": "cross-entropy", "accuracy": "segment accuracy"}[quantity]
+        )
     axes[0, 0].legend()
     save(figure, path)

@@ -28,6 +28,13 @@ def blackmanharris62(size: int) -> np.ndarray:
     return np.sum(terms, axis=0)
 
 
+def hann(size: int) -> np.ndarray:
+    """Build the periodic Hann window, the default of librosa: float64, shape (size,)."""
+    from scipy.signal import windows  # half a second; who uses librosa has it loaded anyway
+
+    return windows.hann(size, sym=False)
+
+
 def hertz_to_mel(hertz: np.ndarray | float) -> np.ndarray | float:
     """Convert Hz to mel by O'Shaughnessy's formula (the one of HTK)."""
     return 2595.0 * np.log10(1.0 + np.asarray(hertz) / 700.0)

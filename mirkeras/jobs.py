@@ -26,7 +26,8 @@ ENDED_FROM_OUTSIDE = (
 class Job:
     """One piece of work: `function(*arguments, report)` in another process.
 
-    `report` takes a dictionary with ``epoch``, ``loss`` and ``val_accuracy`` after every epoch.
+    `report` takes a dictionary with ``epoch``, ``loss``, ``val_loss`` and, if there is one,
+    ``val_accuracy`` after every epoch, or how far an epoch is: ``part``, 0 to 1.
     """
 
     name: str
@@ -107,8 +108,12 @@ def _listen(connection: Connection, worker: Worker) -> tuple[bool, str | None]:
         return True, ENDED_FROM_OUTSIDE
     if kind == "ended":
         return True, content
-    accuracy = f"{100 * content['val_accuracy']:.1f} %"
-    worker.bar.set_postfix(loss=f"{content['loss']:.3f}", val=accuracy, refresh=False)
+    if "part" in content:
+        worker.bar.set_description_str(f"{worker.job.name} {content['part']:4.0%}")
+        return False, None
+    accuracy = content.get("val_accuracy")
+    val = f"{content['val_loss']:.4f}" if accuracy is None else f"{100 * accuracy:.1f} %"
+    worker.bar.set_postfix(loss=f"{content['loss']:.4f}", val=val, refresh=False)
     worker.bar.update(int(content["epoch"]) - worker.bar.n)
     return False, None
 

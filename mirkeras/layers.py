@@ -4,6 +4,8 @@ Arrays are (batch, time, band, channel). Kernel and pool shapes are written as t
 them, frequency × time, and turned into the arrays' order here, once.
 """
 
+import math
+
 import keras
 
 
@@ -38,6 +40,18 @@ def max_pool(pool: tuple[int, int], name: str) -> keras.layers.Layer:
     return keras.layers.MaxPooling2D((frames, bands), name=name)
 
 
-def softmax(classes: int, name: str = "softmax") -> keras.layers.Layer:
+def scores(outputs: int, activation: str, name: str = "scores") -> keras.layers.Layer:
     """Make the output layer; its activation stays in float32 under mixed precision."""
-    return keras.layers.Dense(classes, activation="softmax", dtype="float32", name=name)
+    return keras.layers.Dense(outputs, activation=activation, dtype="float32", name=name)
+
+
+def standardised(network: keras.Model, mean: float, std: float) -> keras.Model:
+    """Put the scalar z-score in front of a network: the saved model takes plain features."""
+    z_score = keras.layers.Rescaling(1 / std, -mean / std, name="z_score")
+    layers = [keras.Input(network.input_shape[1:]), z_score, network]
+    return keras.Sequential(layers, name=f"standardised_{network.name}")
+
+
+def count_trainable(network: keras.Model) -> int:
+    """Count parameters as the papers do: without the moving averages of batch normalisation."""
+    return sum(math.prod(weight.shape) for weight in network.trainable_weights)

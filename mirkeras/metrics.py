@@ -1,41 +1,95 @@
-"""Scores of a classifier, from predictions; scikit-learn does the counting."""
+"""Scores of a classifier or tagger, from predictions; scikit-learn does the counting."""
 
 import numpy as np
-from sklearn.metrics import accuracy_score, confusion_matrix
+import pandas as pd
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    confusion_matrix,
+    roc_auc_score,
+)
 
-from mirkeras.aggregate import majority_vote
+from mirkeras.aggregate import majority_vote, mean_scores
 
 PER_CENT = 100
 
 
-def track_votes(predictions: dict[str, np.ndarray]) -> np.ndarray:
-    """Class of each test track by majority vote; see `mirkeras.records.read_predictions`."""
-    return majority_vote(
-        predictions["scores"], predictions["segment_track"], len(predictions["tracks"])
-    )
+def score(predictions: dict[str, np.ndarray], aggregate: str) -> dict[str, float | str]:
+    """Score the predictions of a run (see `mirkeras.records.read_predictions`).
 
-
-def accuracies(predictions: dict[str, np.ndarray]) -> dict[str, float]:
-    """Score the predictions of a run, in per cent.
+    Parameters
+    ----------
+    aggregate : "majority" or "mean"
+        How the scores of a track's segments become its own.
 
     Returns
     -------
     dict
-        ``accuracy`` of tracks by majority vote; ``segment_accuracy`` of single segments.
+        For classes, in per cent: ``accuracy`` of tracks, ``segment_accuracy`` of single segments.
+        For tags: ``roc_auc`` and ``pr_auc``, means over tags, and the ``dropped_tags``.
     """
+    if predictions["labels"].ndim == 2:
+        return tagging(predictions)
+    return accuracies(predictions, aggregate)
+
+
+def track_classes(predictions: dict[str, np.ndarray], aggregate: str) -> np.ndarray:
+    """Decide for a class per test track: int64 (tracks,)."""
+    given = predictions["scores"], predictions["segment_track"], len(predictions["tracks"])
+    return majority_vote(*given) if aggregate == "majority" else mean_scores(*given).argmax(axis=1)
+
+
+def accuracies(predictions: dict[str, np.ndarray], aggregate: str) -> dict[str, float]:
+    """Score a classifier in per cent, see `score`."""
     labels = predictions["labels"]
     segments = predictions["scores"].argmax(axis=1)
     right = accuracy_score(labels[predictions["segment_track"]], segments)
     return {
-        "accuracy": PER_CENT * accuracy_score(labels, track_votes(predictions)),
+        "accuracy": PER_CENT * accuracy_score(labels, track_classes(predictions, aggregate)),
         "segment_accuracy": PER_CENT * right,
     }
 
 
-def confusion(runs: list[dict[str, np.ndarray]]) -> np.ndarray:
+def tagging(predictions: dict[str, np.ndarray]) -> dict[str, float | str]:
+    """Average the areas over the tags that have them, and name the tags that have none."""
+    table = per_tag(predictions)
+    return {
+        "roc_auc": table.roc_auc.mean(),
+        "pr_auc": table.pr_auc.mean(),
+        "dropped_tags": ", ".join(table.tag[table.roc_auc.isna()]),
+    }
+
+
+def per_tag(predictions: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Score every tag over tracks, each the mean of its segments.
+
+    A tag that no test track has, or that all have, cannot be ranked: its areas are nan. (Averaged
+    in as 0, as some libraries do, it would lower the mean by half a tag's worth.)
+
+    Returns
+    -------
+    DataFrame
+        Columns tag, positives (tracks), roc_auc and pr_auc (average precision) in [0, 1].
+    """
+    given = predictions["scores"], predictions["segment_track"], len(predictions["tracks"])
+    scores, labels = mean_scores(*given), predictions["labels"]
+    lines = []
+    for number, tag in enumerate(predictions["classes"]):
+        true, guess = labels[:, number], scores[:, number]
+        areas = (np.nan, np.nan)
+        if 0 < true.sum() < len(true):
+            areas = roc_auc_score(true, guess), average_precision_score(true, guess)
+        lines.append((str(tag), int(true.sum()), *areas))
+    return pd.DataFrame(lines, columns=["tag", "positives", "roc_auc", "pr_auc"])
+
+
+def confusion(runs: list[dict[str, np.ndarray]], aggregate: str) -> np.ndarray:
     """Count the tracks of all runs (folds): int (classes, classes), true class in rows."""
     classes = np.arange(len(runs[0]["classes"]))
-    return sum(confusion_matrix(run["labels"], track_votes(run), labels=classes) for run in runs)
+    return sum(
+        confusion_matrix(run["labels"], track_classes(run, aggregate), labels=classes)
+        for run in runs
+    )
 
 
 def recall(matrix: np.ndarray) -> np.ndarray:

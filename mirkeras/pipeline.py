@@ -8,6 +8,9 @@ A `Feed` chooses between two ways, by a memory budget:
 - *streamed*: frames stay on disk; every batch is read as a whole, a few batches ahead. Nothing but
   the batches in flight is held.
 
+Frames are held and read as they are stored; int16 becomes float32 in [-1, 1] in the graph, so that
+memory and disk see half the bytes.
+
 Either way the order of segments is a function of (seed, epoch) alone: it does not depend on
 threads, and an interrupted run can start again at any epoch.
 """
@@ -25,30 +28,43 @@ READ_AHEAD = 4  # batches
 
 
 class Gather(keras.layers.Layer):
-    """(batch,) first frames → (batch, length, bands): cuts segments out of frames held in memory.
+    """(batch,) first frames → float32 (batch, length, bands): cuts segments out of held frames.
 
     Parameters
     ----------
-    frames : float32 (total frames, bands)
+    frames : float32 or int16 (total frames, bands)
     length : int
         Frames per segment.
+    scale : float
+        What a 1 in `frames` stands for.
     """
 
-    def __init__(self, frames: np.ndarray, length: int):
+    def __init__(self, frames: np.ndarray, length: int, scale: float = 1.0):
         super().__init__(name="gather", dtype="float32", trainable=False)
-        self.length = length
+        self.length, self.scale = length, scale
         self.frames = self.add_weight(
             shape=frames.shape,
+            dtype=frames.dtype.name,
             trainable=False,
             initializer=lambda shape, dtype: keras.ops.convert_to_tensor(frames, dtype),
         )
 
     def call(self, first: keras.KerasTensor) -> keras.KerasTensor:
         window = keras.ops.arange(self.length, dtype=first.dtype)
-        return keras.ops.take(self.frames, first[:, None] + window[None, :], axis=0)
+        stored = _rows(self.frames, first[:, None] + window[None, :])
+        segments = keras.ops.cast(stored, "float32")
+        return segments if self.scale == 1 else segments * self.scale
 
     def compute_output_shape(self, shape: tuple) -> tuple:
         return (shape[0], self.length, self.frames.shape[1])
+
+
+def _rows(frames: keras.Variable, numbers: keras.KerasTensor) -> keras.KerasTensor:
+    if keras.backend.backend() == "tensorflow":
+        # `keras.ops.take` reads the whole variable first, and TensorFlow can cut int16 on a GPU
+        # only out of variables: outside XLA it would copy all frames to the processor every step.
+        return tf.gather(frames.value, numbers)
+    return keras.ops.take(frames, numbers, axis=0)
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,7 @@ class Feed:
     ----------
     cache : FeatureCache
     segments : Segments
-    labels : (segments,) int, or (segments, tags) float32
+    labels : int32 (segments,), or float32 (segments, tags)
     resident : bool
         Whether the frames are held in memory; see `open_feed`.
     """
@@ -77,7 +93,7 @@ class Feed:
         if not self.resident:
             return network
         first = keras.Input((), dtype="int32", name="first_frame")
-        segments = Gather(self.cache.memmap(), self.segments.length)(first)
+        segments = Gather(self.cache.memmap(), self.segments.length, self.cache.scale)(first)
         return keras.Model(first, network(segments), name=f"resident_{network.name}")
 
     def training(
@@ -105,45 +121,34 @@ class Feed:
         tf.data.Dataset
             Use it with ``steps_per_epoch=self.steps(len(chosen), batch, drop_incomplete)``.
         """
-        positions = tf.constant(chosen, tf.int64)
+        table, positions = self._table(), _on_host(chosen)
 
         def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
             order = tf.random.experimental.stateless_shuffle(positions, seed=[seed, epoch])
-            return self._batches(order, len(chosen), batch, drop_incomplete)
+            return _batches(table, order, len(chosen), batch, drop_incomplete)
 
         epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int32).max)
         return self._load(epochs.flat_map(one_epoch))
 
     def in_order(self, chosen: np.ndarray, *, batch: int) -> tf.data.Dataset:
         """Batches of the chosen segments, once and in order (validation, prediction)."""
-        order = tf.constant(chosen, tf.int64)
-        return self._load(self._batches(order, len(chosen), batch, drop_incomplete=False))
+        batches = _batches(self._table(), _on_host(chosen), len(chosen), batch, False)
+        return self._load(batches)
 
     @staticmethod
     def steps(segments: int, batch: int, drop_incomplete: bool) -> int:
         """Batches per epoch."""
         return segments // batch if drop_incomplete else -(-segments // batch)
 
-    def _batches(
-        self, order: tf.Tensor, count: int, batch: int, drop_incomplete: bool
-    ) -> tf.data.Dataset:
-        """Cut an order into batches of (first frames, labels) by whole-array operations.
+    def _table(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """First frames and labels of all segments.
 
-        An epoch is gathered and reshaped at once, so that tf.data hands out rows of a matrix; to
-        batch single elements takes it longer, and small networks notice.
+        Made outside the functions that tf.data traces: they capture tensors, but would copy arrays
+        into their graphs as constants.
         """
-        first = tf.gather(tf.constant(self.segments.first.astype(np.int32)), order)
-        labels = tf.gather(tf.constant(self.labels), order)
-        whole = count // batch * batch
-        rows = [
-            tf.reshape(values[:whole], (whole // batch, batch, *values.shape[1:]))
-            for values in (first, labels)
-        ]
-        batches = tf.data.Dataset.from_tensor_slices(tuple(rows))
-        if whole < count and not drop_incomplete:
-            rest = tf.data.Dataset.from_tensors((first[whole:], labels[whole:]))
-            batches = batches.concatenate(rest)
-        return batches
+        # A GPU gathers by int32; on disk there may be more samples than int32 can count.
+        first = self.segments.first.astype(np.int32 if self.resident else np.int64)
+        return _on_host(first), _on_host(self.labels)
 
     def _load(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         if not self.resident:
@@ -151,17 +156,53 @@ class Feed:
         return batches.prefetch(READ_AHEAD)
 
     def _read(self, first: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        segments = tf.numpy_function(self._read_batch, [first], tf.float32, stateful=False)
-        segments.set_shape((None, self.segments.length, self.cache.bands))
-        return segments, label
+        dtype = tf.as_dtype(self.cache.dtype)
+        stored = tf.numpy_function(self._read_batch, [first], dtype, stateful=False)
+        stored.set_shape((None, self.segments.length, self.cache.bands))
+        segments = tf.cast(stored, tf.float32)
+        return segments if self.cache.scale == 1 else segments * self.cache.scale, label
 
     def _read_batch(self, first: np.ndarray) -> np.ndarray:
-        return self.cache.segments(first, self.segments.length)
+        return self.cache.raw_segments(first, self.segments.length)
+
+
+def _on_host(values: np.ndarray) -> tf.Tensor:
+    with tf.device("CPU"):  # tf.data works there, also where there is a GPU
+        return tf.constant(values)
+
+
+def _batches(
+    table: tuple[tf.Tensor, tf.Tensor],
+    order: tf.Tensor,
+    count: int,
+    batch: int,
+    drop_incomplete: bool,
+) -> tf.data.Dataset:
+    """Cut an order into batches of (first frames, labels) by whole-array operations.
+
+    An epoch is gathered and reshaped at once, so that tf.data hands out rows of a matrix; to
+    batch single elements takes it longer, and small networks notice.
+    """
+    columns = [tf.gather(column, order) for column in table]
+    whole = count // batch * batch
+    rows = [
+        tf.reshape(column[:whole], (whole // batch, batch, *column.shape[1:])) for column in columns
+    ]
+    batches = tf.data.Dataset.from_tensor_slices(tuple(rows))
+    if whole < count and not drop_incomplete:
+        rest = tf.data.Dataset.from_tensors(tuple(column[whole:] for column in columns))
+        batches = batches.concatenate(rest)
+    return batches
 
 
 def open_feed(
     cache: FeatureCache, segments: Segments, labels: np.ndarray, memory_budget: int
 ) -> Feed:
-    """Make a feed; frames are resident if they take at most `memory_budget` bytes."""
-    size = int(cache.offsets[-1]) * cache.bands * np.dtype(np.float32).itemsize
-    return Feed(cache, segments, labels, resident=size <= memory_budget)
+    """Make a feed; frames are resident if they take at most `memory_budget` bytes as stored.
+
+    Frames that int32 cannot count are streamed in any case.
+    """
+    frames = int(cache.offsets[-1])
+    size = frames * cache.bands * np.dtype(cache.dtype).itemsize
+    resident = size <= memory_budget and frames <= np.iinfo(np.int32).max
+    return Feed(cache, segments, labels, resident)

@@ -1,18 +1,20 @@
 """Protocols: what a paper's text says, what its code did, and the same without leakage, as data."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from mirkeras.schedules import Rule
 from mirkeras.segments import Segments
-from mirkeras.splits import cut_folds, hold_out
+from mirkeras.splits import DRAWN, cut_folds, hold_out, named_parts
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a cross-validated classifier is trained and validated.
+    """How a network is trained and validated.
 
     Attributes
     ----------
@@ -32,6 +34,16 @@ class Protocol:
         Learning rate and stopping.
     max_epochs : int
         Cap on the epochs of a run.
+    optimizer : callable
+        () → a new optimiser, at the rate training starts with.
+    select_by : "val_accuracy" or "val_loss"
+        What the best epoch is best at.
+    network : mapping
+        Options of the row's `build` that this protocol fixes.
+    classifier : "network" or "svm"
+        What classifies features of trained networks.
+    overlapping : bool
+        How tracks are cut for such features, see `mirkeras.embeddings.song_features`.
     """
 
     name: str
@@ -42,6 +54,11 @@ class Protocol:
     drop_incomplete: bool
     rule: Rule
     max_epochs: int
+    optimizer: Callable
+    select_by: Literal["val_accuracy", "val_loss"] = "val_accuracy"
+    network: Mapping[str, str] = field(default_factory=dict)
+    classifier: Literal["network", "svm"] = "network"
+    overlapping: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,17 +72,37 @@ class Parts:
 
 
 def divide(
-    protocol: Protocol, segments: Segments, groups: np.ndarray, *, folds: int, fold: int, seed: int
+    protocol: Protocol,
+    segments: Segments,
+    tracks: pd.DataFrame,
+    *,
+    split: str,
+    folds: int,
+    fold: int,
+    seed: int,
 ) -> Parts:
-    """Divide segments for one fold: test tracks first, then validation from what remains.
-
-    With k folds the validation part is as large as a test fold (80-10-10 for ten).
+    """Divide segments for one fold.
 
     Parameters
     ----------
-    groups : (tracks,)
-        Replica group of each track.
+    tracks : DataFrame
+        In the order of the cache, with the replica ``group`` of each track and a column per split
+        that the data set names.
+    split : str
+        `DRAWN` (test tracks first, then validation from what remains, from `seed`) or a column.
     """
+    if split == DRAWN:
+        return _drawn(protocol, segments, tracks.group.to_numpy(), folds, fold, seed)
+    trained, held, tested = named_parts(tracks[split].to_numpy(str), fold)
+    everything = np.concatenate([trained, held, tested])
+    fitted = everything if protocol.normalise_on == "all tracks" else trained
+    return Parts(*(segments.of_tracks(part) for part in (trained, held, tested)), fitted)
+
+
+def _drawn(
+    protocol: Protocol, segments: Segments, groups: np.ndarray, folds: int, fold: int, seed: int
+) -> Parts:
+    """With k folds the validation part is as large as a test fold (80-10-10 for ten)."""
     kept_groups = groups if protocol.keep_groups else None
     test = cut_folds(len(groups), folds, seed, kept_groups)[fold]
     rest = np.setdiff1d(np.arange(len(groups)), test)

@@ -83,6 +83,22 @@ def read_record(directory: Path) -> dict | None:
     return record
 
 
+def finished_network(directory: Path, row: str) -> Path:
+    """Return the path of a finished run's network.
+
+    Raises
+    ------
+    RunError
+        The run of that row is not finished, or left no network.
+    """
+    if (read_record(directory) or {}).get("status") != "finished":
+        raise RunError(f"not started: it needs {row} in {directory}, which is not finished")
+    path = directory / "model.keras"
+    if not path.exists():
+        raise RunError(f"{path} is missing; delete its folder and train {row} again")
+    return path
+
+
 def read_log(directory: Path) -> pd.DataFrame:
     """Read ``log.csv``, a line per epoch; `RunError` if it is missing or damaged."""
     try:

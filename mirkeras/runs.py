@@ -3,10 +3,11 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from mirkeras.records import RunError, read_record
+from mirkeras.splits import DRAWN
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Run:
         E.g. ``pons_cbmi2016``, ``table1/time-1x60``, ``ballroom``, ``paper``.
     seed, fold, folds, max_epochs : int
         Fold counts from 0.
+    split : str
+        `DRAWN` from the seed, or the name of a split that comes with the data set.
     """
 
     paper: str
@@ -29,16 +32,27 @@ class Run:
     fold: int
     folds: int
     max_epochs: int
+    split: str = DRAWN
+
+    @classmethod
+    def of(cls, record: dict) -> "Run":
+        """Return the run that a record, or a line of measured results, is about."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in record.items() if name in known})
 
     @property
     def name(self) -> str:
         """Short name for people."""
-        return f"{self.row} {self.dataset} {self.protocol} seed {self.seed} fold {self.fold + 1}"
+        return f"{self.row} {self._data} {self.protocol} seed {self.seed} fold {self.fold + 1}"
+
+    @property
+    def _data(self) -> str:
+        return self.dataset if self.split == DRAWN else f"{self.dataset}@{self.split}"
 
     def directory(self, out: Path) -> Path:
         """Where the run lives below the ``--out`` folder."""
         part = f"fold{self.fold + 1:02d}of{self.folds:02d}"
-        place = out / self.paper / self.dataset / self.protocol / self.row
+        place = out / self.paper / self._data / self.protocol / self.row
         return place / f"seed{self.seed}" / part
 
 
@@ -52,7 +66,7 @@ def find_runs(out: Path, paper: str) -> Iterator[tuple[Path, dict]]:
     """
     for path in sorted((out / paper).rglob("run.json")):
         record = read_record(path.parent)
-        run = Run(**{name: record[name] for name in Run.__dataclass_fields__})
+        run = Run.of(record)
         if run.directory(out) != path.parent:
             raise RunError(
                 f"{path.parent} holds the record of {run.directory(out)}; move copies elsewhere"

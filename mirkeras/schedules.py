@@ -4,25 +4,40 @@ A rule is a frozen object; what it remembers between epochs is a small dictionar
 so that a run can be interrupted and go on exactly (Keras' own callbacks forget their counters).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a rule says after an epoch: multiply the rate by `factor`, and whether to stop."""
+    """What a rule says after an epoch.
+
+    Attributes
+    ----------
+    factor : float
+        The learning rate is multiplied by it.
+    stop : bool
+        The run ends.
+    restart : bool
+        Go on from the best weights so far, with a fresh optimiser.
+    forget : bool
+        What comes after a restart is judged by itself: earlier epochs are no candidates any more.
+    """
 
     factor: float = 1.0
     stop: bool = False
+    restart: bool = False
+    forget: bool = False
 
 
 class Rule(Protocol):
-    """A learning-rate rule driven by the training loss of each epoch."""
+    """A learning-rate rule driven by what an epoch's log says (loss, val_loss, …)."""
 
     def start(self) -> dict:
         """Return the memory before the first epoch."""
 
-    def step(self, memory: dict, loss: float) -> Verdict:
+    def step(self, memory: dict, logs: Mapping[str, float]) -> Verdict:
         """Judge one epoch and update `memory`."""
 
 
@@ -42,7 +57,8 @@ class HalveOnRecovery:
     def start(self) -> dict:
         return {"best": float("inf"), "bad": 0}
 
-    def step(self, memory: dict, loss: float) -> Verdict:
+    def step(self, memory: dict, logs: Mapping[str, float]) -> Verdict:
+        loss = logs["loss"]
         if loss > memory["best"]:
             memory["bad"] += 1
             return Verdict(stop=memory["bad"] > self.limit)
@@ -64,7 +80,8 @@ class HalveOnPlateau:
     def start(self) -> dict:
         return {"best": float("inf"), "bad": 0, "halved": False}
 
-    def step(self, memory: dict, loss: float) -> Verdict:
+    def step(self, memory: dict, logs: Mapping[str, float]) -> Verdict:
+        loss = logs["loss"]
         if loss < memory["best"]:
             memory.update(best=loss, bad=0, halved=False)
             return Verdict()
@@ -74,3 +91,38 @@ class HalveOnPlateau:
         stop = memory["halved"]
         memory.update(bad=0, halved=True)
         return Verdict(factor=0.5, stop=stop)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The rule of SampleCNN (Lee et al. 2018, section 5.2): stages of falling rate.
+
+    When the validation loss has not decreased for more than `patience` epochs the rate is divided
+    by `divisor` and the next stage starts from the best weights of the last; the run ends with the
+    last stage. From 0.01, five stages divided by 5 give 0.01, 0.002, 0.0004, 0.00008, 0.000016.
+
+    In the authors' code every stage is a training of its own: its first epoch counts as its best,
+    even if the stage before had a better one (`separate_stages`).
+    """
+
+    stages: int = 5
+    patience: int = 3
+    divisor: float = 5.0
+    separate_stages: bool = False
+
+    def start(self) -> dict:
+        return {"best": float("inf"), "bad": 0, "stage": 1}
+
+    def step(self, memory: dict, logs: Mapping[str, float]) -> Verdict:
+        if logs["val_loss"] < memory["best"]:
+            memory.update(best=logs["val_loss"], bad=0)
+            return Verdict()
+        memory["bad"] += 1
+        if memory["bad"] <= self.patience:
+            return Verdict()
+        if memory["stage"] == self.stages:
+            return Verdict(stop=True)
+        memory.update(bad=0, stage=memory["stage"] + 1)
+        if self.separate_stages:
+            memory["best"] = float("inf")
+        return Verdict(factor=1 / self.divisor, restart=True, forget=self.separate_stages)

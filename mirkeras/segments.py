@@ -56,3 +56,23 @@ def consecutive(offsets: np.ndarray, length: int) -> Segments:
     track = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(len(track)) - np.repeat(np.cumsum(counts) - counts, counts)
     return Segments(np.asarray(offsets)[track] + within * length, track, length)
+
+
+def evenly_spaced(offsets: np.ndarray, length: int) -> Segments:
+    """Cut every track into one more segment than fit without overlap, evenly from start to end.
+
+    Thirty seconds at 22,050 Hz give 12 segments of 59,049 samples, as in the transfer code of
+    Lee et al. (``int(22050 * 30 / 59049) + 1``).
+
+    Parameters
+    ----------
+    offsets, length
+        As for `consecutive`; each track must hold at least one segment.
+    """
+    whole = consecutive(offsets, length)
+    starts, track = [], []
+    for number, fit in enumerate(np.bincount(whole.track)):
+        last = offsets[number + 1] - length
+        starts.append(np.linspace(offsets[number], last, fit + 1).astype(np.int64))
+        track.append(np.full(fit + 1, number))
+    return Segments(np.concatenate(starts), np.concatenate(track), length)

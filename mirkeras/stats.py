@@ -45,3 +45,17 @@ def welch_interval(measured: Summary, published: Summary) -> tuple[float, float]
     freedom = (a + b) ** 2 / (a**2 / (measured.n - 1) + b**2 / (published.n - 1))
     half = t.ppf((1 + CONFIDENCE) / 2, freedom) * math.sqrt(a + b)
     return difference - half, difference + half
+
+
+def prediction_interval(measured: Summary, value: float) -> tuple[float, float] | None:
+    """95 % interval of measured − published for a single published number without a deviation.
+
+    One more run of ours would lie within mean ± t·s·√(1 + 1/n) of our own runs; a published number
+    that does could be one of them. None with fewer than two runs.
+    """
+    if measured.n < 2:
+        return None
+    spread = math.sqrt(measured.squared_error * measured.n)  # unbiased deviation of a run
+    half = t.ppf((1 + CONFIDENCE) / 2, measured.n - 1) * spread * math.sqrt(1 + 1 / measured.n)
+    difference = measured.mean - value
+    return difference - half, difference + half

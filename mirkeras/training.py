@@ -23,8 +23,7 @@ from mirkeras.pipeline import Feed
 from mirkeras.schedules import Rule
 
 CHECKPOINT_SECONDS = 5.0
-PREDICTION_BATCH = 100  # segments
-LOG_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+REPORT_SECONDS = 1.0
 
 
 class TrainingError(RuntimeError):
@@ -38,16 +37,18 @@ class Plan:
     Attributes
     ----------
     network : keras.Model
-        Takes segments (batch, time, band), gives class probabilities.
+        Takes segments (batch, time, band), gives probabilities of classes or tags.
     feed : Feed
     model : keras.Model
         The network attached to the feed, see `Feed.attach`.
     train, validation, test : int64 arrays
         Positions of segments in the feed.
-    optimizer, loss
+    optimizer, loss, metrics
         As `keras.Model.compile` takes them.
     rule : Rule
         Learning-rate and stopping rule.
+    select_by : str
+        What the best epoch is best at: ``val_accuracy`` (highest) or ``val_loss`` (lowest).
     batch, max_epochs, seed : int
     drop_incomplete : bool
         Drop the last, incomplete batch of the training and the validation part.
@@ -61,24 +62,39 @@ class Plan:
     test: np.ndarray
     optimizer: keras.optimizers.Optimizer
     loss: str
+    metrics: tuple[str, ...]
     rule: Rule
+    select_by: str
     batch: int
     max_epochs: int
     drop_incomplete: bool
     seed: int
+
+    @property
+    def log_columns(self) -> tuple[str, ...]:
+        """Columns of the run's ``log.csv``."""
+        measured = ("loss", *self.metrics)
+        validated = (f"val_{name}" for name in measured)
+        return ("epoch", *measured, *validated, "learning_rate", "seconds")
+
+    def merit(self, logs: dict[str, float]) -> float:
+        """How good an epoch is; more is better."""
+        value = logs[self.select_by]
+        return -value if self.select_by == "val_loss" else value
 
 
 @dataclass
 class Progress:
     """What a run remembers besides weights: plain values only.
 
-    `stopped` tells that the rule ended it, not the cap on epochs.
+    `stopped` tells that the rule ended it, not the cap on epochs; `best` is the selecting quantity
+    at its best epoch.
     """
 
     memory: dict
     epochs: int = 0
     stopped: bool = False
-    best_accuracy: float = -1.0
+    best: float | None = None
     best_epoch: int = 0
     seconds: float = 0.0
     log: list[list[float]] = field(default_factory=list)
@@ -88,7 +104,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
     """Train until the rule or the cap stops, leave the best network in ``directory/model.keras``.
 
     Goes on from ``directory/checkpoint.npz`` if there is one. `on_epoch` gets each line of the log.
-    After the call `plan.network` carries the weights of its best epoch by validation accuracy.
+    After the call `plan.network` carries the weights of its best epoch.
 
     Raises
     ------
@@ -101,7 +117,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
     model.compile(
         plan.optimizer,
         plan.loss,
-        metrics=["accuracy"],
+        metrics=list(plan.metrics),
         steps_per_execution=_steps_per_execution(steps),
     )
     model.optimizer.build(model.trainable_variables)
@@ -119,7 +135,10 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
             steps_per_epoch=steps,
             initial_epoch=keeper.progress.epochs,
             epochs=plan.max_epochs,
-            validation_data=plan.feed.in_order(_validation(plan), batch=PREDICTION_BATCH),
+            validation_data=plan.feed.in_order(
+                _validation(plan),
+                batch=prediction_batch(plan.feed.segments.length * plan.feed.cache.bands),
+            ),
             callbacks=[keeper],
             shuffle=False,  # the feed does it
             verbose=0,
@@ -132,8 +151,22 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
 
 
 def predict(plan: Plan) -> np.ndarray:
-    """Score the test segments, in order: float32 (segments, classes)."""
-    return plan.model.predict(plan.feed.in_order(plan.test, batch=PREDICTION_BATCH), verbose=0)
+    """Score the test segments, in order: float32 (segments, classes or tags)."""
+    return plan.model.predict(
+        plan.feed.in_order(
+            plan.test, batch=prediction_batch(plan.feed.segments.length * plan.feed.cache.bands)
+        ),
+        verbose=0,
+    )
+
+
+def prediction_batch(values: int) -> int:
+    """Choose how many segments of so many values are scored at once, 16 to 100.
+
+    A network's activations are many times its input: 100 segments of 59,049 samples need several
+    gigabytes in the first layers of SampleCNN, 100 spectrograms next to nothing.
+    """
+    return min(100, max(16, 2**20 // values))
 
 
 def _check(plan: Plan) -> None:
@@ -169,7 +202,7 @@ class Keeper(keras.callbacks.Callback):
         self.on_epoch = on_epoch
         self.progress = Progress(memory=plan.rule.start())
         self.best: list[np.ndarray] = []
-        self.saved_at = self.started_at = time.monotonic()
+        self.saved_at = self.started_at = self.reported_at = time.monotonic()
 
     @property
     def finished(self) -> bool:
@@ -179,6 +212,12 @@ class Keeper(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         reseed(self.plan.network, self.plan.seed, epoch)
         self.started_at = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        # Epochs of SampleCNN take minutes to hours: say how far this one is.
+        if time.monotonic() - self.reported_at > REPORT_SECONDS:
+            self.reported_at = time.monotonic()
+            self.on_epoch({"part": (batch + 1) / self.params["steps"]})
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         rate = float(self.model.optimizer.learning_rate)
@@ -193,25 +232,44 @@ class Keeper(keras.callbacks.Callback):
                 f"the training loss is {logs['loss']} in epoch {epoch + 1}: the learning rate is "
                 "too high for these features, or they are not finite"
             )
-        verdict = self.plan.rule.step(self.progress.memory, logs["loss"])
+        verdict = self.plan.rule.step(self.progress.memory, logs)
         self.model.optimizer.learning_rate = self.model.optimizer.learning_rate * verdict.factor
         self.progress.stopped = self.model.stop_training = verdict.stop
-        # As in the authors' code, the epoch that ends the run is no candidate.
-        if not verdict.stop and logs["val_accuracy"] > self.progress.best_accuracy:
-            self.progress.best_accuracy = logs["val_accuracy"]
+        # As in the authors' code of CBMI 2016, the epoch that ends the run is no candidate. (A rule
+        # that waits for the validation loss ends a run with a bad epoch anyway.)
+        if not verdict.stop and self._is_best(logs):
+            self.progress.best = logs[self.plan.select_by]
             self.progress.best_epoch = epoch + 1
             self.best = self.plan.network.get_weights()
+        if verdict.restart:
+            self._restart(verdict.forget)
         self.progress.epochs = epoch + 1
+
+    def _is_best(self, logs: dict) -> bool:
+        best = self.progress.best
+        return best is None or self.plan.merit(logs) > self.plan.merit({self.plan.select_by: best})
+
+    def _restart(self, forget: bool) -> None:
+        """Begin a stage: best weights, and an optimiser that remembers nothing but its rate."""
+        self.plan.network.set_weights(self.best)
+        optimizer = self.model.optimizer
+        rate = float(optimizer.learning_rate)
+        for variable in optimizer.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+        optimizer.learning_rate = rate
+        if forget:
+            self.progress.best = None
 
     def _write_log(self, epoch: int, logs: dict, rate: float) -> None:
         seconds = time.monotonic() - self.started_at
         self.progress.seconds += seconds
         values = {**logs, "epoch": epoch + 1, "learning_rate": rate, "seconds": seconds}
-        row = [float(f"{values[column]:.6g}") for column in LOG_COLUMNS]
+        columns = self.plan.log_columns
+        row = [float(f"{values[column]:.6g}") for column in columns]
         self.progress.log.append(row)
         with open(self.log_path, "a", newline="") as log:
             csv.writer(log).writerow(row)
-        self.on_epoch(dict(zip(LOG_COLUMNS, row, strict=True)))
+        self.on_epoch(dict(zip(columns, row, strict=True)))
 
     def save(self) -> None:
         """Write the checkpoint, whole."""
@@ -236,7 +294,7 @@ class Keeper(keras.callbacks.Callback):
                     f"{self.path} cannot be read ({error}); delete its folder and train again"
                 ) from error
         with whole_file(self.log_path) as temporary, open(temporary, "w", newline="") as log:
-            csv.writer(log).writerows([LOG_COLUMNS, *self.progress.log])
+            csv.writer(log).writerows([self.plan.log_columns, *self.progress.log])
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         def numbered(kind: str) -> list[np.ndarray]:

@@ -10,37 +10,43 @@ from mirkeras.schedules import HalveOnPlateau, HalveOnRecovery
 from reproductions.pons_cbmi2016 import models
 
 SHORT, LONG = 80, 250  # frames per segment: 1.86 s and 5.8 s
+RECIPE = "cbmi2016"
+# Section "Experiments": initial rate 0.01, plain gradient descent.
+OPTIMIZER = partial(keras.optimizers.SGD, learning_rate=0.01)
 
 
 def _frequency(m: int) -> Row:
     build = partial(models.frequency, kernel=(m, 1))
-    return Row(f"table1/frequency-{m}x1", f"Frequency {m}×1", build, SHORT)
+    return Row(f"table1/frequency-{m}x1", f"Frequency {m}×1", build, SHORT, RECIPE)
 
 
 ROWS = {
     row.id: row
     for row in (
-        Row("table1/black-box-12x8", "Black-box 12×8", models.black_box, SHORT),
+        Row("table1/black-box-12x8", "Black-box 12×8", models.black_box, SHORT, RECIPE),
         Row(
             "table1/black-box-12x200",
             "Black-box 12×200",
             partial(models.black_box, frames=LONG, kernel=(12, 200)),
             LONG,
+            RECIPE,
         ),
-        Row("table1/time-1x60", "Time 1×60", models.time, SHORT),
+        Row("table1/time-1x60", "Time 1×60", models.time, SHORT, RECIPE),
         Row(
             "table1/time-1x200",
             "Time 1×200",
             partial(models.time, frames=LONG, kernel=(1, 200)),
             LONG,
+            RECIPE,
         ),
         *(_frequency(m) for m in (30, 32, 34, 36, 38, 40)),
-        Row("table1/time-frequency", "Time-Frequency", models.time_frequency, SHORT),
+        Row("table1/time-frequency", "Time-Frequency", models.time_frequency, SHORT, RECIPE),
         Row(
             "table1/time-frequency-init",
             "Time-FrequencyInit",
             models.time_frequency,
             SHORT,
+            RECIPE,
             starts_from=("table1/time-1x60", "table1/frequency-32x1"),
             transfer=models.start_from,
         ),
@@ -66,6 +72,7 @@ PROTOCOLS = {
             drop_incomplete=False,
             rule=HalveOnPlateau(patience=40),
             max_epochs=2000,
+            optimizer=OPTIMIZER,
         ),
         Protocol(
             name="code",
@@ -77,6 +84,7 @@ PROTOCOLS = {
             drop_incomplete=True,
             rule=HalveOnRecovery(patience=20, limit=40),
             max_epochs=2000,
+            optimizer=OPTIMIZER,
         ),
         Protocol(
             name="clean",
@@ -88,18 +96,16 @@ PROTOCOLS = {
             drop_incomplete=False,
             rule=HalveOnRecovery(patience=20, limit=40),
             max_epochs=2000,
+            optimizer=OPTIMIZER,
         ),
     )
 }
 
 EXPERIMENT = Experiment(
     paper="pons_cbmi2016",
-    recipe="cbmi2016",
     rows=ROWS,
     headline=HEADLINE_ROWS,
     protocols=PROTOCOLS,
-    # Section "Experiments": mini-batches of 10, initial rate 0.01, plain gradient descent.
-    batch=10,
-    loss="sparse_categorical_crossentropy",
-    optimizer=partial(keras.optimizers.SGD, learning_rate=0.01),
+    batch=10,  # Section "Experiments"
+    aggregate="majority",
 )

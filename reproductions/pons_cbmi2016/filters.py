@@ -21,12 +21,12 @@ from data_prep.declare import read_index
 from mirkeras import device, figures
 from mirkeras.errors import UsageError, expected_errors, explained
 from mirkeras.evaluation import setup_name
-from mirkeras.experiment import find_experiment
-from mirkeras.features import RECIPES
+from mirkeras.features import find_recipe
 from mirkeras.options import add_cache_option
 from mirkeras.records import read_predictions
 from mirkeras.results import SETUP
 from mirkeras.runs import find_runs
+from reproductions.pons_cbmi2016.experiments import RECIPE
 
 PAPER = "pons_cbmi2016"
 TIME, FREQUENCY = "table1/time-1x60", "table1/frequency-32x1"
@@ -199,7 +199,7 @@ def _answer_for(name: str, runs: list[Run], out: Path, cache_root: Path) -> str:
     tempi = training_tempi(cache_root, records[0]["dataset"], list(directories))
     if not len(tempi):
         return f"{name}: filters drawn; its index knows no tempi, so no answer on tempo"
-    recipe = RECIPES[find_experiment(PAPER).recipe]
+    recipe = find_recipe(RECIPE)
     found = answer(list(kernels), tempi, recipe.sample_rate / recipe.hop)
     draw_answer(
         found, f"Do Time filters learn tempo? {name}", out / "figures" / f"{name}-tempo.png"

@@ -12,7 +12,7 @@ Parameter counts in the docstrings are the published ones, for 8 classes.
 import keras
 from keras import layers
 
-from mirkeras.layers import conv, image, max_pool, softmax
+from mirkeras.layers import conv, image, max_pool, scores
 
 BANDS = 40
 FILTERS = 32
@@ -20,36 +20,56 @@ UNITS = 200
 DROPOUT = 0.5
 
 
-def black_box(classes: int, frames: int = 80, kernel: tuple[int, int] = (12, 8)) -> keras.Model:
+def black_box(
+    classes: int,
+    activation: str = "softmax",
+    *,
+    frames: int = 80,
+    kernel: tuple[int, int] = (12, 8),
+) -> keras.Model:
     """Black-box: 3,275,312 parameters (12×8, 80 frames), 2,363,440 (12×200, 250 frames)."""
     spectrogram, x = image(frames, BANDS)
     x = conv(FILTERS, kernel, name="conv")(x)
     x = max_pool((4, 1), name="pool")(x)
     x = feed_forward(layers.Flatten()(x))
-    return keras.Model(spectrogram, softmax(classes)(x), name="black_box")
+    return keras.Model(spectrogram, scores(classes, activation)(x), name="black_box")
 
 
-def time(classes: int, frames: int = 80, kernel: tuple[int, int] = (1, 60)) -> keras.Model:
+def time(
+    classes: int,
+    activation: str = "softmax",
+    *,
+    frames: int = 80,
+    kernel: tuple[int, int] = (1, 60),
+) -> keras.Model:
     """Time: 7,336 parameters (1×60, 80 frames), 19,496 (1×200, 250 frames)."""
     spectrogram, x = image(frames, BANDS)
     x = layers.Dropout(DROPOUT)(time_branch(x, kernel))
-    return keras.Model(spectrogram, softmax(classes)(x), name="time")
+    return keras.Model(spectrogram, scores(classes, activation)(x), name="time")
 
 
-def frequency(classes: int, frames: int = 80, kernel: tuple[int, int] = (32, 1)) -> keras.Model:
+def frequency(
+    classes: int,
+    activation: str = "softmax",
+    *,
+    frames: int = 80,
+    kernel: tuple[int, int] = (32, 1),
+) -> keras.Model:
     """Frequency: 3,816, 3,368, 2,920, 2,472, 2,024, 1,576 for 30, 32, 34, 36, 38, 40×1."""
     spectrogram, x = image(frames, BANDS)
     x = layers.Dropout(DROPOUT)(frequency_branch(x, kernel, frames))
-    return keras.Model(spectrogram, softmax(classes)(x), name="frequency")
+    return keras.Model(spectrogram, scores(classes, activation)(x), name="frequency")
 
 
-def time_frequency(classes: int, frames: int = 80) -> keras.Model:
+def time_frequency(classes: int, activation: str = "softmax", *, frames: int = 80) -> keras.Model:
     """Time-Frequency (and -Init): 196,816 parameters; 32·21 + 32·9 = 960 values meet in a dense."""
     spectrogram, x = image(frames, BANDS)
     both = layers.Concatenate(name="time_and_frequency")(
         [time_branch(x, (1, 60)), frequency_branch(x, (32, 1), frames)]
     )
-    return keras.Model(spectrogram, softmax(classes)(feed_forward(both)), name="time_frequency")
+    return keras.Model(
+        spectrogram, scores(classes, activation)(feed_forward(both)), name="time_frequency"
+    )
 
 
 def time_branch(x: keras.KerasTensor, kernel: tuple[int, int]) -> keras.KerasTensor:

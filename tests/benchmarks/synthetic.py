@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from mirkeras.cache import FeatureCache
-from mirkeras.experiment import find_experiment, standardised
 from mirkeras.pipeline import Feed, open_feed
 from mirkeras.segments import consecutive
 
@@ -17,8 +16,20 @@ CLASSES = 8
 
 def make_cache(path: Path, tracks: int, frames: int = 1292) -> FeatureCache:
     """Write noise as the frames of tracks (1292 frames are 30 s) and open it as a cache."""
-    random = np.random.RandomState(0)
-    noise = random.uniform(0, 4, (frames, BANDS)).astype(np.float32)
+    noise = np.random.RandomState(0).uniform(0, 4, (frames, BANDS)).astype(np.float32)
+    return _rolled(path, noise, tracks)
+
+
+def make_waveforms(path: Path, tracks: int, samples: int = 640_512) -> FeatureCache:
+    """Write noise as int16 samples (640,512 are 29 s at 22,050 Hz) and open it as a cache."""
+    noise = np.random.RandomState(0).randint(-(2**15), 2**15, (samples, 1)).astype(np.int16)
+    return _rolled(path, noise, tracks)
+
+
+def _rolled(path: Path, noise: np.ndarray, tracks: int) -> FeatureCache:
+    """Write the same noise for every track, each time from another place."""
+    random = np.random.RandomState(1)
+    frames, bands = noise.shape
     with open(path, "wb") as file:
         for _ in range(tracks):
             file.write(np.roll(noise, random.randint(frames), axis=0).tobytes())
@@ -27,7 +38,8 @@ def make_cache(path: Path, tracks: int, frames: int = 1292) -> FeatureCache:
         tracks=tuple(f"{number:06d}" for number in range(tracks)),
         offsets=np.arange(tracks + 1) * frames,
         sizes=np.zeros(tracks, np.int64),
-        bands=BANDS,
+        bands=bands,
+        dtype=noise.dtype.name,
         identity={},
         fingerprint="",
         rejected=pd.DataFrame(),
@@ -43,4 +55,8 @@ def make_feed(cache: FeatureCache, memory_budget: int) -> Feed:
 
 def make_network(row: str) -> keras.Model:
     """Build a row of CBMI 2016 as it is trained, the z-score in front."""
-    return standardised(find_experiment("pons_cbmi2016").rows[row].build(CLASSES), 2.0, 1.0)
+    from mirkeras.experiment import find_experiment  # nothing else here needs the papers
+    from mirkeras.layers import standardised
+
+    network = find_experiment("pons_cbmi2016").rows[row].build(CLASSES, "softmax")
+    return standardised(network, 2.0, 1.0)

@@ -141,3 +141,15 @@ def test_errors_travel_between_processes(tmp_path):
         "silent",
         f"{tmp_path}: silent (peak 0)",
     )
+
+
+def test_one_decoding_serves_several_rates(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(), RATE)
+    recording = audio.decode(tmp_path / "a.wav")
+    assert recording.sample_rate == RATE
+    for rate, samples in ((RATE, 44100), (22050, 22050), (8000, 8000)):
+        resampled = recording.at(rate)
+        assert resampled.shape == (samples,)
+        assert resampled.dtype == np.float32
+        np.testing.assert_array_equal(resampled, audio.load(tmp_path / "a.wav", sample_rate=rate))
+        np.testing.assert_allclose(resampled[500:-500], tone(1.0, rate)[500:-500], atol=1e-3)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mirkeras import audio, cache, extraction, features
+from mirkeras import audio, building, cache, extraction, features
 
 RECIPE = features.RECIPES["cbmi2016"]
 
@@ -50,9 +50,7 @@ def copied(root, finished, tmp_path):
 
 
 def test_a_cache_holds_every_tracks_frames(root, finished):
-    frames = [
-        features.extract(audio.load(root / f"{i}.wav", sample_rate=44100), RECIPE) for i in range(5)
-    ]
+    frames = [RECIPE.extract(audio.load(root / f"{i}.wav", sample_rate=44100)) for i in range(5)]
     assert finished.tracks == ("Ré/0", "Ré/1", "Ré/2", "Ré/3", "Ré/4")
     assert finished.bands == 40
     np.testing.assert_array_equal(np.diff(finished.offsets), [len(f) for f in frames])
@@ -191,7 +189,7 @@ def test_too_many_bad_tracks_stop_the_job_but_keep_the_work(spoiled, finished, t
         cache.build(index_of(spoiled), spoiled, RECIPE, path, jobs=1, max_rejected=0.1)
     assert not path.exists()
     assert len(pd.read_csv(path.with_suffix(".rejected.csv"))) == 2
-    assert list(cache._partial(path).glob("*.npz"))
+    assert list(building.partial_folder(path).glob("*.npz"))
     good = index_of(spoiled)[lambda index: index["track"].isin(finished.tracks)]
     built = cache.build(good, spoiled, RECIPE, path, jobs=1)
     assert built.path.read_bytes() == finished.path.read_bytes()
@@ -210,6 +208,6 @@ def test_no_bad_track_passes_a_share_of_zero_nor_a_set_of_one(tmp_path):
 
 def test_work_left_beside_a_finished_cache_is_removed(copied):
     root, path = copied
-    cache._partial(path).mkdir()
+    building.partial_folder(path).mkdir()
     cache.build(index_of(root), root, RECIPE, path)
-    assert not cache._partial(path).exists()
+    assert not building.partial_folder(path).exists()

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mirkeras import cache, cachefile, extraction, features
+from mirkeras import building, cache, cachefile, extraction, features
 
 RECIPE = features.RECIPES["cbmi2016"]
 REPOSITORY = Path(__file__).parents[2]
@@ -83,13 +83,13 @@ def test_a_full_disk_keeps_the_work_and_no_half_file(root, finished, tmp_path, m
     cache.build(index_of(root), root, RECIPE, path, jobs=1)
     assert "5 of 5 tracks are done" in capfd.readouterr().err
     assert path.read_bytes() == finished.path.read_bytes()
-    assert not cache._partial(path).exists()
+    assert not building.partial_folder(path).exists()
 
 
 def test_spoiled_shards_are_made_again(root, finished, tmp_path, monkeypatch, capfd):
     path = tmp_path / "cbmi2016.h5"
     interrupted(root, path, monkeypatch)
-    torn, altered, *_ = sorted(cache._partial(path).glob("*.npz"))
+    torn, altered, *_ = sorted(building.partial_folder(path).glob("*.npz"))
     torn.write_bytes(torn.read_bytes()[:5000])
     content = bytearray(altered.read_bytes())
     content[5000] ^= 1
@@ -147,7 +147,7 @@ def test_a_killed_worker_is_explained(root, tmp_path, monkeypatch):
     with pytest.raises(cache.CacheError, match="worker process"):
         cache.build(index, root, RECIPE, path, jobs=1)
     assert not path.exists()
-    assert list(cache._partial(path).glob("*.npz"))
+    assert list(building.partial_folder(path).glob("*.npz"))
 
 
 def test_ctrl_c_says_how_to_go_on(root, finished, tmp_path, monkeypatch, capfd):
@@ -225,7 +225,9 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
 def kill_one(root: Path, path: Path, chance: random.Random, shards: int) -> None:
     """Start a build, let it come to a number of shards and a little further, and kill it."""
     builder = start(root, path)
-    while builder.poll() is None and len(list(cache._partial(path).glob("*.npz"))) < shards:
+    while (
+        builder.poll() is None and len(list(building.partial_folder(path).glob("*.npz"))) < shards
+    ):
         time.sleep(0.001)
     time.sleep(chance.uniform(0, 0.05))
     # Sometimes the workers die too, sometimes they are left to notice.

@@ -23,9 +23,9 @@ def task(tmp_path):
 
 
 def test_a_shard_holds_the_frames(task):
-    outcome = extraction.extract_track(task)
+    (outcome,) = extraction.extract_track([task])
     frames, checksum = extraction.read_shard(task)
-    expected = features.extract(audio.load(task.path, sample_rate=44100), RECIPE)
+    expected = RECIPE.extract(audio.load(task.path, sample_rate=44100))
     np.testing.assert_array_equal(frames, expected)
     assert (outcome.frames, outcome.reason) == (len(expected), "")
     assert outcome.checksum == checksum
@@ -33,15 +33,32 @@ def test_a_shard_holds_the_frames(task):
 
 
 def test_unusable_tracks_leave_no_shard(task):
-    short = extraction.extract_track(replace(task, min_frames=89))
+    (short,) = extraction.extract_track([replace(task, min_frames=89)])
     assert short.reason == "too short: 88 frames, at least 89 are needed"
     task.path.write_text("text")
-    assert extraction.extract_track(task).reason.startswith("unreadable: ")
+    (unreadable,) = extraction.extract_track([task])
+    assert unreadable.reason.startswith("unreadable: ")
     assert not task.shard.exists()
 
 
+def test_what_one_rate_leaves_nothing_of_another_may_keep(task, tmp_path):
+    soundfile.write(task.path, np.full(10, 0.5), 192_000)
+    rates = (8000, 192_000, 1000)
+    tasks = [
+        replace(task, recipe=features.Waveform(rate), shard=tmp_path / f"{rate}.npz", min_frames=1)
+        for rate in rates
+    ]
+    outcomes = {
+        outcome.task.recipe.sample_rate: outcome for outcome in extraction.extract_track(tasks)
+    }
+    assert outcomes[1000].reason == "too short: no sample is left at 1000 Hz"
+    assert outcomes[192_000].frames == 10
+    shards = {path.name for path in tmp_path.glob("*.npz")}
+    assert shards == {f"{rate}.npz" for rate in rates if not outcomes[rate].reason}
+
+
 def test_any_damage_to_a_shard_is_noticed(task):
-    extraction.extract_track(task)
+    extraction.extract_track([task])
     whole = task.shard.read_bytes()
     # every byte of the head, the tail (where the archive's directory is) and some of the frames
     places = [
@@ -63,7 +80,7 @@ def test_any_damage_to_a_shard_is_noticed(task):
 
 
 def test_a_shard_of_something_else_is_not_used(task):
-    extraction.extract_track(task)
+    extraction.extract_track([task])
     assert extraction.read_shard(replace(task, identity="other")) is None
     assert extraction.read_shard(replace(task, track="b")) is None
     os.utime(task.path, ns=(0, 0))
@@ -77,7 +94,7 @@ def test_a_full_disk_leaves_no_part_of_a_shard(task, monkeypatch):
 
     monkeypatch.setattr(np, "savez", savez)
     with pytest.raises(OSError, match="No space") as caught:
-        extraction.extract_track(task)
+        extraction.extract_track([task])
     assert str(task.path) in caught.value.__notes__[0]
     assert sorted(p.name for p in task.path.parent.iterdir()) == ["a.wav"]
 
@@ -86,7 +103,8 @@ def test_processes_return_every_outcome(task, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     tasks = [replace(task, track=str(i), shard=tmp_path / f"{i}.npz") for i in range(4)]
     tasks.append(replace(task, track="bad", path=tmp_path / "none.wav"))
-    outcomes = {outcome.task.track: outcome for outcome in extraction.run(tasks, 2)}
+    found = extraction.run([[task] for task in tasks], 2)
+    outcomes = {outcome.task.track: outcome for (outcome,) in found}
     assert set(outcomes) == {"0", "1", "2", "3", "bad"}
     assert outcomes["bad"].reason == "missing"
     assert outcomes["bad"].size == -1
@@ -112,7 +130,7 @@ from mirkeras import extraction, features
 print("started", flush=True)
 recipe = features.RECIPES["cbmi2016"]
 task = extraction.Task("a", Path("none.wav"), Path("a.npz"), recipe, "tag", 80)
-for outcome in extraction.run([task, task], 2):
+for (outcome,) in extraction.run([[task], [task]], 2):
     print(outcome.reason, flush=True)
     sys.stdin.read()
 """

@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 
 from mirkeras import results
+from mirkeras.comparison import COLUMNS, ResultsError, markdown, verdict
 from mirkeras.records import RunError, read_predictions, write_predictions, write_record
-from mirkeras.results import COLUMNS, ResultsError, compare, markdown, published, verdict
+from mirkeras.results import compare, published
 
 PAPER = "pons_cbmi2016"
 TIME = "table1/time-1x60"
@@ -13,8 +14,10 @@ TIME = "table1/time-1x60"
 def measured(values: list[float], **changes) -> pd.DataFrame:
     """Ten folds of Time on Ballroom as the paper has them, unless changed."""
     lines = {
+        "paper": PAPER,
         "row": TIME,
         "dataset": "ballroom",
+        "split": "drawn",
         "protocol": "code",
         "seed": 0,
         "fold": range(len(values)),
@@ -117,12 +120,17 @@ def test_without_an_interval_there_is_no_verdict_on_the_difference() -> None:
 
 def test_markdown_shows_the_interval_and_the_reason() -> None:
     page = markdown(compare(PAPER, measured([81.0, 83.0], folds=2)))
-    assert "| Time 1×60 | 7,336 | 82.3 | 81.79 ± 4.72 | ballroom:code | 82.00 ± 1.00 | 2 |" in page
+    assert (
+        "| Time 1×60 | accuracy | 7,336 | 82.3 | 81.79 ± 4.72 | ballroom:code | 82.00 ± 1.00 | 2 |"
+        in page
+    )
     assert "- 2 folds, published 10" in page
 
 
 def test_unknown_papers_and_empty_folders_are_named(tmp_path) -> None:
-    with pytest.raises(ResultsError, match="unknown paper 'nobody'; known: pons_cbmi2016"):
+    with pytest.raises(
+        ResultsError, match="unknown paper 'nobody'; known: lee_samplecnn, pons_cbmi2016"
+    ):
         published("nobody")
     with pytest.raises(ResultsError, match="no finished run of pons_cbmi2016"):
         results.collect(tmp_path, PAPER, dict)

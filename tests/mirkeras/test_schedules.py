@@ -1,11 +1,11 @@
-from mirkeras.schedules import HalveOnPlateau, HalveOnRecovery, Rule
+from mirkeras.schedules import HalveOnPlateau, HalveOnRecovery, Rule, Staged
 
 
 def play(rule: Rule, losses: list[float]) -> tuple[list[int], int | None]:
     """Epochs (from 1) after which the rate was halved, and the epoch that stopped the run."""
     memory, halved = rule.start(), []
     for epoch, loss in enumerate(losses, 1):
-        verdict = rule.step(memory, loss)
+        verdict = rule.step(memory, {"loss": loss})
         if verdict.factor == 0.5:
             halved.append(epoch)
         if verdict.stop:
@@ -51,7 +51,38 @@ def test_plateau_stops_when_halving_did_not_help() -> None:
 def test_memory_is_plain_values() -> None:
     import json
 
-    for rule in (HalveOnPlateau(), HalveOnRecovery()):
+    for rule in (HalveOnPlateau(), HalveOnRecovery(), Staged()):
         memory = rule.start()
-        rule.step(memory, 1.0)
+        rule.step(memory, {"loss": 1.0, "val_loss": 1.0})
         assert json.loads(json.dumps(memory)) == memory
+
+
+def rates(rule: Staged, losses: list[float]) -> list[float]:
+    """Rates at which the epochs after each were trained, from 0.01, until the rule stops."""
+    memory, rate, found = rule.start(), 0.01, []
+    for loss in losses:
+        verdict = rule.step(memory, {"loss": 0.0, "val_loss": loss})
+        assert verdict.restart == (verdict.factor != 1)
+        if verdict.stop:
+            return found
+        rate *= verdict.factor
+        found.append(float(f"{rate:.3g}"))
+    return found
+
+
+def test_stages_divide_by_five_after_more_than_three_epochs_without_a_decrease() -> None:
+    assert rates(Staged(), [1.0, 1.1, 1.1, 1.1]) == [0.01] * 4
+    assert rates(Staged(), [1.0, 1.1, 1.0, 1.1, 1.1]) == [0.01] * 4 + [0.002]
+    assert rates(Staged(), [1.0, 1.1, 1.1, 1.1, 0.9, 1.0]) == [0.01] * 6
+
+
+def test_five_stages_end_at_the_published_rate() -> None:
+    found = rates(Staged(), [1.0] * 100)
+    assert sorted(set(found), reverse=True) == [0.01, 0.002, 0.0004, 0.00008, 0.000016]
+    assert len(found) == 1 + 5 * 4 - 1  # a first epoch, five times four, the last one stops
+
+
+def test_separate_stages_measure_themselves_against_themselves() -> None:
+    losses = [1.0, *[2.0] * 4, 1.5, *[1.6] * 3]
+    assert rates(Staged(separate_stages=True), losses)[-1] == 0.002
+    assert rates(Staged(), losses)[-1] == 0.0004

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from mirkeras.aggregate import majority_vote
-from mirkeras.metrics import accuracies, confusion, recall
-from mirkeras.stats import Summary, welch_interval
+from mirkeras.aggregate import majority_vote, mean_scores
+from mirkeras.metrics import confusion, per_tag, recall, score
+from mirkeras.stats import Summary, prediction_interval, welch_interval
 
 
 def scores_of(classes: list[int]) -> np.ndarray:
@@ -35,7 +35,7 @@ def predictions(votes: list[int], labels: list[int]) -> dict:
 
 def test_accuracies_by_hand() -> None:
     # tracks vote 0 (right), 0 (tie of 0 and 1, wrong), 2 (right); 5 of 6 segments are right
-    assert accuracies(predictions([0, 0, 0, 1, 2, 2], [0, 1, 2])) == {
+    assert score(predictions([0, 0, 0, 1, 2, 2], [0, 1, 2]), "majority") == {
         "accuracy": pytest.approx(200 / 3),
         "segment_accuracy": pytest.approx(500 / 6),
     }
@@ -43,7 +43,7 @@ def test_accuracies_by_hand() -> None:
 
 def test_confusion_adds_folds_and_recall_leaves_absent_classes_open() -> None:
     runs = [predictions([0, 0, 0, 1], [0, 1]), predictions([0, 0], [0])]
-    matrix = confusion(runs)
+    matrix = confusion(runs, "majority")
     assert matrix.tolist() == [[2, 0, 0], [1, 0, 0], [0, 0, 0]]
     np.testing.assert_equal(recall(matrix), [100.0, 0.0, np.nan])
 
@@ -62,3 +62,53 @@ def test_welch_agrees_with_scipy_on_raw_values() -> None:
 
 def test_one_fold_gives_no_interval() -> None:
     assert welch_interval(Summary(80, 0, 1), Summary(85, 5, 10)) is None
+
+
+def test_the_mean_decides_where_it_is_asked_for() -> None:
+    sure = predictions([0, 1], [1])
+    sure["scores"] = np.array([[0.6, 0.4, 0.0], [0.1, 0.9, 0.0]], "float32")
+    assert score(sure, "majority")["accuracy"] == 0.0
+    assert score(sure, "mean")["accuracy"] == 100.0
+    with pytest.raises(ValueError, match="track number 1 has no segment"):
+        mean_scores(scores_of([0, 1]), np.array([0, 2]), 3)
+
+
+def tagged(scores: list[list[float]], labels: list[list[int]]) -> dict:
+    """Four tracks of two segments, which score alike."""
+    return {
+        "scores": np.repeat(np.array(scores, "float32"), 2, axis=0),
+        "segment_track": np.arange(2 * len(scores)) // 2,
+        "tracks": np.array([f"t{n}" for n in range(len(scores))]),
+        "labels": np.array(labels, "float32"),
+        "classes": np.array(["guitar", "slow", "choir"]),
+    }
+
+
+def test_areas_by_hand_and_tags_without_positives_are_dropped_by_name() -> None:
+    scores = [[0.9, 0.1, 0.5], [0.2, 0.8, 0.5], [0.8, 0.3, 0.5], [0.1, 0.6, 0.5]]
+    labels = [[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 0]]
+    found = tagged(scores, labels)
+    table = per_tag(found).set_index("tag")
+    # guitar: of four pairs (positive, negative) three are ranked right; precisions 1 and 2/3
+    assert table.roc_auc["guitar"] == 0.75
+    assert table.pr_auc["guitar"] == pytest.approx((1 + 2 / 3) / 2)
+    assert table.roc_auc["slow"] == 1.0
+    assert np.isnan(table.roc_auc["choir"])
+    assert table.positives.tolist() == [2, 2, 0]
+    total = score(found, "mean")
+    assert total["roc_auc"] == 0.875
+    assert total["dropped_tags"] == "choir"
+
+
+def test_segments_are_averaged_before_tags_are_ranked() -> None:
+    found = tagged([[0.5, 0, 0], [0.5, 0, 0]], [[1, 0, 0], [0, 0, 0]])
+    found["scores"][:, 0] = [0.9, 0.5, 0.6, 0.7]  # means 0.7 and 0.65
+    assert per_tag(found).roc_auc[0] == 1.0
+
+
+def test_one_published_number_is_judged_by_where_a_further_run_would_lie() -> None:
+    # three runs: deviation 0.01, t(2) = 4.303, sqrt(1 + 1/3): 0.0497
+    summary = Summary(0.9, np.std([0.89, 0.90, 0.91]), 3)
+    low, high = prediction_interval(summary, 0.92)
+    assert (low, high) == pytest.approx((-0.02 - 0.0497, -0.02 + 0.0497), abs=1e-4)
+    assert prediction_interval(Summary(0.9, 0, 1), 0.92) is None

@@ -9,7 +9,7 @@ import pytest
 
 from mirkeras import training
 from mirkeras.cache import open_cache
-from mirkeras.experiment import standardised
+from mirkeras.layers import standardised
 from mirkeras.pipeline import open_feed
 from mirkeras.schedules import HalveOnRecovery, Verdict
 from mirkeras.segments import consecutive
@@ -31,7 +31,9 @@ def make_plan(cached: Path, **changes) -> Plan:
         "test": everything[everything % 6 == 3],
         "optimizer": keras.optimizers.SGD(0.01),
         "loss": "sparse_categorical_crossentropy",
+        "metrics": ("accuracy",),
         "rule": HalveOnRecovery(patience=0, limit=100),
+        "select_by": "val_accuracy",
         "batch": 5,
         "max_epochs": 8,
         "drop_incomplete": False,
@@ -47,7 +49,7 @@ class Interruption(Exception):
 
 def interrupt_after(epoch: int):
     def on_epoch(line: dict) -> None:
-        if line["epoch"] == epoch:
+        if line.get("epoch") == epoch:
             raise Interruption
 
     return on_epoch
@@ -94,7 +96,8 @@ def test_the_best_epoch_is_kept_not_the_last(cached: Path, tmp_path: Path) -> No
     weights = {}
 
     def remember(line: dict) -> None:
-        weights[int(line["epoch"])] = plan.network.get_weights()
+        if "epoch" in line:
+            weights[int(line["epoch"])] = plan.network.get_weights()
 
     progress = train(plan, tmp_path, remember)
     log = np.genfromtxt(tmp_path / "log.csv", delimiter=",", names=True)
@@ -110,7 +113,7 @@ def test_the_rule_stops_and_halves(cached: Path, tmp_path: Path) -> None:
         def start(self) -> dict:
             return {"epoch": 0}
 
-        def step(self, memory: dict, loss: float) -> Verdict:
+        def step(self, memory: dict, logs: dict) -> Verdict:
             memory["epoch"] += 1
             return Verdict(factor=0.5, stop=memory["epoch"] == 3)
 
@@ -120,6 +123,75 @@ def test_the_rule_stops_and_halves(cached: Path, tmp_path: Path) -> None:
     assert progress.stopped
     assert log["learning_rate"].tolist() == [0.01, 0.005, 0.0025]
     assert progress.best_epoch < 3  # the epoch that ends the run is no candidate
+
+
+class Stages:
+    """Restarts after the third epoch, with the rate a tenth."""
+
+    def __init__(self, forget: bool):
+        self.forget = forget
+
+    def start(self) -> dict:
+        return {"epoch": 0}
+
+    def step(self, memory: dict, logs: dict) -> Verdict:
+        memory["epoch"] += 1
+        restart = memory["epoch"] == 3
+        return Verdict(0.1 if restart else 1.0, restart=restart, forget=restart and self.forget)
+
+
+def staged(cached: Path, forget: bool = False, **changes) -> Plan:
+    momentum = keras.optimizers.SGD(0.3, momentum=0.9, nesterov=True)
+    given = {"rule": Stages(forget), "select_by": "val_loss", "optimizer": momentum}
+    return make_plan(cached, **given | changes)
+
+
+def test_a_stage_starts_from_the_best_weights_with_a_fresh_optimiser(
+    cached: Path, tmp_path: Path
+) -> None:
+    plan, seen = staged(cached, max_epochs=3), []
+
+    def remember(line: dict) -> None:
+        if "epoch" in line:
+            seen.append([np.array(v) for v in plan.model.optimizer.variables])
+
+    train(plan, tmp_path, remember)
+    with np.load(tmp_path / "checkpoint.npz") as arrays:
+        weights = {name: arrays[name] for name in arrays.files if name != "state"}
+    for name in [name for name in weights if name.startswith("weight_")]:
+        np.testing.assert_array_equal(weights[name], weights[name.replace("weight", "best")])
+    assert any(np.abs(value).sum() > 0 for value in seen[1][2:])  # it had momentum before
+    assert all(not value.any() for value in seen[2][2:])
+    assert float(plan.model.optimizer.learning_rate) == pytest.approx(0.03)
+
+
+def test_stages_of_their_own_keep_nothing_of_the_stage_before(cached: Path, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "all").mkdir()
+    own = train(staged(cached, forget=True, max_epochs=4), tmp_path / "own", ignore)
+    assert own.best_epoch == 4
+    everything = train(staged(cached, max_epochs=4), tmp_path / "all", ignore)
+    log = np.genfromtxt(tmp_path / "all" / "log.csv", delimiter=",", names=True)
+    assert everything.best_epoch == log["val_loss"].argmin() + 1
+
+
+def test_interrupted_stages_end_as_if_they_had_not_been(
+    cached: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir()
+    parts.mkdir()
+    plan = staged(cached, max_epochs=5)
+    train(plan, whole, ignore)
+    expected = plan.network.get_weights()
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    for epoch in (3, 4):
+        with pytest.raises(Interruption):
+            train(staged(cached, max_epochs=5), parts, interrupt_after(epoch))
+    plan = staged(cached, max_epochs=5)
+    train(plan, parts, ignore)
+    for ours, theirs in zip(plan.network.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_finished_training_is_not_trained_again(cached: Path, tmp_path: Path) -> None:

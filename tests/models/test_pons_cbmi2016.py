@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from mirkeras.experiment import standardised
+from mirkeras.layers import standardised
 from mirkeras.pipeline import Gather
 from mirkeras.results import published
 from reproductions.pons_cbmi2016 import models
@@ -37,9 +37,9 @@ def test_segments_become_class_probabilities(name: str) -> None:
     [
         (models.black_box(8), "conv", (None, 73, 29, 32)),
         (models.black_box(8), "pool", (None, 73, 7, 32)),
-        (models.black_box(8, 250, (12, 200)), "pool", (None, 51, 7, 32)),
+        (models.black_box(8, frames=250, kernel=(12, 200)), "pool", (None, 51, 7, 32)),
         (models.time(8), "time_pool", (None, 21, 1, 32)),
-        (models.time(8, 250, (1, 200)), "time_pool", (None, 51, 1, 32)),
+        (models.time(8, frames=250, kernel=(1, 200)), "time_pool", (None, 51, 1, 32)),
         (models.frequency(8), "frequency_pool", (None, 1, 9, 32)),
         (models.time_frequency(8), "time_and_frequency", (None, 960)),
     ],

@@ -151,30 +151,36 @@ def test_an_out_folder_that_is_a_file_is_refused(audio_folder, cached, tmp_path,
     assert "Traceback" not in error
 
 
-def test_changed_labels_make_another_run(trained: Path, audio_folder, cached, capsys) -> None:
-    (index,) = cached.rglob("index.csv")
-    from mirkeras.cache import open_cache
-    from mirkeras.experiment import find_experiment, origin_of, tracks_of
+def test_changed_labels_make_another_run(trained: Path, audio_folder, cached, tmp_path) -> None:
+    from mirkeras.experiment import Setting, find_experiment
     from mirkeras.records import RunError
+    from mirkeras.running import origin_of
     from mirkeras.runs import Run, is_finished
 
-    features = open_cache(index.with_name("cbmi2016.h5"))
-    tracks, protocol = tracks_of(features, index), find_experiment(PAPER).protocols["paper"]
-    record = read_record(run_of(trained, ROWS))
-    run = Run(**{name: record[name] for name in Run.__dataclass_fields__})
-    assert is_finished(run, run.directory(trained), origin_of(features, tracks, protocol, False))
-    other = tracks.assign(label=tracks.label[::-1].to_numpy())
+    (index,) = cached.rglob("index.csv")
+    other = tmp_path / "index.csv"
+    other.write_text(index.read_text().replace(",slow,", ",SLOW,"))
+    experiment = find_experiment(PAPER)
+    run = Run.of(read_record(run_of(trained, ROWS)))
+
+    def finished(index: Path) -> bool:
+        caches = {"cbmi2016": cached / run.dataset / "cbmi2016.h5"}
+        setting = Setting(trained, index, caches, (), (), 1, 0, False)
+        origin = origin_of(experiment, ROWS, experiment.protocols["paper"], setting)
+        return is_finished(run, run.directory(trained), origin)
+
+    assert finished(index)
     with pytest.raises(RunError, match="other tracks, labels, features or protocol"):
-        is_finished(run, run.directory(trained), origin_of(features, other, protocol, False))
+        finished(other)
 
 
-def test_a_row_whose_sources_failed_says_so(trained: Path, audio_folder, cached, tmp_path) -> None:
-    from mirkeras.experiment import _trained, find_experiment
+def test_a_row_whose_sources_failed_says_so(trained: Path, tmp_path) -> None:
+    from mirkeras.experiment import find_experiment
     from mirkeras.records import RunError
+    from mirkeras.running import _trained
     from mirkeras.runs import Run
 
-    record = read_record(run_of(trained, ROWS))
-    run = Run(**{name: record[name] for name in Run.__dataclass_fields__})
+    run = Run.of(read_record(run_of(trained, ROWS)))
     with pytest.raises(RunError, match=r"needs table1/time-1x60 .* which is not finished"):
         _trained(run, find_experiment(PAPER).rows[ROWS], tmp_path)
 

@@ -1,0 +1,221 @@
+"""Published rows against measured runs: who is compared with whom, and the verdict."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from mirkeras.splits import DRAWN
+from mirkeras.stats import Summary, prediction_interval, welch_interval
+
+COLUMNS = [
+    *("id", "model", "params", "published_params", "dataset", "metric"),
+    *("published", "published_std", "measured", "measured_std", "n", "verdict"),
+]
+# What runs must share to be one measurement.
+SETUP = ["dataset", "split", "protocol", "folds", "max_epochs"]
+# Protocols that keep the paper's way of drawing folds; `clean` keeps replicas together.
+SAME_SPLIT = ("paper", "code")
+# What a paper may print, with its decimals: accuracies in per cent, the others as they are.
+DECIMALS = {"accuracy": 2, "roc_auc": 4, "time_ratio": 2}
+
+
+class ResultsError(RuntimeError):
+    """Results cannot be compared; the message says why and what to do."""
+
+
+def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+    """Join measured runs to published rows.
+
+    Parameters
+    ----------
+    published : DataFrame
+        As from `mirkeras.results.published`.
+    measured : DataFrame
+        As from `mirkeras.results.collect`; columns row, `SETUP`, seed, fold, capped, features,
+        parameters and one per metric.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS` plus row, split, protocol, baseline, difference, low, high (the 95 % interval) and
+        note; one line per published row and `SETUP`. Published rows without a run appear once, as
+        "not run" or, if they are earlier work that the paper cites, as "cited"; measured networks
+        for which the paper prints no such number follow, as "not published".
+
+    Raises
+    ------
+    ResultsError
+        If a run is there twice.
+    """
+    lines = []
+    for row in published.itertuples(index=False):
+        groups = list(_runs_of(row, published, measured))
+        if not groups:
+            lines.append(_line(row) | {"verdict": "not run" if row.row else "cited"})
+        lines += [_line(row) | _measured(row, group) for group in groups]
+    lines += _unpublished(published, measured)
+    extra = ["row", "split", "protocol", "baseline", "difference", "low", "high", "note"]
+    table = pd.DataFrame(lines, columns=[*COLUMNS, *extra])
+    return table.astype({"params": "Int64", "n": "Int64", "published_params": "Int64"})
+
+
+def _runs_of(row: tuple, published: pd.DataFrame, measured: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Group the runs of a published row's network by set-up.
+
+    A network may stand in several published rows, one per data set; a run on one of these data
+    sets is compared with that row only.
+    """
+    if not row.row or row.metric not in measured:
+        return
+    same = (published.row == row.row) & (published.metric == row.metric)
+    elsewhere = set(published.dataset[same]) - {row.dataset}
+    mine = (measured.row == row.row) & measured[row.metric].notna()
+    runs = measured[mine & ~measured.dataset.isin(elsewhere)]
+    for _, group in runs.groupby(SETUP, sort=True):
+        yield group
+
+
+def _unpublished(published: pd.DataFrame, measured: pd.DataFrame) -> list[dict]:
+    """List what was measured of networks for which the paper prints no number of that kind."""
+    lines = []
+    for metric in [name for name in DECIMALS if name in measured]:
+        known = published.row[published.metric == metric]
+        runs = measured[measured[metric].notna() & ~measured.row.isin(known)]
+        for (name, *_), group in runs.groupby(["row", *SETUP], sort=True):
+            models = published.model[published.row == name]
+            model = models.iloc[0] if len(models) else name
+            line = {"id": f"{group.paper.iloc[0]}/{name}", "model": model, "metric": metric}
+            values = _values(group, metric)
+            lines.append(line | values | {"row": name, "verdict": "not published", "note": ""})
+    return lines
+
+
+def _line(row: tuple) -> dict:
+    return {
+        "id": row.id,
+        "row": row.row,
+        "model": row.model,
+        "published_params": row.params,
+        "dataset": row.dataset,
+        "metric": row.metric,
+        "published": row.value,
+        "published_std": row.std,
+        "baseline": row.baseline,
+    }
+
+
+def _values(runs: pd.DataFrame, metric: str) -> dict:
+    """Summarise the runs of one set-up."""
+    if len(twice := runs[runs.duplicated(["seed", "fold"])]):
+        raise ResultsError(
+            f"{runs.row.iloc[0]}: seed {twice.seed.iloc[0]} fold {twice.fold.iloc[0]} is twice"
+        )
+    values, first = runs[metric].to_numpy(float), runs.iloc[0]
+    data = first.dataset if first.split == DRAWN else f"{first.dataset}@{first.split}"
+    return {
+        "params": first.parameters,
+        "dataset": f"{data}:{first.protocol}",
+        "split": first.split,
+        "protocol": first.protocol,
+        "measured": round(values.mean(), DECIMALS[metric]),
+        "measured_std": round(values.std(), DECIMALS[metric]),
+        "n": len(values),
+    }
+
+
+def _measured(row: tuple, runs: pd.DataFrame) -> dict:
+    line, values = _values(runs, row.metric), runs[row.metric].to_numpy(float)
+    summary = Summary(values.mean(), values.std(), len(values))
+    interval = _interval(summary, row)
+    note, digits = _why_different(row, runs), DECIMALS[row.metric]
+    other = "different hardware" if row.metric == "time_ratio" else "different data"
+    return line | {
+        "difference": round(summary.mean - row.value, digits),
+        "low": round(interval[0], digits) if interval else np.nan,
+        "high": round(interval[1], digits) if interval else np.nan,
+        "verdict": other if note else verdict(interval),
+        "note": note,
+    }
+
+
+def _interval(summary: Summary, row: tuple) -> tuple[float, float] | None:
+    if np.isnan(row.std):
+        return prediction_interval(summary, row.value)
+    return welch_interval(summary, Summary(row.value, row.std, row.folds))
+
+
+def verdict(interval: tuple[float, float] | None) -> str:
+    """Judge a difference on the paper's own data: consistent, above or below.
+
+    "no interval" where there is a single run on a side whose deviation is needed.
+    """
+    if interval is None:
+        return "no interval"
+    low, high = interval
+    return "above" if low > 0 else "below" if high < 0 else "consistent"
+
+
+def _why_different(row: tuple, runs: pd.DataFrame) -> str:
+    """Name what keeps a measurement from being the paper's; empty if nothing does."""
+    first = runs.iloc[0]
+    if row.metric == "time_ratio":
+        return f"timed on {first.hardware}"
+    per_seed = runs.groupby("seed").fold.nunique()
+    reasons = []
+    if first.dataset != row.dataset:
+        reasons.append(f"data set {first.dataset}, not {row.dataset}")
+    if row.split and first.split != row.split:
+        reasons.append(f"split {first.split}, not {row.split}")
+    if first.split == DRAWN and first.protocol not in SAME_SPLIT:
+        reasons.append(f"split of protocol {first.protocol}")
+    if first.folds != row.folds:
+        reasons.append(f"{first.folds} folds, published {row.folds}")
+    if (per_seed != first.folds).any():
+        reasons.append(f"{per_seed.min()} of {first.folds} folds run")
+    if runs.features.nunique() > 1:
+        reasons.append("audio changed between the runs")
+    if runs.capped.any():
+        reasons.append(f"training cut at {first.max_epochs} epochs")
+    if isinstance(first.get("pretrained"), str):
+        reasons.append(first.pretrained)
+    return "; ".join(reasons)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Lay a comparison out for people: published | baseline | measured | difference | verdict."""
+    head = (
+        "| row | metric | parameters | baseline | published | data | measured | n "
+        "| difference (95 %) | verdict |"
+    )
+    lines = [head, "|---|---|--:|--:|--:|---|--:|--:|--:|---|"]
+    for row in table.itertuples(index=False):
+        published = _number(row.published, row.published_std, row.metric)
+        count = row.params if pd.isna(row.published_params) else row.published_params
+        lines.append(
+            f"| {row.model} | {row.metric.replace('_', ' ')} | {_text(count, ',')} "
+            f"| {_text(row.baseline)} | {published} | {row.dataset} | {_measured_text(row)} "
+            f"| {row.verdict} |"
+        )
+    notes = [f"- {text}" for text in dict.fromkeys(table.note.dropna()) if text]
+    return "\n".join([*lines, "", *notes]) + "\n"
+
+
+def _text(value: float, form: str = "") -> str:
+    return "–" if pd.isna(value) else format(value, form)
+
+
+def _number(value: float, std: float, metric: str) -> str:
+    """Write a value with its deviation, where there is one, in the metric's decimals."""
+    digits = DECIMALS[metric]
+    return _text(value, f".{digits}f") + ("" if pd.isna(std) else f" ± {std:.{digits}f}")
+
+
+def _measured_text(row: tuple) -> str:
+    if pd.isna(row.measured):
+        return "– | 0 | –"
+    digits = DECIMALS[row.metric]
+    low, high = (f"{bound:+.{digits}f}" for bound in (row.low, row.high))
+    interval = "" if pd.isna(row.low) else f" [{low}, {high}]"
+    value = _number(row.measured, row.measured_std if row.n > 1 else np.nan, row.metric)
+    return f"{value} | {row.n} | {_text(row.difference, f'+.{digits}f')}{interval}"

@@ -1,0 +1,35 @@
+"""Parameter counts of a paper's networks, for the number of outputs of a data set."""
+
+from functools import lru_cache
+
+from mirkeras.embeddings import hidden_stages
+from mirkeras.experiment import Experiment, Row, find_experiment
+from mirkeras.layers import count_trainable
+
+
+def parameters(experiment: Experiment, row: str, outputs: int) -> int:
+    """Count the trained parameters of a row's network under the paper's first protocol."""
+    return _count(experiment.paper, row, outputs)
+
+
+@lru_cache
+def _count(paper: str, name: str, outputs: int) -> int:
+    experiment = find_experiment(paper)
+    row = experiment.rows[name]
+    options = next(iter(experiment.protocols.values())).network
+    if row.features_from:
+        options = {"features": sum(_channels(paper, source, row) for source in row.features_from)}
+    return count_trainable(row.build(outputs, "softmax", **options))
+
+
+def _channels(paper: str, source: str, row: Row) -> int:
+    """Count the values that the hidden layers of one network give a row that builds on it."""
+    return sum(_widths(paper, source)[layer] for layer in row.layers)
+
+
+@lru_cache
+def _widths(paper: str, name: str) -> tuple[int, ...]:
+    experiment = find_experiment(paper)
+    options = next(iter(experiment.protocols.values())).network
+    network = experiment.rows[name].build(2, "softmax", **options)
+    return tuple(stage.output.shape[-1] for stage in hidden_stages(network))

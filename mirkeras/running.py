@@ -1,0 +1,255 @@
+"""One run from cache to files: divide, build, train (or fit), predict, record."""
+
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+
+# isort: on
+import hashlib
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from data_prep.declare import read_index
+from mirkeras import device, records, songs, svm
+from mirkeras.cache import FeatureCache, open_cache, statistics
+from mirkeras.embeddings import digest
+from mirkeras.experiment import Experiment, Row, Setting, find_experiment, recipes_of
+from mirkeras.features import find_recipe
+from mirkeras.labels import Labels, read_labels
+from mirkeras.layers import count_trainable, standardised
+from mirkeras.pipeline import open_feed
+from mirkeras.protocols import Parts, Protocol, divide
+from mirkeras.runs import Run, claimed, is_finished
+from mirkeras.segments import Segments, consecutive
+from mirkeras.training import Plan, Progress, predict, train
+
+
+def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> None:
+    """Train, predict and record one run, unless that is done; go on if it was interrupted."""
+    directory = run.directory(setting.out)
+    experiment = find_experiment(run.paper)
+    row, protocol = experiment.rows[run.row], experiment.protocols[run.protocol]
+    origin = origin_of(experiment, run.row, protocol, setting)
+    with claimed(directory):
+        if is_finished(run, directory, origin):
+            return
+        earlier = records.read_record(directory) or {}
+        cache, described = _input(run, row, protocol, setting)
+        record = asdict(run) | {"origin": origin, "features": cache.fingerprint} | described
+        record |= {"started": earlier.get("started", _now())} | records.environment()
+        records.write_record(directory, record | {"status": "started"})
+        tracks = tracks_of(cache, setting.index)
+        if row.features_from and protocol.classifier == "svm":
+            outcome = _fit(run, protocol, cache, tracks, setting)
+        else:
+            outcome = _train(run, experiment, cache, tracks, setting, report)
+        record |= {"status": "finished", "finished": _now()} | outcome
+        records.write_record(directory, record)
+        for rest in ("checkpoint.npz", songs.FILE):
+            (directory / rest).unlink(missing_ok=True)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def tracks_of(cache: FeatureCache, index: Path) -> pd.DataFrame:
+    """Read what is known of each track (label, group, tempo, splits), in the order of the cache."""
+    return read_index(index).set_index("track").loc[list(cache.tracks)]
+
+
+def origin_of(experiment: Experiment, row: str, protocol: Protocol, setting: Setting) -> str:
+    """Digest what decides a run's numbers besides its name.
+
+    Features, labels, groups, splits, the protocol, and the networks given as extractors.
+    """
+    caches = {
+        name: open_cache(setting.caches[name], find_recipe(name))
+        for name in sorted(recipes_of(experiment, row, setting.extractors))
+    }
+    tracks = tracks_of(next(iter(caches.values())), setting.index)
+    parts = {
+        "features": {name: [cache.identity, cache.fingerprint] for name, cache in caches.items()},
+        "tracks": tracks.drop(columns=["path", "tempo"]).to_csv(),
+        "tags": setting.tags,
+        "protocol": {name: repr(value) for name, value in vars(protocol).items()} | {"summary": ""},
+        "extractors": [digest(extractor.path) for extractor in setting.extractors]
+        if experiment.rows[row].features_from
+        else [],
+        "mixed_precision": setting.mixed_precision,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _input(run: Run, row: Row, protocol: Protocol, setting: Setting) -> tuple[FeatureCache, dict]:
+    """Open what a row reads, and say what it is: a cache of features, or song-level features."""
+    if not row.features_from:
+        cache = open_cache(setting.caches[row.recipe], find_recipe(row.recipe))
+        return cache, {"recipe": cache.identity}
+    return songs.build(run, row, setting, overlapping=protocol.overlapping)
+
+
+def _train(
+    run: Run,
+    experiment: Experiment,
+    cache: FeatureCache,
+    tracks: pd.DataFrame,
+    setting: Setting,
+    report: Callable[[dict], None],
+) -> dict:
+    """Train a network and write its predictions; return what the record says of it."""
+    directory = run.directory(setting.out)
+    plan, parts, labels = make_plan(run, experiment, setting, cache, tracks)
+    progress = train(plan, directory, report)
+    segments = plan.feed.segments
+    _write_predictions(directory, predict(plan), segments.track[plan.test], labels, cache)
+    protocol = experiment.protocols[run.protocol]
+    capped = not progress.stopped and progress.epochs < protocol.max_epochs
+    return {
+        "parameters": count_trainable(plan.network),
+        **_progress(progress, plan),
+        "capped": capped,
+        "resident": plan.feed.resident,
+        **_sizes(segments, parts),
+        **_circumstances(cache, setting),
+    }
+
+
+def _fit(
+    run: Run, protocol: Protocol, cache: FeatureCache, tracks: pd.DataFrame, setting: Setting
+) -> dict:
+    """Fit a support vector machine on song-level features; return what the record says of it."""
+    segments, labels = consecutive(cache.offsets, 1), read_labels(tracks, setting.tags)
+    parts = _parts(run, protocol, segments, tracks)
+    features = np.array(cache.memmap())
+    scores, penalty = svm.scores(features, labels.values, parts, seed=run_seed(run))
+    _write_predictions(
+        run.directory(setting.out), scores, segments.track[parts.test], labels, cache
+    )
+    return {
+        "parameters": (features.shape[1] + 1) * len(labels.names),
+        "penalty": penalty,
+        "capped": False,
+        **_sizes(segments, parts),
+        **_circumstances(cache, setting),
+    }
+
+
+def make_plan(
+    run: Run, experiment: Experiment, setting: Setting, cache: FeatureCache, tracks: pd.DataFrame
+) -> tuple[Plan, Parts, Labels]:
+    """Turn a run into what `mirkeras.training` needs; `tracks` as from `tracks_of`."""
+    row, protocol = experiment.rows[run.row], experiment.protocols[run.protocol]
+    segments, labels = consecutive(cache.offsets, row.frames), read_labels(tracks, setting.tags)
+    parts = _parts(run, protocol, segments, tracks)
+    seed = run_seed(run)
+    keras.utils.set_random_seed(seed)
+    network = _network(run, row, protocol, labels, cache, parts, setting)
+    feed = open_feed(cache, segments, labels.values[segments.track], setting.memory_budget)
+    plan = Plan(
+        network=network,
+        feed=feed,
+        model=feed.attach(network),
+        train=parts.train,
+        validation=parts.validation,
+        test=parts.test,
+        optimizer=protocol.optimizer(),
+        loss=labels.loss,
+        metrics=() if labels.are_tags else ("accuracy",),
+        rule=protocol.rule,
+        select_by=protocol.select_by,
+        batch=experiment.batches.get(run.dataset, experiment.batch),
+        max_epochs=run.max_epochs,
+        drop_incomplete=protocol.drop_incomplete,
+        seed=seed,
+    )
+    return plan, parts, labels
+
+
+def _parts(run: Run, protocol: Protocol, segments: Segments, tracks: pd.DataFrame) -> Parts:
+    return divide(
+        protocol, segments, tracks, split=run.split, folds=run.folds, fold=run.fold, seed=run.seed
+    )
+
+
+def run_seed(run: Run) -> int:
+    """Seed of everything random in a run, from its seed, fold and row."""
+    words = [run.seed, run.fold, zlib.crc32(run.row.encode())]
+    return int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)
+
+
+def _network(
+    run: Run,
+    row: Row,
+    protocol: Protocol,
+    labels: Labels,
+    cache: FeatureCache,
+    parts: Parts,
+    setting: Setting,
+) -> keras.Model:
+    """Build the network of a row for these labels and this input."""
+    options = {"features": cache.bands} if row.features_from else protocol.network
+    plain = row.build(len(labels.names), labels.activation, **options)
+    if row.transfer:
+        row.transfer(plain, *_trained(run, row, setting.out))
+    if not row.standardise:
+        return plain
+    fitted = [cache.tracks[number] for number in parts.normalise_on]
+    return standardised(plain, *statistics(cache, fitted))
+
+
+def _trained(run: Run, row: Row, out: Path) -> list[keras.Model]:
+    """Load the networks, without their z-score, that a row starts from."""
+    networks = []
+    for name in row.starts_from:
+        path = records.finished_network(replace(run, row=name).directory(out), name)
+        networks.append(keras.saving.load_model(path, compile=False).layers[-1])
+    return networks
+
+
+def _write_predictions(
+    directory: Path, scores: np.ndarray, track: np.ndarray, labels: Labels, cache: FeatureCache
+) -> None:
+    tested, segment_track = np.unique(track, return_inverse=True)
+    records.write_predictions(
+        directory,
+        scores=scores,
+        segment_track=segment_track,
+        tracks=np.array(cache.tracks)[tested],
+        labels=labels.values[tested],
+        classes=np.array(labels.names),
+    )
+
+
+def _progress(progress: Progress, plan: Plan) -> dict:
+    return {
+        "epochs": progress.epochs,
+        "best_epoch": progress.best_epoch,
+        f"best_{plan.select_by.replace('val', 'validation')}": progress.best,
+        "training_seconds": round(progress.seconds, 1),
+    }
+
+
+def _sizes(segments: Segments, parts: Parts) -> dict:
+    chosen = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+    sizes = {
+        part: {"tracks": len(np.unique(segments.track[places])), "segments": len(places)}
+        for part, places in chosen.items()
+    }
+    return {"sizes": sizes}
+
+
+def _circumstances(cache: FeatureCache, setting: Setting) -> dict:
+    return {
+        "rejected_tracks": len(cache.rejected),
+        "hardware": device.find().hardware_class,
+        "threads": setting.threads,
+        "mixed_precision": setting.mixed_precision,
+    }

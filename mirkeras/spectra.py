@@ -1,0 +1,109 @@
+"""Mel spectra and their compressions, behind the recipes of room `features`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.fft
+from scipy.sparse import csr_array
+
+from mirkeras import filterbanks
+
+if TYPE_CHECKING:
+    from mirkeras.features import LogMel
+
+# Frames per Fourier transform call: 256 frames of 2048 samples are 2 MiB, which stays in the
+# processor's cache.
+_BLOCK_FRAMES = 256
+
+
+def _essentia(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
+    """FrameGenerator, Windowing, Spectrum and MelBands of Essentia, with their defaults."""
+    window, weights = _essentia_arrays(recipe)
+    blocks = [
+        np.square(np.abs(scipy.fft.rfft(frames * window, axis=1))) @ weights
+        for frames in _centred_frames(audio, recipe)
+    ]
+    return np.concatenate(blocks)
+
+
+@lru_cache(maxsize=8)
+def _essentia_arrays(recipe: LogMel) -> tuple[np.ndarray, csr_array]:
+    """Return the window (n_fft,) and the filterbank (bins, bands), both float32."""
+    if recipe.window_length is not None or recipe.power is not None:
+        raise ValueError(f"{recipe.name}: Essentia's spectrum has its own window length and power")
+    window = WINDOWS[recipe.window](recipe.n_fft)
+    # Windowing(normalized=True): area 1, then doubled for the half of the energy that sits at
+    # negative frequencies. Its zero-phase rotation does not change magnitudes.
+    window = (window * (2.0 / np.abs(window).sum())).astype(np.float32)
+    bank = filterbanks.essentia_mel(recipe.sample_rate, recipe.n_fft, recipe.bands)
+    # A dense product would go to BLAS, whose last bit depends on the number of threads.
+    return window, csr_array(bank.T)
+
+
+def _centred_frames(audio: np.ndarray, recipe: LogMel) -> Iterator[np.ndarray]:
+    """Yield blocks of frames, shape (up to _BLOCK_FRAMES, n_fft), zeros beyond both ends.
+
+    FrameCutter(startFromZero=False): the first frame is centred on sample 0, and the last is the
+    first one whose centre lies at or beyond the end. That makes ceil(samples / hop) + 1 frames.
+    """
+    frames = -(-audio.size // recipe.hop) + 1
+    padded = np.zeros((frames - 1) * recipe.hop + recipe.n_fft, np.float32)
+    start = recipe.n_fft // 2
+    padded[start : start + audio.size] = audio
+    view = np.lib.stride_tricks.sliding_window_view(padded, recipe.n_fft)[:: recipe.hop]
+    for first in range(0, frames, _BLOCK_FRAMES):
+        yield view[first : first + _BLOCK_FRAMES]
+
+
+def _librosa(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
+    """librosa's mel spectrogram, 1 + samples // hop frames, each centred on a multiple of hop."""
+    import librosa  # costs seconds; workers on other recipes never need it
+
+    length = recipe.window_length or recipe.n_fft
+    energies = librosa.feature.melspectrogram(
+        # An odd transform gets one zero too few at the end: the last frame would be missing where
+        # hop divides the number of samples.
+        y=np.pad(audio, (0, recipe.n_fft % 2)),
+        sr=recipe.sample_rate,
+        n_fft=recipe.n_fft,
+        hop_length=recipe.hop,
+        win_length=length,
+        window=WINDOWS[recipe.window](length),
+        center=True,
+        pad_mode="constant",
+        power=2.0 if recipe.power is None else recipe.power,
+        n_mels=recipe.bands,
+        fmin=0.0,
+        fmax=recipe.sample_rate / 2,
+        htk=False,
+        norm="slaney",
+    )
+    return np.ascontiguousarray(energies.T, np.float32)
+
+
+def _log10_10000(energies: np.ndarray) -> np.ndarray:
+    """log10(10000 x + 1), in float32: float16 would overflow at x = 6.6."""
+    return np.log1p(np.float32(10000) * energies) / np.log(np.float32(10))
+
+
+def _ln_10(energies: np.ndarray) -> np.ndarray:
+    """Natural log of 10 x + 1."""
+    return np.log1p(np.float32(10) * energies)
+
+
+WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
+    "blackmanharris62": filterbanks.blackmanharris62,
+    "hann": filterbanks.hann,
+}
+SPECTRA: dict[str, Callable[[np.ndarray, LogMel], np.ndarray]] = {
+    "essentia": _essentia,
+    "librosa": _librosa,
+}
+COMPRESSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "log10(10000x+1)": _log10_10000,
+    "ln(10x+1)": _ln_10,
+}

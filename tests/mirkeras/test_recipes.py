@@ -1,0 +1,113 @@
+"""The recipes of Lee et al. 2018 and waveforms; names and identities of all recipes."""
+
+import json
+import pickle
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pytest
+
+from mirkeras import features
+
+LEE = [name for name in features.RECIPES if name.startswith("lee2018")]
+SIGNAL = np.random.RandomState(0).uniform(-1, 1, 3000).astype(np.float32)
+
+
+def plain_lee(signal: np.ndarray, window: int, hop: int) -> np.ndarray:
+    """Frame after frame in float64: Hann of `window` in the middle of 729, centred on i * hop."""
+    import librosa
+
+    bank = librosa.filters.mel(sr=22050, n_fft=729, n_mels=128)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
+    frames = []
+    for i in range(1 + len(signal) // hop):
+        magnitudes = np.zeros(365)
+        for position, weight in enumerate(hann):
+            sample = i * hop + position - window // 2
+            if 0 <= sample < len(signal):
+                angle = -2j * np.pi * np.arange(365) * position / 729
+                magnitudes = magnitudes + signal[sample] * weight * np.exp(angle)
+        frames.append(np.log(1 + 10 * (bank @ np.abs(magnitudes))))
+    return np.array(frames)
+
+
+@pytest.mark.parametrize("name", LEE)
+def test_lee_mel_is_the_plain_definition(name):
+    window, hop = map(int, name.split("-")[-2:])
+    frames = features.RECIPES[name].extract(SIGNAL[:1000])
+    assert frames.dtype == np.float32
+    np.testing.assert_allclose(frames, plain_lee(SIGNAL[:1000], window, hop), atol=2e-4)
+
+
+@pytest.mark.parametrize("name", LEE)
+@pytest.mark.parametrize("samples", [728, 729, 730, 1458, 2187])
+def test_lee_mel_has_a_frame_at_every_hop_and_at_the_end(name, samples):
+    recipe = features.RECIPES[name]
+    assert recipe.extract(SIGNAL[:samples]).shape == (1 + samples // recipe.hop, 128)
+
+
+def test_lee_recipes_are_table_2():
+    sizes = [(recipe.window_length, recipe.hop) for recipe in map(features.RECIPES.get, LEE)]
+    assert sizes == [(729, 729), (729, 243), (243, 243), (243, 81), (81, 81)]
+
+
+def test_essentias_spectrum_refuses_what_it_does_not_know():
+    with pytest.raises(ValueError, match="Essentia"):
+        replace(features.RECIPES["cbmi2016"], power=1.0).extract(SIGNAL)
+
+
+def test_a_waveform_is_the_rounded_samples():
+    samples = np.array([0, 1, -1, 1.5, -1.5, 0.25, 1.4 / 32768, 1.6 / 32768], np.float32)
+    frames = features.Waveform(8000).extract(samples)
+    assert frames.dtype == np.int16
+    assert frames.shape == (8, 1)
+    assert frames[:, 0].tolist() == [0, 32767, -32768, 32767, -32768, 8192, 1, 2]
+
+
+def test_16_bit_audio_survives_as_it_is():
+    steps = np.arange(-(2**15), 2**15).astype(np.int16)
+    waveform = features.Waveform(44100).extract((steps / 2**15).astype(np.float32))
+    np.testing.assert_array_equal(waveform[:, 0], steps)
+
+
+def test_recipes_are_found_by_name():
+    assert features.find_recipe("cbmi2016") is features.RECIPES["cbmi2016"]
+    waveform = features.find_recipe("waveform-22050")
+    assert (waveform, waveform.name) == (features.Waveform(22050), "waveform-22050")
+    assert (waveform.hop, waveform.bands, waveform.dtype) == (1, 1, "int16")
+    for unknown in ("cbmi", "waveform-", "waveform-0", "waveform-022050", "waveform-8000 ", ""):
+        with pytest.raises(ValueError, match=r"unknown recipe.*lee2018-mel-81-81, waveform-<Hz>"):
+            features.find_recipe(unknown)
+
+
+@pytest.mark.parametrize("recipe", [*features.RECIPES.values(), features.Waveform(8000)])
+def test_recipes_are_plain_and_travel_between_processes(recipe):
+    assert json.loads(json.dumps(recipe.identity())) == recipe.identity()
+    assert pickle.loads(pickle.dumps(recipe)) == recipe
+    with pytest.raises(FrozenInstanceError):
+        recipe.sample_rate = 1
+    assert recipe.name == recipe.identity()["name"]
+
+
+def test_no_two_recipes_have_one_identity():
+    recipes = [*features.RECIPES.values(), features.Waveform(8000), features.Waveform(22050)]
+    assert len({json.dumps(recipe.identity()) for recipe in recipes}) == len(recipes)
+
+
+def test_caches_of_the_first_recipes_keep_their_identity():
+    expected = {
+        "name": "cbmi2016",
+        "sample_rate": 44100,
+        "window": "blackmanharris62",
+        "n_fft": 2048,
+        "hop": 1024,
+        "bands": 40,
+        "filterbank": "essentia",
+        "compression": "log10(10000x+1)",
+        "implementation": 1,
+    }
+    # as text: the order decides the tag of shards
+    found = [features.RECIPES[name].identity() for name in ("cbmi2016", "cbmi2016-librosa")]
+    assert json.dumps(found[0]) == json.dumps(expected)
+    other = expected | {"name": "cbmi2016-librosa", "filterbank": "librosa"}
+    assert json.dumps(found[1]) == json.dumps(other)
