@@ -1,0 +1,256 @@
+"""Figures 2 to 4: ``python -m reproductions.lee_samplecnn.filters RUN_OR_FILE … --out DIR``.
+
+Draws what the filters of trained SampleCNNs answer to, as found by gradient ascent: waveforms
+(Fig. 2), their spectra layer by layer, sorted by peak frequency (Fig. 3), and the first four layers
+of several networks side by side (Fig. 4: one network per sampling rate). Prints the median peak
+frequency of each layer and writes every filter's into a table.
+"""
+
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+
+# isort: on
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import signal
+
+from mirkeras import device, figures
+from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.extractors import find_extractor
+from mirkeras.features import find_recipe
+from mirkeras.files import write_text
+from mirkeras.options import words
+from reproductions.lee_samplecnn.ascent import SAMPLES, favourites, input_length, plain_network
+
+LAYERS = (1, 2, 3, 4, 5, 6)  # Fig. 3
+COMPARED = 4  # layers of Fig. 4
+EXAMPLES = 5  # filters per layer of Fig. 2
+CUTOFF = 5000  # Hz; Fig. 2 shows what lies below, which the noise above it hides
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What the filters of one layer answer to.
+
+    Attributes
+    ----------
+    number : int
+        From 1, the strided convolution.
+    rate : int
+        Sample rate in Hz.
+    waves : float (filters, samples)
+    """
+
+    number: int
+    rate: int
+    waves: np.ndarray
+
+    @cached_property
+    def spectra(self) -> np.ndarray:
+        """log10(1 + 10 |X|²) of one Hann-windowed frame, (filters, bins).
+
+        The authors' call to librosa centres its only frame on the first sample, so that it sees
+        half of the wave, mirrored; here the frame holds the whole wave.
+        """
+        window = signal.get_window("hann", self.waves.shape[1])
+        return np.log10(1 + 10 * np.abs(np.fft.rfft(self.waves * window, axis=1)) ** 2)
+
+    @cached_property
+    def peaks(self) -> np.ndarray:
+        """Frequency of the largest value of each spectrum in Hz, (filters,)."""
+        return self.spectra.argmax(axis=1) * self.rate / self.waves.shape[1]
+
+    @property
+    def order(self) -> np.ndarray:
+        """Numbers of the filters, lowest peak first."""
+        return np.argsort(self.peaks, kind="stable")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network: `name` for files, `title` for people."""
+
+    name: str
+    title: str
+    layers: list[Layer]
+
+
+def look_into(path: Path, recipe: str | None, layers: Sequence[int], seed: int) -> Network:
+    """Find what the filters of a run's network, or of a ``.keras`` file, answer to.
+
+    Raises
+    ------
+    UsageError
+        It is no SampleCNN on waveforms, or lacks one of the layers.
+    """
+    extractor = find_extractor(path, recipe)
+    if not extractor.recipe.startswith("waveform-"):
+        raise UsageError(f"{path} takes {extractor.recipe}; filters are drawn of waveform networks")
+    network, rate = plain_network(extractor.path), find_recipe(extractor.recipe).sample_rate
+    title = f"{extractor.row}, {rate:,} Hz, trained on {extractor.dataset}"
+    lengths = {layer: input_length(network, layer) for layer in layers}
+    found = []
+    for number, length in lengths.items():
+        print(f"{extractor.row}: layer {number}" + _remark(length), flush=True)
+        found.append(Layer(number, rate, favourites(network, number, seed)))
+    return Network(re.sub(r"[^\w.]+", "-", extractor.row).strip("-"), title, found)
+
+
+def _remark(length: int) -> str:
+    if length == SAMPLES:
+        return ""
+    return f": {length} samples, the nearest to {SAMPLES} that its strides and poolings divide"
+
+
+def low_passed(waves: np.ndarray, rate: int) -> np.ndarray:
+    """Remove what lies above `CUTOFF` (Butterworth, order 6); (…, samples).
+
+    Networks of 10 kHz and less know nothing above it: their waves stay as they are.
+    """
+    if rate <= 2 * CUTOFF:
+        return waves
+    return signal.sosfilt(signal.butter(6, CUTOFF, fs=rate, output="sos"), waves)
+
+
+def draw_examples(network: Network, path: Path) -> None:
+    """Draw Fig. 2: waves of some filters of each layer, from low to high, and their spectra."""
+    shape = (2 * len(network.layers), EXAMPLES)
+    figure = Figure(figsize=(12, 2.4 * len(network.layers)), layout="constrained")
+    axes = figure.subplots(*shape, squeeze=False)
+    for line, layer in enumerate(network.layers):
+        places = np.linspace(0, len(layer.waves) - 1, EXAMPLES + 2).round().astype(int)[1:-1]
+        for column, number in enumerate(layer.order[places]):
+            wave, spectrum = axes[2 * line : 2 * line + 2, column]
+            _draw_wave(wave, layer, number)
+            hertz = np.arange(layer.spectra.shape[1]) * layer.rate / layer.waves.shape[1]
+            spectrum.plot(hertz, layer.spectra[number], color=figures.PUBLISHED, lw=0.8)
+            spectrum.tick_params(labelsize="xx-small", labelleft=False)
+            if line == len(network.layers) - 1:
+                spectrum.set_xlabel("Hz", fontsize="x-small")
+        axes[2 * line, 0].set_ylabel(f"layer {layer.number}")
+    figure.suptitle(network.title)
+    figures.save(figure, path)
+
+
+def _draw_wave(axes: Axes, layer: Layer, number: int) -> None:
+    wave = low_passed(layer.waves[number], layer.rate)
+    axes.plot(1000 * np.arange(wave.size) / layer.rate, wave, color=figures.MEASURED, lw=0.8)
+    axes.set_title(f"filter {number}, {layer.peaks[number]:,.0f} Hz", fontsize="x-small", pad=2)
+    axes.set_xlabel("ms", fontsize="xx-small", labelpad=0)
+    axes.tick_params(labelsize="xx-small", labelleft=False)
+
+
+def draw_spectra(network: Network, path: Path) -> None:
+    """Draw Fig. 3: the spectra of all filters, a panel per layer."""
+    columns = min(3, len(network.layers))
+    lines = -(-len(network.layers) // columns)
+    figure = Figure(figsize=(1 + 3.6 * columns, 0.6 + 3 * lines), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False)
+    for place in axes.flat[len(network.layers) :]:
+        place.remove()
+    for place, layer in zip(axes.flat, network.layers, strict=False):
+        _draw_layer(place, layer)
+    figure.suptitle(network.title)
+    figures.save(figure, path)
+
+
+def draw_comparison(networks: Sequence[Network], path: Path) -> None:
+    """Draw Fig. 4: the first layers, a line per network; each must have the same layers."""
+    layers = [[layer for layer in n.layers if layer.number <= COMPARED] for n in networks]
+    size = (1 + 3.2 * len(layers[0]), 0.3 + 2.6 * len(networks))
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(len(networks), len(layers[0]), squeeze=False)
+    for line, network in enumerate(networks):
+        for column, layer in enumerate(layers[line]):
+            _draw_layer(axes[line, column], layer)
+        axes[line, 0].set_ylabel(f"{network.layers[0].rate:,} Hz\nfrequency (Hz)")
+    figures.save(figure, path)
+
+
+def _draw_layer(axes: Axes, layer: Layer) -> None:
+    extent = (0, len(layer.waves), 0, layer.rate / 2)
+    image = layer.spectra[layer.order].T
+    axes.imshow(image, origin="lower", aspect="auto", extent=extent, interpolation="nearest")
+    axes.set_title(f"layer {layer.number}", fontsize="medium")
+    axes.set(xlabel="filter, by peak", ylabel="frequency (Hz)")
+    axes.tick_params(labelsize="x-small")
+
+
+def table(networks: Sequence[Network]) -> pd.DataFrame:
+    """List the peak of every filter: network, layer, filter (from 0), peak_hz."""
+    parts = [
+        pd.DataFrame({"network": network.name, "layer": layer.number, "peak_hz": layer.peaks})
+        for network in networks
+        for layer in network.layers
+    ]
+    peaks = pd.concat([part.rename_axis("filter").reset_index() for part in parts])
+    return peaks[["network", "layer", "filter", "peak_hz"]].round({"peak_hz": 1})
+
+
+def study(networks: Sequence[Network], out: Path) -> str:
+    """Draw and tabulate everything below `out`; return the medians as text."""
+    for network in networks:
+        draw_examples(network, out / f"fig2-{network.name}.png")
+        draw_spectra(network, out / f"fig3-{network.name}.png")
+    if networks[0].layers[0].number <= COMPARED:
+        draw_comparison(networks, out / "fig4.png")
+    peaks = table(networks)
+    write_text(out / "filters.csv", peaks.to_csv(index=False, lineterminator="\n"))
+    medians = peaks.pivot_table("peak_hz", "network", "layer", "median", sort=False)
+    return f"median peak frequency (Hz) per layer:\n{medians.round().astype(int)}\nfigures: {out}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Draw what the filters of trained networks learned; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    device.configure()
+    try:
+        if device.backend() != "tensorflow":
+            raise UsageError(f"gradients need TensorFlow, KERAS_BACKEND is {device.backend()}")
+        layers, recipe = sorted(set(arguments.layers)), arguments.extractor_recipe
+        networks = [look_into(path, recipe, layers, arguments.seed) for path in arguments.networks]
+        print(study(_apart(networks), arguments.out))
+    except expected_errors() as error:
+        print(f"error: {explained(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _apart(networks: list[Network]) -> list[Network]:
+    """Number networks of one name (seeds of a row), so that no file replaces another."""
+    names = [network.name for network in networks]
+    return [
+        replace(network, name=f"{name}-{place}") if names.count(name) > 1 else network
+        for place, (name, network) in enumerate(zip(names, networks, strict=True), start=1)
+    ]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m reproductions.lee_samplecnn.filters",
+        description=__doc__.split("\n\n")[1],
+    )
+    add = parser.add_argument
+    add("networks", type=Path, nargs="+", metavar="RUN_OR_FILE",
+        help="trained network: a run's directory or a .keras file")  # fmt: skip
+    add("--out", type=Path, required=True, metavar="DIR", help="where figures and table go")
+    add("--layers", type=lambda text: [int(word) for word in words(text)], default=LAYERS,
+        metavar="N[,N…]", help="1 is the strided convolution (default: 1 to 6)")  # fmt: skip
+    add("--seed", type=int, default=0, metavar="S", help="of the noise to start from (default: 0)")
+    add("--extractor-recipe", metavar="RECIPE",
+        help="what a bare .keras file takes as input, e.g. waveform-22050")  # fmt: skip
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,231 @@
+"""Figure 5: ``python -m reproductions.lee_samplecnn.levels RUN_OR_FILE --dataset D --marks A,B``.
+
+Do tags of different kinds live in different layers? Song-level features of a hidden layer are
+embedded in the plane by t-SNE, and the tracks of the chosen tags or classes are marked. Lee et al.
+(section 7.2) find Techno tighter in the last hidden layer and Piano in the third from last; how
+tight a mark is, is printed as a number too, because the eye finds clusters in any t-SNE.
+"""
+
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+
+# isort: on
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
+from sklearn.metrics import silhouette_samples
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from data_prep.declare import TAG_SEPARATOR
+from data_prep.prepare import Prepared, prepare
+from mirkeras import cache, device, figures
+from mirkeras.embeddings import song_features
+from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.experiment import find_experiment
+from mirkeras.extractors import find_extractor
+from mirkeras.features import find_recipe
+from mirkeras.options import DATA_SETS, add_data_options, words
+
+PAPER = "lee_samplecnn"
+LAYERS = (-3, -1)  # Fig. 5 a and b
+PERPLEXITY = 30.0  # the paper names none: scikit-learn's own
+FEWEST = 5  # tracks of a mark; fewer say nothing
+COLOURS = ("#1f6f8b", "#d1495b", "#66a182", "#edae49", "#8d6a9f", "#5c5c5c")
+
+
+def choose(labels: Sequence[str], marks: Sequence[str]) -> np.ndarray:
+    """Mark the tracks that have one of some tags (or classes) and no other of them.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        A class each, or tags joined by `|`.
+
+    Returns
+    -------
+    str (tracks,)
+        The mark, or empty.
+
+    Raises
+    ------
+    UsageError
+        A mark that no track has alone.
+    """
+    found = [[mark for mark in marks if mark in label.split(TAG_SEPARATOR)] for label in labels]
+    chosen = np.array([had[0] if len(had) == 1 else "" for had in found])
+    if lacking := [mark for mark in marks if mark not in chosen]:
+        raise UsageError(f"no track has the mark {lacking[0]!r} and none of the others")
+    return chosen
+
+
+def embed(features: np.ndarray, perplexity: float = PERPLEXITY, seed: int = 0) -> np.ndarray:
+    """Embed tracks in the plane by t-SNE, from a start by principal components.
+
+    Parameters
+    ----------
+    features : float (tracks, dims)
+        Standardised here, so that no channel rules by its scale.
+    perplexity : float
+        Brought down to a third of the tracks where they are few.
+
+    Returns
+    -------
+    float (tracks, 2)
+    """
+    perplexity = min(perplexity, (len(features) - 1) / 3)
+    model = TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed)
+    with threadpool_limits(1):  # more threads add in another order, and the picture changes
+        return model.fit_transform(StandardScaler().fit_transform(features))
+
+
+def tightness(features: np.ndarray, marks: np.ndarray) -> dict[str, float]:
+    """Measure how much nearer the tracks of a mark are to each other than to those of others.
+
+    Returns
+    -------
+    dict
+        Mark → mean silhouette (-1 to 1) over its tracks, in the standardised features (not in the
+        plane); features as for `embed`.
+    """
+    values = silhouette_samples(StandardScaler().fit_transform(features), marks)
+    return {str(mark): float(values[marks == mark].mean()) for mark in np.unique(marks)}
+
+
+def figure(
+    features: Mapping[object, np.ndarray],
+    marks: np.ndarray,
+    path: Path,
+    *,
+    perplexity: float = PERPLEXITY,
+    seed: int = 0,
+) -> None:
+    """Draw Fig. 5: a panel per layer, a colour per mark.
+
+    Parameters
+    ----------
+    features : mapping
+        Name of a layer → float (tracks, dims).
+    marks : str (tracks,)
+    """
+    drawing = Figure(figsize=(0.5 + 4.5 * len(features), 5), layout="constrained")
+    axes = drawing.subplots(1, len(features), squeeze=False)[0]
+    for place, (layer, values) in zip(axes, features.items(), strict=True):
+        points, tight = embed(values, perplexity, seed), tightness(values, marks)
+        for number, (mark, value) in enumerate(tight.items()):
+            where = points[marks == mark].T
+            colour = COLOURS[number % len(COLOURS)]
+            place.scatter(*where, s=14, color=colour, label=f"{mark} ({value:+.2f})", alpha=0.8)
+        place.set(xticks=[], yticks=[], title=f"layer {layer}")
+        place.legend(fontsize="small")
+    used = min(perplexity, (len(marks) - 1) / 3)
+    drawing.supxlabel(
+        f"t-SNE of {len(marks)} tracks, perplexity {used:g}, seed {seed}; in brackets: silhouette",
+        fontsize="small",
+    )
+    figures.save(drawing, path)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Draw where the tracks of some tags lie in a network's layers; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    device.configure()
+    try:
+        print(study(arguments))
+    except expected_errors() as error:
+        print(f"error: {explained(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def study(arguments: argparse.Namespace) -> str:
+    """Compute features, draw the figure, and put the tightness of each mark into words."""
+    extractor = find_extractor(arguments.network, arguments.extractor_recipe)
+    prepared = prepare(
+        arguments.dataset,
+        data_root=arguments.data_root,
+        cache_root=arguments.cache_root,
+        mirror=arguments.mirror,
+    )
+    marks = _marks(prepared, arguments.marks, arguments.part)
+    built = _cache(prepared, extractor.recipe)
+    marks = marks.reindex(built.tracks).to_numpy(str)
+    try:
+        features = song_features(extractor.path, built, arguments.layers)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    chosen = {layer: values[marks != ""] for layer, values in features.items()}
+    marks = marks[marks != ""]
+    path = arguments.out / f"fig5-{'-'.join(arguments.marks).replace(' ', '_')}.png"
+    figure(chosen, marks, path, perplexity=arguments.perplexity, seed=arguments.seed)
+    lines = [f"{len(marks)} tracks of {prepared.home.name}: {path}"]
+    lines.append(f"network: {extractor.row}, trained on {extractor.dataset}")
+    for layer, values in chosen.items():
+        tight = [f"{mark} {value:+.3f}" for mark, value in tightness(values, marks).items()]
+        lines.append(f"layer {layer}, silhouette: {', '.join(tight)}")
+    return "\n".join(lines)
+
+
+def _marks(prepared: Prepared, wanted: Sequence[str], part: str | None) -> pd.Series:
+    """Mark the tracks of the data set, or of a part of its own split: track → mark or empty."""
+    tracks = prepared.index.set_index("track")
+    if part:
+        split = next((name for name in prepared.dataset.splits if name in tracks), None)
+        if split is None:
+            raise UsageError(f"{prepared.dataset.name} comes without a split: leave --part out")
+        tracks = tracks[tracks[split] == part]
+    marks = choose(tracks["label"], wanted)
+    if few := [mark for mark in wanted if np.sum(marks == mark) < FEWEST]:
+        raise UsageError(f"fewer than {FEWEST} tracks have {few[0]!r} alone: choose another mark")
+    return pd.Series(marks, tracks.index).reindex(prepared.index["track"], fill_value="")
+
+
+def _cache(prepared: Prepared, recipe: str) -> cache.FeatureCache:
+    """Build or open the cache of a recipe as training does, to share the file."""
+    shortest = find_experiment(PAPER).min_frames.get(recipe, 1)
+    path = prepared.home / f"{recipe}.h5"
+    return cache.build(
+        prepared.index, prepared.root, find_recipe(recipe), path, min_frames=shortest
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m reproductions.lee_samplecnn.levels",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=__doc__.split("\n\n")[1],
+        epilog=DATA_SETS,
+    )
+    add = parser.add_argument
+    add("network", type=Path, metavar="RUN_OR_FILE", help="a run's directory or a .keras file")
+    add("--dataset", required=True, metavar="D", help="whose tracks to embed, see below")
+    add("--marks", type=words, required=True, metavar="A,B[,…]", help="tags or classes to mark")
+    add("--layers", type=_layers, default=LAYERS, metavar="N[,N…]",
+        help="hidden layers, counted from the back (default: --layers=-3,-1)")  # fmt: skip
+    add("--part", choices=("train", "validation", "test"),
+        help="only the tracks of a part of the data set's own split (default: all)")  # fmt: skip
+    add("--out", type=Path, required=True, metavar="DIR", help="where the figure goes")
+    add("--perplexity", type=float, default=PERPLEXITY, metavar="P", help="default: %(default)s")
+    add("--seed", type=int, default=0, metavar="S", help="of the embedding (default: 0)")
+    add("--extractor-recipe", metavar="RECIPE",
+        help="what a bare .keras file takes as input, e.g. waveform-22050")  # fmt: skip
+    add_data_options(parser)
+    return parser
+
+
+def _layers(text: str) -> list[int]:
+    """Read hidden layers, counted from the back."""
+    found = [int(word) for word in words(text)]
+    if any(layer >= 0 for layer in found):
+        raise argparse.ArgumentTypeError("hidden layers are counted from the back: -1, -2 …")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

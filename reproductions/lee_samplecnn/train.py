@@ -1,0 +1,8 @@
+"""Train networks of Lee et al.: ``python -m reproductions.lee_samplecnn.train --help``."""
+
+import sys
+
+from mirkeras.commands import train
+
+if __name__ == "__main__":
+    sys.exit(train("lee_samplecnn"))

@@ -1,0 +1,187 @@
+"""The paper's commands from audio to verdict: tags on a miniature of MagnaTagATune, transfer."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from mirkeras import embeddings
+from mirkeras.cache import open_cache
+from mirkeras.commands import train
+from mirkeras.evaluation import evaluate
+from mirkeras.records import read_predictions, read_record
+from mirkeras.results import COLUMNS
+from reproductions.lee_samplecnn.experiments import EXPERIMENT, DecayingSGD
+from tests.data_prep.miniature import make_mirror
+
+PAPER = "lee_samplecnn"
+STAND_IN = "magnatagatune-stand-in"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a mirror of the miniature; data, caches and runs are made beside it."""
+    folder = tmp_path_factory.mktemp("mtat")
+    make_mirror(folder / "mirror")
+    return folder
+
+
+def arguments(home: Path, **changes) -> list[str]:
+    options = {
+        "dataset": "magnatagatune",
+        "mirror": home / "mirror",
+        "data-root": home / "data",
+        "cache-root": home / "cache",
+        "out": home / "runs",
+        "rows": "table5/2000-auc,table2/mel-729-729",
+        "epochs": 2,
+    } | changes
+    return [text for name, value in options.items() for text in (f"--{name}", str(value))]
+
+
+@pytest.fixture(scope="module")
+def trained(home: Path) -> Path:
+    """Two networks trained as taggers, and two classifiers on the hidden layers of one of them."""
+    assert train(PAPER, arguments(home, jobs=2)) == 0
+    transfer = {"rows": "table6/layer-1-magnatagatune", "extractor": tagger(home / "runs")}
+    for protocol in ("paper", "code"):
+        assert train(PAPER, arguments(home, protocol=protocol, **transfer)) == 0
+    assert evaluate(PAPER, ["--out", str(home / "runs")]) == 0
+    return home / "runs"
+
+
+def tagger(out: Path) -> Path:
+    return out / PAPER / f"{STAND_IN}@mtat-lee/paper/table5/2000/seed0/fold01of01"
+
+
+def test_tags_are_trained_and_predicted_in_the_papers_order(trained: Path) -> None:
+    from data_prep.magnatagatune import TAGS
+
+    record, predictions = read_record(tagger(trained)), read_predictions(tagger(trained))
+    assert (record["split"], record["folds"], record["epochs"]) == ("mtat-lee", 1, 2)
+    assert record["parameters"] == 1_805_106
+    assert predictions["classes"].tolist() == list(TAGS)
+    assert predictions["labels"].shape == (record["sizes"]["test"]["tracks"], 50)
+    assert 0 <= predictions["scores"].min() <= predictions["scores"].max() <= 1
+    log = pd.read_csv(tagger(trained) / "log.csv")
+    assert list(log) == ["epoch", "loss", "val_loss", "learning_rate", "seconds"]
+
+
+def test_the_saved_tagger_takes_plain_samples(trained: Path) -> None:
+    network = keras.saving.load_model(tagger(trained) / "model.keras", compile=False)
+    assert network.input_shape == (None, 5184, 1)
+    mel = next(trained.rglob("mel-729-729/**/model.keras"))
+    assert keras.saving.load_model(mel, compile=False).layers[0].name == "z_score"
+
+
+def test_a_stand_in_is_different_data_whatever_its_split(trained: Path) -> None:
+    table = pd.read_csv(trained / "comparison.csv").dropna(subset="measured")
+    assert set(table.verdict) == {"different data"}
+    assert list(table.columns) == COLUMNS
+    ids = set(table.id.str.removeprefix(f"{PAPER}/"))
+    assert {"table5/2000-auc", "table2/mel-729-729", "table6/layer-1-magnatagatune"} <= ids
+    assert table.measured.between(0, 1).all()
+
+
+def test_tags_nobody_has_in_the_test_part_are_dropped_by_name(trained: Path) -> None:
+    predictions = read_predictions(tagger(trained))
+    counts = predictions["labels"].sum(axis=0)
+    unranked = (counts == 0) | (counts == len(predictions["labels"]))
+    measured = pd.read_csv(trained / "measured.csv", keep_default_na=False)
+    named = measured.dropped_tags[measured.row == "table5/2000"].iloc[0]
+    assert named == ", ".join(predictions["classes"][unranked])
+    tags = pd.read_csv(next((trained / "tags").glob("*-paper-*.csv")))
+    assert tags["table5/2000"].isna().tolist() == unranked.tolist()
+    assert len(list((trained / "figures").glob("*-tags.png"))) == 2  # paper and code
+
+
+def test_transfer_says_whose_features_it_uses(trained: Path) -> None:
+    places = {path.parts[-6]: path.parent for path in trained.rglob("layer-1/**/run.json")}
+    network, machine = read_record(places["paper"]), read_record(places["code"])
+    for record in (network, machine):
+        assert record["extractors"] == f"{STAND_IN}:table5/2000"
+        assert record["pretrained"] == f"features trained on {STAND_IN}, not msd"
+    assert network["parameters"] == 513 * 4096 + 4097 * 4096 + 4097 * 50
+    assert machine["penalty"] in (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+    assert not (places["code"] / "model.keras").exists()
+    assert not list(trained.rglob("features.raw"))
+
+
+def test_features_are_the_strongest_in_a_segment_averaged_over_the_track(
+    trained: Path, home: Path
+) -> None:
+    path = tagger(trained) / "model.keras"
+    cache = open_cache(home / "cache" / STAND_IN / "waveform-2000.h5")
+    found = embeddings.song_features(path, cache)
+    network = keras.saving.load_model(path, compile=False)
+    name = cache.tracks[3]
+    samples = cache.track(name)
+    whole = samples[: len(samples) // 5184 * 5184].reshape(-1, 5184, 1)
+    for layer, stage in ((-3, "pool8"), (-2, "pool9"), (-1, "relu10")):
+        inside = keras.Model(network.input, network.get_layer(stage).output)
+        expected = np.asarray(inside(whole)).max(axis=1).mean(axis=0)
+        np.testing.assert_allclose(found[layer][3], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_other_published_split_is_another_run(trained: Path, home: Path) -> None:
+    changed = arguments(home, split="mtat-pons", rows="table5/2000", epochs=1)
+    assert train(PAPER, changed) == 0
+    other = Path(str(tagger(trained)).replace("mtat-lee", "mtat-pons"))
+    assert read_record(other)["sizes"]["train"]["tracks"] > 0
+    assert read_record(other)["split"] == "mtat-pons"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": "mine"}, "has no split 'mine'; known: mtat-lee, mtat-pons, drawn"),
+        ({"folds": 3}, "--folds is for --split drawn; the split mtat-lee has its own"),
+        ({"rows": "table6/crnn-msd"}, "cited from earlier work row 'table6/crnn-msd'"),
+        ({"rows": "table9/x"}, "unknown row 'table9/x'"),
+        ({"rows": "table6/layer-1", "extractor": "/nowhere"}, "neither a run's directory"),
+        ({"rows": "mn/5-6"}, "needs tracks of 78125 frames"),
+    ],
+)
+def test_mistakes_are_one_clear_message(
+    changes: dict, message: str, trained: Path, home: Path, capsys
+) -> None:
+    assert train(PAPER, arguments(home, **changes)) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_classes_are_trained_with_softmax_and_folds(audio_folder: Path, tmp_path: Path) -> None:
+    options = {
+        "dataset": f"folder:{audio_folder}",
+        "cache-root": tmp_path,
+        "out": tmp_path / "runs",
+        "rows": "table5/2000",
+        "folds": 2,
+        "epochs": 1,
+    }
+    words = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    assert train(PAPER, words) == 0
+    assert evaluate(PAPER, ["--out", str(tmp_path / "runs")]) == 0
+    table = pd.read_csv(tmp_path / "runs" / "comparison.csv").dropna(subset="measured")
+    assert table[["metric", "verdict", "n"]].values.tolist() == [["accuracy", "not published", 2]]
+    predictions = read_predictions(next((tmp_path / "runs").rglob("predictions.npz")).parent)
+    np.testing.assert_allclose(predictions["scores"].sum(axis=1), 1, rtol=1e-5)
+
+
+def test_the_code_s_decay_falls_with_every_step() -> None:
+    decaying = DecayingSGD(0.5, learning_rate=1.0)
+    weight = keras.Variable([0.0])
+    decaying.build([weight])
+    steps = []
+    for _ in range(3):
+        before = float(weight[0])
+        decaying.apply([keras.ops.ones(1)])
+        steps.append(before - float(weight[0]))
+    assert steps == pytest.approx([1.0, 1 / 1.5, 1 / 2.0])
+
+
+def test_batches_are_the_papers() -> None:
+    assert (EXPERIMENT.batch, EXPERIMENT.batches["msd"]) == (23, 50)
