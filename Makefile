@@ -3,14 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 JOBS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())")
-PROTOCOL ?= code
+PROTOCOL ?=
+ROWS ?= table2,table4,table5
 EXTRA ?=
 
-.PHONY: help install demo test test-long test-jax lint bench reproduce-ballroom
+.PHONY: help install demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-mtat
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=$(PROTOCOL) (paper, code or clean); EXTRA='…' is passed to the command: make reproduce-ballroom EXTRA='--mirror DIR'."
+	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=paper, code or clean (default: code for Ballroom, paper for MTAT) ROWS=$(ROWS); EXTRA='…' is passed to the command: make reproduce-ballroom EXTRA='--mirror DIR'."
 
 install: $(READY) ## create .venv and install mirkeras with what its tests need
 
@@ -26,6 +27,9 @@ $(READY): setup.py
 demo: $(READY) ## the whole path on mini-ballroom, in minutes: data, features, four networks, table, figures
 	@$(BIN)/python -m reproductions.pons_cbmi2016.demo --jobs $(JOBS) $(EXTRA)
 
+demo-mtat: $(READY) ## the same for tags on mini-tags: waveforms, SampleCNN at two rates, per-tag scores, filters
+	@$(BIN)/python -m reproductions.lee_samplecnn.demo --jobs $(JOBS) $(EXTRA)
+
 test: $(READY) ## the tests (under 6 minutes)
 	@$(BIN)/python -m pytest -m "not long" $(EXTRA)
 
@@ -40,8 +44,15 @@ lint: $(READY) ## check format and style
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 
 bench: $(READY) ## the benchmarks' ratios
-	@for bench in extraction pipeline jobs memory; do $(BIN)/python -m tests.benchmarks.$$bench || exit 1; done
+	@for bench in extraction pipeline waveforms jobs memory; do $(BIN)/python -m tests.benchmarks.$$bench || exit 1; done
+
+bench-torch: $(READY) ## SampleCNN against the same network in plain PyTorch (installs PyTorch)
+	@$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
+	@$(BIN)/python -m tests.benchmarks.samplecnn $(EXTRA)
 
 reproduce-ballroom: $(READY) ## Pons, Lidy & Serra 2016 on Ballroom: all twelve rows, ten folds, then the verdicts
-	@$(BIN)/python -m reproductions.pons_cbmi2016.train --dataset ballroom --rows all --protocol $(PROTOCOL) --jobs $(JOBS) --out runs $(EXTRA)
+	@$(BIN)/python -m reproductions.pons_cbmi2016.train --dataset ballroom --rows all --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
 	@$(BIN)/python -m reproductions.pons_cbmi2016.evaluate --out runs
+
+reproduce-mtat: $(READY) ## Lee et al. 2018 on MagnaTagATune: Tables 2, 4 and 5, times, verdicts, Figures 2 to 5
+	@$(BIN)/python -m reproductions.lee_samplecnn.reproduce --dataset magnatagatune --rows $(ROWS) --protocol $(or $(PROTOCOL),paper) --jobs $(JOBS) --out runs --timing --marks piano,techno $(EXTRA)

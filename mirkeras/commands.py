@@ -57,7 +57,7 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--dataset", required=True, metavar="D", help="data set, see below")
     add("--rows", type=words, default=list(experiment.headline), metavar="R[,R…]",
-        help="rows to train, or 'all' (default: the headline rows)")  # fmt: skip
+        help="rows to train, a whole table (table1) or 'all' (default: the headline)")  # fmt: skip
     add("--protocol", choices=experiment.protocols, default=next(iter(experiment.protocols)),
         help="default: %(default)s; see below")  # fmt: skip
     add("--split", metavar="NAME",
@@ -192,17 +192,26 @@ def _plan_rows(
     experiment: Experiment, wanted: list[str], extractors: tuple[Extractor, ...]
 ) -> list[str]:
     """Check row ids, add the rows that others start from, put those first."""
-    wanted = list(experiment.rows) if wanted == ["all"] else wanted
     names = row_ids(experiment.paper) | {name: name for name in experiment.rows}
-    wanted = [name.removeprefix(f"{experiment.paper}/") for name in wanted]
-    if unknown := [name for name in wanted if not names.get(name)]:
-        why = "cited from earlier work" if unknown[0] in names else "unknown"
-        raise UsageError(f"{why} row {unknown[0]!r}; rows: {', '.join(experiment.rows)}")
-    wanted = list(dict.fromkeys(names[name] for name in wanted))
+    chosen: list[str] = []
+    for word in wanted:
+        chosen += _expand(word.removeprefix(f"{experiment.paper}/"), names, experiment)
+    wanted = list(dict.fromkeys(chosen))
     needed = [source for name in wanted for source in _needs(experiment, name, extractors)]
     if added := sorted(set(needed) - set(wanted)):
         print(f"also training {', '.join(added)}: a wanted row starts from them")
     return sorted({*wanted, *needed}, key=list(experiment.rows).index)
+
+
+def _expand(word: str, names: dict[str, str], experiment: Experiment) -> list[str]:
+    """List the rows that a word stands for: a published id, a row, a table of them, or all."""
+    if word == "all":
+        return list(experiment.rows)
+    table = [row for name, row in names.items() if name.startswith(f"{word}/") and row]
+    if not names.get(word) and not table:
+        why = "cited from earlier work" if word in names else "unknown"
+        raise UsageError(f"{why} row {word!r}; rows: {', '.join(experiment.rows)}")
+    return [names[word]] if names.get(word) else table
 
 
 def _needs(experiment: Experiment, name: str, extractors: tuple[Extractor, ...]) -> tuple[str, ...]:

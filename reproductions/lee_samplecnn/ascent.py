@@ -21,7 +21,7 @@ SAMPLES = 729  # length of the input (section 7.1)
 AMPLITUDE = 0.03  # of the noise to start from, peak to peak
 STEPS = 18
 LEAST_FRAMES = 3  # what the paper's deepest layer (6) sees; batch norm needs more than one
-TOGETHER = 64  # filters computed at a time: about half a GB in layer 6
+TOGETHER = 64  # filters computed at a time, fewer where inputs are longer: some 100 MB
 
 
 def plain_network(path: str) -> keras.Model:

@@ -28,12 +28,10 @@ from data_prep.prepare import Prepared, prepare
 from mirkeras import cache, device, figures
 from mirkeras.embeddings import song_features
 from mirkeras.errors import UsageError, expected_errors, explained
-from mirkeras.experiment import find_experiment
 from mirkeras.extractors import find_extractor
 from mirkeras.features import find_recipe
 from mirkeras.options import DATA_SETS, add_data_options, words
 
-PAPER = "lee_samplecnn"
 LAYERS = (-3, -1)  # Fig. 5 a and b
 PERPLEXITY = 30.0  # the paper names none: scikit-learn's own
 FEWEST = 5  # tracks of a mark; fewer say nothing
@@ -154,7 +152,8 @@ def study(arguments: argparse.Namespace) -> str:
         mirror=arguments.mirror,
     )
     marks = _marks(prepared, arguments.marks, arguments.part)
-    built = _cache(prepared, extractor.recipe)
+    path = prepared.home / f"{extractor.recipe}.h5"
+    built = cache.build(prepared.index, prepared.root, find_recipe(extractor.recipe), path)
     marks = marks.reindex(built.tracks).to_numpy(str)
     try:
         features = song_features(extractor.path, built, arguments.layers)
@@ -184,15 +183,6 @@ def _marks(prepared: Prepared, wanted: Sequence[str], part: str | None) -> pd.Se
     if few := [mark for mark in wanted if np.sum(marks == mark) < FEWEST]:
         raise UsageError(f"fewer than {FEWEST} tracks have {few[0]!r} alone: choose another mark")
     return pd.Series(marks, tracks.index).reindex(prepared.index["track"], fill_value="")
-
-
-def _cache(prepared: Prepared, recipe: str) -> cache.FeatureCache:
-    """Build or open the cache of a recipe as training does, to share the file."""
-    shortest = find_experiment(PAPER).min_frames.get(recipe, 1)
-    path = prepared.home / f"{recipe}.h5"
-    return cache.build(
-        prepared.index, prepared.root, find_recipe(recipe), path, min_frames=shortest
-    )
 
 
 def _parser() -> argparse.ArgumentParser:
