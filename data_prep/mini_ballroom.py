@@ -13,22 +13,16 @@ The arrangement is the *group* of a track: with folds by group, no test track's 
 heard in training, and every fold holds each dance equally often.
 """
 
-import hashlib
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
-from tqdm import tqdm
 
+from data_prep import making
 from data_prep.dances import DANCES, Dance
-from data_prep.declare import DataError, DataSet, make_index
+from data_prep.declare import DataSet, make_index
 from data_prep.synthesis import SAMPLE_RATE, draw_arrangement, play
-from mirkeras import workers
-from mirkeras.files import whole_file, write_text
 
 DESCRIPTION = (
     "Synthetic control set: 32 arrangements, each played in the eight dance rhythms of Ballroom; "
@@ -43,7 +37,7 @@ SEED = 2016
 # Part of every file: raise it with any change of the sound, or a resumed making would mix two sets.
 VERSION = 1
 
-TABLE = "tracks.csv"
+TABLE = making.TABLE
 LAYOUT = """\
 mini_ballroom/
     tracks.csv   written last: track, label, tempo, arrangement, sha256 (of the 16-bit samples)
@@ -59,6 +53,9 @@ class Track:
     number: int
     tempo: float
 
+    sample_rate = SAMPLE_RATE
+    samples = int(SECONDS * SAMPLE_RATE)
+
     @property
     def name(self) -> str:
         """Track id, also the path without its suffix."""
@@ -68,6 +65,10 @@ class Track:
     def comment(self) -> str:
         """Written into the file, so that a resumed making knows what it finds."""
         return f"mini-ballroom {VERSION}, seed {SEED}, {self.tempo:.2f} BPM, {SECONDS} s"
+
+    def play(self) -> np.ndarray:
+        """Make the sound: int16, shape (samples,)."""
+        return play(draw_arrangement(SEED, self.number), self.dance, self.tempo, SECONDS)
 
 
 def tracks(count: int = TRACKS_PER_CLASS) -> list[Track]:
@@ -102,55 +103,13 @@ def make(
         Default: one per core.
     """
     wanted = tracks(tracks_per_class)
-    for torn in root.glob("*/.*.part.flac"):  # left by a kill
-        torn.unlink()
-    pool = ProcessPoolExecutor(processes, mp_context=workers.SPAWN, initializer=workers.begin)
-    with pool, tqdm(total=len(wanted), desc="mini_ballroom", unit="track") as bar:
-        try:
-            with workers.light_start():  # the pool starts its processes at the first submissions
-                sums = pool.map(_make_track, [root] * len(wanted), wanted)
-            sums = list(_watched(sums, bar))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    sums = making.make_tracks(root, wanted, "mini_ballroom", processes)
     rows = [
         (track.name, track.dance.name, f"{track.tempo:.2f}", track.number, checksum)
         for track, checksum in zip(wanted, sums, strict=True)
     ]
     table = pd.DataFrame(rows, columns=["track", "label", "tempo", "arrangement", "sha256"])
-    write_text(root / TABLE, table.sort_values("track").to_csv(index=False, lineterminator="\n"))
-
-
-def _watched(results: Iterator[str], bar: tqdm) -> Iterator[str]:
-    for result in results:
-        bar.update()
-        yield result
-
-
-def _make_track(root: Path, track: Track) -> str:
-    """Make one track unless it is there; return the SHA-256 of its samples."""
-    path = root / f"{track.name}.flac"
-    samples = _read_own(path, track)
-    if samples is None:
-        samples = play(draw_arrangement(SEED, track.number), track.dance, track.tempo, SECONDS)
-        with whole_file(path) as unfinished:
-            form = {"samplerate": SAMPLE_RATE, "channels": 1, "format": "FLAC", "subtype": "PCM_16"}
-            with soundfile.SoundFile(unfinished, "w", **form) as file:
-                file.comment = track.comment
-                file.write(samples)
-    return hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
-
-
-def _read_own(path: Path, track: Track) -> np.ndarray | None:
-    """Samples of a track made earlier; None if there is none or it is of another version."""
-    if not path.is_file():
-        return None
-    try:
-        with soundfile.SoundFile(path) as file:
-            samples = file.read(dtype="int16") if file.comment == track.comment else None
-    except soundfile.LibsndfileError:  # damaged since: making it again is always right
-        return None
-    return samples if samples is not None and len(samples) == SECONDS * SAMPLE_RATE else None
+    making.write_table(root, table)
 
 
 def index(root: Path) -> pd.DataFrame:
@@ -162,25 +121,16 @@ def index(root: Path) -> pd.DataFrame:
         `TABLE` or one of the files it lists is missing: the making was interrupted or files were
         removed.
     """
-    if not (root / TABLE).is_file():
-        if root.is_dir() and any(root.rglob("*.flac")):
-            raise DataError(f"{root / TABLE} is missing: {_UNFINISHED}")
+    table = making.read_table(root, "mini-ballroom")
+    if table is None:
         return make_index((), root)
-    table = pd.read_csv(root / TABLE)
     paths = [root / f"{track}.flac" for track in table["track"]]
-    if lost := [path for path in paths if not path.is_file()]:
-        raise DataError(f"{lost[0]} is missing (files lost: {len(lost)}): {_UNFINISHED}")
     found = make_index(
         zip(table["track"], paths, table["label"], table["tempo"], strict=True), root
     )
     # the part of the id after the dance names the arrangement
     return found.assign(group=found["track"].str.partition("/")[2])
 
-
-_UNFINISHED = (
-    "this mini-ballroom is not whole. Remove the folder and run the command again; the set is made "
-    "anew in about a minute."
-)
 
 DATASET = DataSet(
     name="mini_ballroom",
