@@ -128,14 +128,15 @@ def _measured(row: tuple, runs: pd.DataFrame) -> dict:
     line, values = _values(runs, row.metric), runs[row.metric].to_numpy(float)
     summary = Summary(values.mean(), values.std(), len(values))
     interval = _interval(summary, row)
-    note, digits = _why_different(row, runs), DECIMALS[row.metric]
+    why, digits = _why_different(row, runs), DECIMALS[row.metric]
     other = "different hardware" if row.metric == "time_ratio" else "different data"
+    alone = "" if interval or why else "one run has no interval: train more, --seeds 0,1,2"
     return line | {
         "difference": round(summary.mean - row.value, digits),
         "low": round(interval[0], digits) if interval else np.nan,
         "high": round(interval[1], digits) if interval else np.nan,
-        "verdict": other if note else verdict(interval),
-        "note": note,
+        "verdict": other if why else verdict(interval),
+        "note": why or alone,
     }
 
 

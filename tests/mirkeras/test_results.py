@@ -118,6 +118,73 @@ def test_without_an_interval_there_is_no_verdict_on_the_difference() -> None:
     assert verdict(None) == "no interval"
 
 
+def tagged(values: list[float], **changes) -> pd.DataFrame:
+    """Runs of SampleCNN at 8,000 Hz on MagnaTagATune, a seed each, as the paper has it."""
+    lines = {
+        "paper": "lee_samplecnn",
+        "row": "table5/8000",
+        "dataset": "magnatagatune",
+        "split": "mtat-lee",
+        "protocol": "paper",
+        "seed": range(len(values)),
+        "fold": 0,
+        "folds": 1,
+        "max_epochs": 200,
+        "capped": False,
+        "parameters": 2067250,
+        "features": "f",
+        "roc_auc": values,
+    }
+    return pd.DataFrame(lines | changes)
+
+
+def area_of(measured: pd.DataFrame, id: str = "table5/8000-auc") -> pd.Series:
+    return compare("lee_samplecnn", measured).set_index("id").loc[f"lee_samplecnn/{id}"]
+
+
+def test_a_single_published_number_is_judged_by_several_runs_of_ours() -> None:
+    near = np.array([0.902, 0.903, 0.904])
+    assert area_of(tagged(near)).verdict == "consistent"
+    assert area_of(tagged(near - 0.02)).verdict == "below"
+    assert area_of(tagged(near + 0.02)).verdict == "above"
+    alone = area_of(tagged([0.9031]))
+    assert (alone.verdict, alone.difference) == ("no interval", 0.0)
+    assert "--seeds" in alone.note
+
+
+def test_scores_on_another_split_are_never_compared() -> None:
+    line = area_of(tagged([0.90, 0.91], split="mtat-pons"))
+    assert line.verdict == "different data"
+    assert line.note == "split mtat-pons, not mtat-lee"
+
+
+def test_one_network_stands_beside_every_row_it_is_published_in() -> None:
+    table = compare("lee_samplecnn", tagged([0.905, 0.906], row="table5/22050"))
+    found = table[table.verdict == "consistent"].id.str.removeprefix("lee_samplecnn/").tolist()
+    assert found == [
+        "table2/sample-3-3",
+        "table5/22050-auc",
+        "table6/samplecnn-3-9-magnatagatune",
+    ]
+    # its row on another data set is not judged by these runs
+    assert area_of(tagged([0.905], row="table5/22050"), "table6/samplecnn-3-9-msd").n is pd.NA
+
+
+def test_cited_rows_and_unpublished_networks_are_said_to_be_so() -> None:
+    runs = tagged([0.8, 0.9]).drop(columns="roc_auc").assign(accuracy=[80.0, 90.0])
+    table = compare("lee_samplecnn", runs)
+    assert (table.verdict == "cited").sum() == 17
+    (line,) = table[table.verdict == "not published"].itertuples()
+    assert (line.id, line.measured, line.n) == ("lee_samplecnn/table5/8000", 85.0, 2)
+
+
+def test_times_are_of_other_hardware() -> None:
+    times = tagged([0.5, 0.6]).drop(columns="roc_auc")
+    times = times.assign(dataset="timing", split="drawn", time_ratio=[0.5, 0.6], hardware="toaster")
+    line = area_of(times, "table5/8000-time-ratio")
+    assert (line.verdict, line.note) == ("different hardware", "timed on toaster")
+
+
 def test_markdown_shows_the_interval_and_the_reason() -> None:
     page = markdown(compare(PAPER, measured([81.0, 83.0], folds=2)))
     assert (

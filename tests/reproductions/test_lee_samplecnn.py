@@ -13,6 +13,7 @@ from mirkeras.commands import train
 from mirkeras.evaluation import evaluate
 from mirkeras.records import read_predictions, read_record
 from mirkeras.results import COLUMNS
+from reproductions.lee_samplecnn import reproduce
 from reproductions.lee_samplecnn.experiments import EXPERIMENT, DecayingSGD
 from tests.data_prep.miniature import make_mirror
 
@@ -43,8 +44,9 @@ def arguments(home: Path, **changes) -> list[str]:
 
 @pytest.fixture(scope="module")
 def trained(home: Path) -> Path:
-    """Two networks trained as taggers, and two classifiers on the hidden layers of one of them."""
-    assert train(PAPER, arguments(home, jobs=2)) == 0
+    """Two networks trained as taggers, drawn, and two classifiers on hidden layers of one."""
+    drawn = {"filter-layers": "1,2", "marks": "guitar,slow"}
+    assert reproduce.main(arguments(home, jobs=2, **drawn)) == 0
     transfer = {"rows": "table6/layer-1-magnatagatune", "extractor": tagger(home / "runs")}
     for protocol in ("paper", "code"):
         assert train(PAPER, arguments(home, protocol=protocol, **transfer)) == 0
@@ -123,6 +125,13 @@ def test_features_are_the_strongest_in_a_segment_averaged_over_the_track(
         inside = keras.Model(network.input, network.get_layer(stage).output)
         expected = np.asarray(inside(whole)).max(axis=1).mean(axis=0)
         np.testing.assert_allclose(found[layer][3], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_figures_of_the_paper_are_drawn_too(trained: Path) -> None:
+    drawn = {path.name for path in (trained / "figures").glob("fig*.png")}
+    assert drawn == {"fig2-2000.png", "fig3-2000.png", "fig4.png", "fig5-guitar-slow.png"}
+    table = pd.read_csv(trained / "figures" / "filters.csv")
+    assert table.groupby("layer").size().to_dict() == {1: 128, 2: 128}
 
 
 def test_the_other_published_split_is_another_run(trained: Path, home: Path) -> None:
