@@ -28,7 +28,7 @@ demo: $(READY) ## the whole path on mini-ballroom, in minutes: data, features, f
 	@$(BIN)/python -m reproductions.pons_cbmi2016.demo --jobs $(JOBS) $(EXTRA)
 
 demo-mtat: $(READY) ## the same for tags on mini-tags: waveforms, SampleCNN at two rates, per-tag scores, filters
-	@$(BIN)/python -m reproductions.lee_samplecnn.demo --jobs $(JOBS) $(EXTRA)
+	@$(BIN)/python -m reproductions.lee_samplecnn.demo $(EXTRA)
 
 test: $(READY) ## the tests (under 6 minutes)
 	@$(BIN)/python -m pytest -m "not long" $(EXTRA)

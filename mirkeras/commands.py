@@ -85,6 +85,8 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
 def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     extractors = _extractors(arguments)
     rows = _plan_rows(experiment, arguments.rows, extractors)
+    if extractors and not any(experiment.rows[row].features_from for row in rows):
+        raise UsageError("--extractor is for rows on features of trained networks; none is wanted")
     _check_machine(arguments)
     prepared = prepare(
         arguments.dataset,
@@ -92,9 +94,14 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         cache_root=arguments.cache_root,
         mirror=arguments.mirror,
     )
+    protocol = experiment.protocols[arguments.protocol]
+    if prepared.dataset.tags and protocol.select_by == "val_accuracy":
+        raise UsageError(
+            f"{experiment.paper} classifies and chooses its epoch by accuracy; the tracks of "
+            f"{prepared.dataset.name} have tags. Taggers: lee_samplecnn"
+        )
     split, folds = _choose_split(prepared, arguments)
     caches = _features(experiment, rows, extractors, prepared)
-    protocol = experiment.protocols[arguments.protocol]
     budget = arguments.memory_budget
     setting = Setting(
         out=arguments.out,

@@ -77,6 +77,11 @@ class Plan:
         validated = (f"val_{name}" for name in measured)
         return ("epoch", *measured, *validated, "learning_rate", "seconds")
 
+    @property
+    def values(self) -> int:
+        """Input values of one segment."""
+        return self.feed.segments.length * self.feed.cache.bands
+
     def merit(self, logs: dict[str, float]) -> float:
         """How good an epoch is; more is better."""
         value = logs[self.select_by]
@@ -118,7 +123,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
         plan.optimizer,
         plan.loss,
         metrics=list(plan.metrics),
-        steps_per_execution=_steps_per_execution(steps),
+        steps_per_execution=_steps_per_execution(steps, plan.batch * plan.values),
     )
     model.optimizer.build(model.trainable_variables)
     keeper = Keeper(plan, directory, on_epoch)
@@ -137,7 +142,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
             epochs=plan.max_epochs,
             validation_data=plan.feed.in_order(
                 _validation(plan),
-                batch=prediction_batch(plan.feed.segments.length * plan.feed.cache.bands),
+                batch=prediction_batch(plan.values),
             ),
             callbacks=[keeper],
             shuffle=False,  # the feed does it
@@ -153,9 +158,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
 def predict(plan: Plan) -> np.ndarray:
     """Score the test segments, in order: float32 (segments, classes or tags)."""
     return plan.model.predict(
-        plan.feed.in_order(
-            plan.test, batch=prediction_batch(plan.feed.segments.length * plan.feed.cache.bands)
-        ),
+        plan.feed.in_order(plan.test, batch=prediction_batch(plan.values)),
         verbose=0,
     )
 
@@ -185,9 +188,11 @@ def _validation(plan: Plan) -> np.ndarray:
     return plan.validation[:whole] if plan.drop_incomplete else plan.validation
 
 
-def _steps_per_execution(steps: int, most: int = 32) -> int:
-    # Several steps per call save Python's time, which small networks notice. A divisor, because the
-    # batches of the next epoch follow directly on this one's.
+def _steps_per_execution(steps: int, values: int) -> int:
+    # Several steps per call save Python's time, which networks with small batches notice; to larger
+    # ones it is nothing, and they trace faster and report sooner step by step. A divisor, because
+    # the batches of the next epoch follow directly on this one's.
+    most = 32 if values < 50_000 else 1
     return max(n for n in range(1, most + 1) if steps % n == 0)
 
 

@@ -1,5 +1,6 @@
 """The networks of Tables 2, 4, 5 and 6 as rows, and the protocols under which they can be run."""
 
+from dataclasses import replace
 from functools import partial
 
 import keras
@@ -82,55 +83,39 @@ ROWS |= {
     for id, layers in TRANSFER.items()
 }
 
-PROTOCOLS = {
-    protocol.name: protocol
-    for protocol in (
-        Protocol(
-            name="paper",
-            summary="the text: two modules of 512 filters, rate divided by 5 when the validation "
-            "loss stands still for more than 3 epochs, five stages",
-            normalise_on="all tracks",
-            validate_by="track",
-            keep_groups=False,
-            drop_incomplete=False,
-            rule=Staged(),
-            max_epochs=MAX_EPOCHS,
-            optimizer=partial(keras.optimizers.SGD, RATE, momentum=MOMENTUM, nesterov=True),
-            select_by="val_loss",
-        ),
-        Protocol(
-            name="code",
-            summary="the authors' code: one module of 512 filters, every stage a training of its "
-            "own with decay 1e-6 per step, transfer by 12 overlapping segments and an SVM",
-            normalise_on="all tracks",
-            validate_by="track",
-            keep_groups=False,
-            drop_incomplete=False,
-            rule=Staged(separate_stages=True),
-            max_epochs=MAX_EPOCHS,
-            optimizer=partial(
-                DecayingSGD, 1e-6, learning_rate=RATE, momentum=MOMENTUM, nesterov=True
-            ),
-            select_by="val_loss",
-            network={"widths": "code"},
-            classifier="svm",
-            overlapping=True,
-        ),
-        Protocol(
-            name="clean",
-            summary="the text without leakage: standardised on training tracks; where folds are "
-            "drawn, groups (an artist, a recording) stay together",
-            normalise_on="training tracks",
-            validate_by="track",
-            keep_groups=True,
-            drop_incomplete=False,
-            rule=Staged(),
-            max_epochs=MAX_EPOCHS,
-            optimizer=partial(keras.optimizers.SGD, RATE, momentum=MOMENTUM, nesterov=True),
-            select_by="val_loss",
-        ),
-    )
-}
+PAPER = Protocol(
+    name="paper",
+    summary="the text: two modules of 512 filters, rate divided by 5 when the validation loss "
+    "stands still for more than 3 epochs, five stages",
+    normalise_on="all tracks",
+    validate_by="track",
+    keep_groups=False,
+    drop_incomplete=False,
+    rule=Staged(),
+    max_epochs=MAX_EPOCHS,
+    optimizer=partial(keras.optimizers.SGD, RATE, momentum=MOMENTUM, nesterov=True),
+    select_by="val_loss",
+)
+CODE = replace(
+    PAPER,
+    name="code",
+    summary="the authors' code: one module of 512 filters, every stage a training of its own with "
+    "decay 1e-6 per step; transfer by overlapping segments and a support vector machine",
+    rule=Staged(separate_stages=True),
+    optimizer=partial(DecayingSGD, 1e-6, learning_rate=RATE, momentum=MOMENTUM, nesterov=True),
+    network={"widths": "code"},
+    classifier="svm",
+    overlapping=True,
+)
+CLEAN = replace(
+    PAPER,
+    name="clean",
+    summary="the text without leakage: standardised on training tracks; where folds are drawn, "
+    "groups (an artist, a recording) stay together",
+    normalise_on="training tracks",
+    keep_groups=True,
+)
+PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, CODE, CLEAN)}
 
 EXPERIMENT = Experiment(
     paper="lee_samplecnn",

@@ -150,16 +150,24 @@ def test_the_other_published_split_is_another_run(trained: Path, home: Path) -> 
         ({"rows": "table6/crnn-msd"}, "cited from earlier work row 'table6/crnn-msd'"),
         ({"rows": "table9/x"}, "unknown row 'table9/x'"),
         ({"rows": "table6/layer-1", "extractor": "/nowhere"}, "neither a run's directory"),
+        ({"rows": "table5/2000", "extractor": "RUN"}, "none is wanted"),
         ({"rows": "mn/5-6"}, "needs tracks of 78125 frames"),
     ],
 )
 def test_mistakes_are_one_clear_message(
     changes: dict, message: str, trained: Path, home: Path, capsys
 ) -> None:
+    changes = {name: tagger(trained) if text == "RUN" else text for name, text in changes.items()}
     assert train(PAPER, arguments(home, **changes)) == 1
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_a_paper_that_classifies_refuses_tags(home: Path, trained: Path, capsys) -> None:
+    words = arguments(home, rows="table1/time-1x60", folds=2)
+    assert train("pons_cbmi2016", words) == 1
+    assert "the tracks of magnatagatune have tags" in capsys.readouterr().err
 
 
 def test_classes_are_trained_with_softmax_and_folds(audio_folder: Path, tmp_path: Path) -> None:
