@@ -42,8 +42,8 @@ def judge(archive: Archive, path: Path, target: Path) -> tuple[str, bool]:
     """The checksum that `path` matches and whether it is the published file.
 
     Without a published checksum, the sum recorded beside `target` (where the archive belongs)
-    decides; without that, it is recorded now, but not of a mirror's file that is known to be
-    another one.
+    decides; without that, it is recorded now, but of a file known to be another than the published
+    only if it was put there by hand, not if it was downloaded or lies on a mirror.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def judge(archive: Archive, path: Path, target: Path) -> tuple[str, bool]:
                 f"another file than the first time: {record} records {stated(record)}, found "
                 f"{found}; if the published file has changed, remove the record"
             )
-    elif genuine or path.parent == target.parent:
+    elif genuine or path == target:
         with explained(record.parent):
             write_text(record, f"{found.partition(':')[2]}  {target.name}\n")
     return found, genuine

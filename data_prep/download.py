@@ -27,7 +27,7 @@ PROGRESS = 2**20  # bytes
 BACKOFF = 1.0  # seconds before the second attempt, doubled for each further one
 _CHUNK = 2**18  # bytes
 
-#: In a mirror folder: all it holds is a stand-in, see `data_prep.standin`.
+#: In a mirror folder: all it holds is a stand-in, see `data_prep.counts`.
 STAND_IN = "stand-in.json"
 
 _HEADERS = {

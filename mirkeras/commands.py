@@ -11,7 +11,7 @@ from data_prep.prepare import Prepared, prepare
 from mirkeras import cache, device, jobs, runs, workers
 from mirkeras.errors import UsageError, expected_errors, explained
 from mirkeras.experiment import Experiment, Extractor, Setting, find_experiment, recipes_of
-from mirkeras.extractors import find_extractor
+from mirkeras.extractors import check_input, find_extractor
 from mirkeras.features import find_recipe
 from mirkeras.options import (
     DATA_SETS,
@@ -114,10 +114,12 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         mixed_precision=arguments.mixed_precision,
     )
     _check_lengths(experiment, rows, caches)
+    for extractor in extractors:
+        check_input(extractor, caches[extractor.recipe])
     _check_division(protocol, caches, setting, split, folds, arguments.seeds)
     plain = {
         "paper": experiment.paper,
-        "dataset": prepared.home.name,
+        "dataset": prepared.home.name + "-partial" * _lacks_audio(prepared, split),
         "protocol": protocol.name,
         "folds": folds,
         "max_epochs": min(arguments.epochs or protocol.max_epochs, protocol.max_epochs),
@@ -125,7 +127,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     }
     failed = 0
     for wave in _waves(experiment, rows, arguments.seeds, plain, extractors):
-        failed += _train_wave(wave, experiment, protocol, setting, arguments.jobs)
+        failed += _train_wave(wave, experiment, setting, arguments.jobs)
     return 1 if failed else 0
 
 
@@ -137,7 +139,9 @@ def _extractors(arguments: argparse.Namespace) -> tuple[Extractor, ...]:
 def _choose_split(prepared: Prepared, arguments: argparse.Namespace) -> tuple[str, int]:
     """Return the split's name and its number of folds."""
     named = [name for name in prepared.dataset.splits if name in prepared.index]
-    split = arguments.split or next(iter(named), DRAWN)
+    # the data set's own split is the default also where its lists are missing: that is an error,
+    # not a reason to train on another division
+    split = arguments.split or next(iter(prepared.dataset.splits), DRAWN)
     if split == DRAWN:
         folds = arguments.folds or 10
         if folds < 2:
@@ -161,6 +165,15 @@ def _check_machine(arguments: argparse.Namespace) -> None:
     if arguments.mixed_precision and not device.find().gpus:
         raise UsageError("--mixed-precision needs a GPU and none was found: leave it out")
     arguments.out.mkdir(parents=True, exist_ok=True)
+
+
+def _lacks_audio(prepared: Prepared, split: str) -> bool:
+    """Whether tracks of the split are not there: what is measured is not the published set."""
+    if split == DRAWN:
+        return False
+    found = prepared.index[split].value_counts()
+    declared = prepared.dataset.splits[split]
+    return any(found.get(part, 0) < count for part, count in declared.items())
 
 
 def _check_division(
@@ -279,16 +292,14 @@ def _waves(
     return waves
 
 
-def _train_wave(
-    wave: list[Run], experiment: Experiment, protocol: Protocol, setting: Setting, at_once: int
-) -> int:
+def _train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_once: int) -> int:
     """Train the runs of a wave that are not finished; returns how many failed."""
-    names = {run.row for run in wave}
-    origins = {name: origin_of(experiment, name, protocol, setting) for name in names}
     open_runs = [
         run
         for run in wave
-        if not runs.is_finished(run, run.directory(setting.out), origins[run.row])
+        if not runs.is_finished(
+            run, run.directory(setting.out), origin_of(run, experiment, setting)
+        )
     ]
     if done := len(wave) - len(open_runs):
         print(f"{done} run(s) already finished, skipped")

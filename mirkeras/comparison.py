@@ -72,8 +72,20 @@ def _runs_of(row: tuple, published: pd.DataFrame, measured: pd.DataFrame) -> Ite
     elsewhere = set(published.dataset[same]) - {row.dataset}
     mine = (measured.row == row.row) & measured[row.metric].notna()
     runs = measured[mine & ~measured.dataset.isin(elsewhere)]
-    for _, group in runs.groupby(SETUP, sort=True):
+    for _, group in runs.groupby([*SETUP, sources(runs)], sort=True):
         yield group
+
+
+def sources(runs: pd.DataFrame) -> pd.Series:
+    """Tell apart what a set-up alone does not: whose features, and whose clock.
+
+    Runs on features of other networks are one measurement only if these are the same; times only
+    if they were taken on the same hardware.
+    """
+    given = runs.extractors.fillna("") if "extractors" in runs else ""
+    clock = runs.hardware if "hardware" in runs else ""
+    source = pd.Series(given, index=runs.index, dtype=str)
+    return source.where(runs.dataset != "timing", clock).rename("source")
 
 
 def _unpublished(published: pd.DataFrame, measured: pd.DataFrame) -> list[dict]:
@@ -82,7 +94,7 @@ def _unpublished(published: pd.DataFrame, measured: pd.DataFrame) -> list[dict]:
     for metric in [name for name in DECIMALS if name in measured]:
         known = published.row[published.metric == metric]
         runs = measured[measured[metric].notna() & ~measured.row.isin(known)]
-        for (name, *_), group in runs.groupby(["row", *SETUP], sort=True):
+        for (name, *_), group in runs.groupby(["row", *SETUP, sources(runs)], sort=True):
             models = published.model[published.row == name]
             model = models.iloc[0] if len(models) else name
             line = {"id": f"{group.paper.iloc[0]}/{name}", "model": model, "metric": metric}
@@ -113,9 +125,11 @@ def _values(runs: pd.DataFrame, metric: str) -> dict:
         )
     values, first = runs[metric].to_numpy(float), runs.iloc[0]
     data = first.dataset if first.split == DRAWN else f"{first.dataset}@{first.split}"
+    extractors = first.get("extractors")
+    origin = f" ← {extractors}" if isinstance(extractors, str) else ""
     return {
         "params": first.parameters,
-        "dataset": f"{data}:{first.protocol}",
+        "dataset": f"{data}:{first.protocol}{origin}",
         "split": first.split,
         "protocol": first.protocol,
         "measured": round(values.mean(), DECIMALS[metric]),
@@ -178,8 +192,8 @@ def _why_different(row: tuple, runs: pd.DataFrame) -> str:
         reasons.append("audio changed between the runs")
     if runs.capped.any():
         reasons.append(f"training cut at {first.max_epochs} epochs")
-    if isinstance(first.get("pretrained"), str):
-        reasons.append(first.pretrained)
+    if "pretrained" in runs:
+        reasons += runs.pretrained.dropna().unique().tolist()
     return "; ".join(reasons)
 
 
@@ -192,7 +206,7 @@ def markdown(table: pd.DataFrame) -> str:
     lines = [head, "|---|---|--:|--:|--:|---|--:|--:|--:|---|"]
     for row in table.itertuples(index=False):
         published = _number(row.published, row.published_std, row.metric)
-        count = row.params if pd.isna(row.published_params) else row.published_params
+        count = row.published_params if pd.isna(row.params) else row.params
         lines.append(
             f"| {row.model} | {row.metric.replace('_', ' ')} | {_text(count, ',')} "
             f"| {_text(row.baseline)} | {published} | {row.dataset} | {_measured_text(row)} "

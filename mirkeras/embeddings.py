@@ -20,8 +20,10 @@ from mirkeras.segments import consecutive, evenly_spaced
 from mirkeras.training import prediction_batch
 
 BLOCK = 200  # tracks in memory at a time
-#: Hidden layers that are computed and kept together, counted from the back.
+#: Hidden layers that are computed and kept together, counted from the back (fewer if there are).
 LAST = (-3, -2, -1)
+# Raise by one whenever a change of this room changes numbers: what was kept is computed anew.
+IMPLEMENTATION = 1
 
 
 def hidden_stages(network: keras.Model) -> list[keras.layers.Layer]:
@@ -58,11 +60,14 @@ def feature_network(path: Path, layers: Sequence[int] = LAST) -> keras.Model:
     Raises
     ------
     ValueError
-        The file holds no Keras network, or one with fewer hidden layers.
+        The file holds no Keras network, or one with fewer hidden layers, or with branches.
     """
     model = keras.saving.load_model(path, compile=False)
     inner = model.layers[-1]
     front, network = (model.layers[:-1], inner) if isinstance(inner, keras.Model) else ([], model)
+    front = [layer for layer in front if not isinstance(layer, keras.layers.InputLayer)]
+    if any(isinstance(layer.input, list) and len(layer.input) > 1 for layer in network.layers):
+        raise ValueError(f"{path} has branches that meet: which hidden layer is its last is open")
     stages = hidden_stages(network)
     if len(stages) < -min(layers):
         raise ValueError(f"{path} has {len(stages)} hidden layers, {-min(layers)} are asked for")
@@ -117,21 +122,40 @@ def song_features(
 
 
 def kept_features(
-    path: Path, cache: FeatureCache, folder: Path, *, overlapping: bool = False
+    path: Path,
+    cache: FeatureCache,
+    folder: Path,
+    layers: Sequence[int],
+    *,
+    overlapping: bool = False,
 ) -> dict[int, np.ndarray]:
-    """Return the features of the `LAST` layers, from `folder` if they were computed before.
+    """Return features as `song_features` does, from `folder` if they were computed before.
 
-    They are filed under a digest of the network's file, the cache and the way of cutting segments.
+    The `LAST` layers are computed together, since one pass gives them all. They are filed under a
+    digest of the network's file, the cache and the way of cutting segments.
     """
-    facts = [digest(path), cache.identity, cache.fingerprint, overlapping]
+    facts = [IMPLEMENTATION, digest(path), cache.identity, cache.fingerprint, overlapping]
     name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
     target = folder / f"{name}.npz"
     if not target.exists():
-        features = song_features(path, cache, overlapping=overlapping)
+        features = song_features(path, cache, _available(path, layers), overlapping=overlapping)
         with whole_file(target) as temporary:
             np.savez(temporary, **{str(layer): values for layer, values in features.items()})
     with np.load(target, allow_pickle=False) as arrays:
-        return {int(layer): arrays[layer] for layer in arrays.files}
+        return {layer: arrays[str(layer)] for layer in layers}
+
+
+def _available(path: Path, wanted: Sequence[int]) -> tuple[int, ...]:
+    """Those of `LAST` that a network has; what is wanted must be among them."""
+    for least in LAST:
+        try:
+            feature_network(path, (least,))
+        except ValueError:
+            if least <= min(wanted):
+                raise
+        else:
+            return tuple(range(least, 0))
+    raise AssertionError("the last layer is wanted or there")
 
 
 def digest(path: Path) -> str:

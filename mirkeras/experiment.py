@@ -105,12 +105,18 @@ class Extractor:
         Name of the recipe its input comes from.
     dataset, row : str
         What it was trained on and as what, as far as known.
+    division : tuple
+        Split, number of folds, fold and seed of its training; empty where unknown.
+    capped : bool
+        Whether its training was cut short by ``--epochs``.
     """
 
     path: Path
     recipe: str
     dataset: str
     row: str
+    division: tuple = ()
+    capped: bool = False
 
 
 @dataclass(frozen=True)

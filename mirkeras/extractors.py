@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import keras
+import numpy as np
+
+from mirkeras.cache import FeatureCache
 from mirkeras.errors import UsageError
 from mirkeras.experiment import Extractor
 from mirkeras.features import find_recipe
@@ -43,4 +47,51 @@ def _of_run(directory: Path) -> Extractor:
         raise UsageError(f"{directory} holds no run.json; give a run's directory or a .keras file")
     run = Run.of(record)
     path = finished_network(directory, run.row)
-    return Extractor(path.resolve(), record["recipe"]["recipe"]["name"], run.dataset, run.row)
+    return of_record(path, record)
+
+
+def of_record(path: Path, record: dict) -> Extractor:
+    """Describe the network of a finished run.
+
+    Raises
+    ------
+    UsageError
+        It takes features of other networks, not of tracks.
+    """
+    run = Run.of(record)
+    if "recipe" not in record["recipe"]:
+        raise UsageError(f"{path.parent}: {run.row} is itself made on features of other networks")
+    return Extractor(
+        path=path.resolve(),
+        recipe=record["recipe"]["recipe"]["name"],
+        dataset=run.dataset,
+        row=run.row,
+        division=(run.split, run.folds, run.fold, run.seed),
+        capped=record["capped"],
+    )
+
+
+def check_input(extractor: Extractor, cache: FeatureCache) -> None:
+    """Refuse a network that cannot read the segments of a cache.
+
+    Raises
+    ------
+    UsageError
+        The file is no Keras network, or it takes other features or longer tracks.
+    """
+    try:
+        shape = keras.saving.load_model(extractor.path, compile=False).input_shape
+    except ValueError as error:  # what Keras raises for files it cannot read
+        raise UsageError(f"{extractor.path} cannot be read as a network: {error}") from error
+    if len(shape) != 3 or shape[2] != cache.bands:
+        raise UsageError(
+            f"{extractor.path} takes segments of shape {shape[1:]}, {extractor.recipe} gives "
+            f"(frames, {cache.bands})"
+        )
+    shortest = int(np.diff(cache.offsets).argmin())
+    frames = int(np.diff(cache.offsets)[shortest])
+    if frames < shape[1]:
+        raise UsageError(
+            f"{extractor.path} needs tracks of {shape[1]} frames of {extractor.recipe}, "
+            f"{cache.tracks[shortest]} has {frames}"
+        )

@@ -122,7 +122,8 @@ def read_predictions(directory: Path) -> dict[str, np.ndarray]:
     -------
     dict
         ``scores`` float32 (segments, classes), ``segment_track`` int (segments,) numbers into
-        ``tracks`` str (tracks,), ``labels`` int (tracks,) numbers into ``classes`` str (classes,).
+        ``tracks`` str (tracks,), ``labels`` int (tracks,) numbers into ``classes`` str (classes,);
+        of a tagger ``labels`` float32 (tracks, tags) and in ``classes`` the tags.
 
     Raises
     ------

@@ -5,6 +5,7 @@ Measured: one line per run, read from run records and predictions, never from a 
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,7 @@ from mirkeras import comparison
 from mirkeras.comparison import COLUMNS, SETUP, ResultsError, markdown
 from mirkeras.files import write_text
 from mirkeras.records import read_predictions
-from mirkeras.runs import find_runs
+from mirkeras.runs import Run, find_runs
 
 __all__ = ["COLUMNS", "SETUP", "ResultsError", "markdown"]
 
@@ -83,6 +84,7 @@ def collect(out: Path, paper: str, score: Callable[[dict], dict]) -> pd.DataFram
     lines = []
     for directory, record in find_runs(out, paper):
         flat = {name: value for name, value in record.items() if not isinstance(value, dict)}
+        flat = asdict(Run.of(record)) | flat  # older records name no split
         versions = " ".join(f"{name} {text}" for name, text in record["versions"].items())
         sizes = {f"{part}_segments": size["segments"] for part, size in record["sizes"].items()}
         # a timing has no predictions: its record holds what was measured
@@ -136,10 +138,12 @@ def publish(paper: str, measured: pd.DataFrame) -> Path:
 
     A run that is there already (same row, set-up, seed and fold) is replaced.
     """
-    keys = [*SETUP, "row", "seed", "fold"]
     # concatenating with an empty table would lose its types
     known = [table for table in (recorded(paper), measured) if len(table)]
-    both = pd.concat(known).drop_duplicates(keys, keep="last").sort_values(keys, ignore_index=True)
+    both = pd.concat(known, ignore_index=True)
+    keys = [*SETUP, "row", "seed", "fold"]
+    same = both[keys].assign(source=comparison.sources(both))
+    both = both[~same.duplicated(keep="last")].sort_values(keys, ignore_index=True)
     write_csv(both, RESULTS / "measured" / f"{paper}.csv")
     page = RESULTS / "pages" / f"{paper}.md"
     table = compare(paper, both)

@@ -19,6 +19,7 @@ import pandas as pd
 from data_prep.declare import read_index
 from mirkeras import device, records, songs, svm
 from mirkeras.cache import FeatureCache, open_cache, statistics
+from mirkeras.embeddings import IMPLEMENTATION as EMBEDDING
 from mirkeras.embeddings import digest
 from mirkeras.experiment import Experiment, Row, Setting, find_experiment, recipes_of
 from mirkeras.features import find_recipe
@@ -36,7 +37,7 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
     directory = run.directory(setting.out)
     experiment = find_experiment(run.paper)
     row, protocol = experiment.rows[run.row], experiment.protocols[run.protocol]
-    origin = origin_of(experiment, run.row, protocol, setting)
+    origin = origin_of(run, experiment, setting)
     with claimed(directory):
         if is_finished(run, directory, origin):
             return
@@ -65,14 +66,15 @@ def tracks_of(cache: FeatureCache, index: Path) -> pd.DataFrame:
     return read_index(index).set_index("track").loc[list(cache.tracks)]
 
 
-def origin_of(experiment: Experiment, row: str, protocol: Protocol, setting: Setting) -> str:
+def origin_of(run: Run, experiment: Experiment, setting: Setting) -> str:
     """Digest what decides a run's numbers besides its name.
 
-    Features, labels, groups, splits, the protocol, and the networks given as extractors.
+    Features, labels, groups, splits, the protocol, and the trained networks it builds on.
     """
+    row, protocol = experiment.rows[run.row], experiment.protocols[run.protocol]
     caches = {
         name: open_cache(setting.caches[name], find_recipe(name))
-        for name in sorted(recipes_of(experiment, row, setting.extractors))
+        for name in sorted(recipes_of(experiment, run.row, setting.extractors))
     }
     tracks = tracks_of(next(iter(caches.values())), setting.index)
     parts = {
@@ -80,12 +82,16 @@ def origin_of(experiment: Experiment, row: str, protocol: Protocol, setting: Set
         "tracks": tracks.drop(columns=["path", "tempo"]).to_csv(),
         "tags": setting.tags,
         "protocol": {name: repr(value) for name, value in vars(protocol).items()} | {"summary": ""},
-        "extractors": [digest(extractor.path) for extractor in setting.extractors]
-        if experiment.rows[row].features_from
-        else [],
+        "row": [row.frames, row.layers, row.standardise, _batch(run, experiment)],
+        "networks": [digest(path) for path in songs.sources(run, row, setting) if path.exists()],
+        "embedding": EMBEDDING,
         "mixed_precision": setting.mixed_precision,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _batch(run: Run, experiment: Experiment) -> int:
+    return experiment.batches.get(run.dataset, experiment.batch)
 
 
 def _input(run: Run, row: Row, protocol: Protocol, setting: Setting) -> tuple[FeatureCache, dict]:
@@ -129,12 +135,16 @@ def _fit(
     segments, labels = consecutive(cache.offsets, 1), read_labels(tracks, setting.tags)
     parts = _parts(run, protocol, segments, tracks)
     features = np.array(cache.memmap())
-    scores, penalty = svm.scores(features, labels.values, parts, seed=run_seed(run))
+    outputs = len(labels.names)
+    scores, penalty = svm.scores(
+        features, labels.values, parts, outputs=outputs, seed=run_seed(run)
+    )
     _write_predictions(
         run.directory(setting.out), scores, segments.track[parts.test], labels, cache
     )
     return {
-        "parameters": (features.shape[1] + 1) * len(labels.names),
+        # two classes share one plane
+        "parameters": (features.shape[1] + 1) * (outputs if labels.are_tags or outputs > 2 else 1),
         "penalty": penalty,
         "capped": False,
         **_sizes(segments, parts),
@@ -165,7 +175,7 @@ def make_plan(
         metrics=() if labels.are_tags else ("accuracy",),
         rule=protocol.rule,
         select_by=protocol.select_by,
-        batch=experiment.batches.get(run.dataset, experiment.batch),
+        batch=_batch(run, experiment),
         max_epochs=run.max_epochs,
         drop_incomplete=protocol.drop_incomplete,
         seed=seed,

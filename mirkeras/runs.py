@@ -81,7 +81,7 @@ def is_finished(run: Run, directory: Path, origin: str) -> bool:
     Parameters
     ----------
     origin : str
-        Digest of all else that decides the run's numbers, see `mirkeras.experiment.origin_of`.
+        Digest of all else that decides the run's numbers, see `mirkeras.running.origin_of`.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def is_finished(run: Run, directory: Path, origin: str) -> bool:
     if record is None:
         return False
     wanted = asdict(run) | {"origin": origin}
-    found = {name: record.get(name) for name in wanted}
+    found = asdict(Run.of(record)) | {"origin": record.get("origin")}
     if found != wanted:
         name = next(name for name in wanted if found[name] != wanted[name])
         what = f"{name} {found[name]!r}, now {wanted[name]!r} is asked for"

@@ -1,5 +1,6 @@
 """Song-level features of several trained networks as the input of one more network."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,13 +9,21 @@ import numpy as np
 from mirkeras import records
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.embeddings import digest, kept_features
-from mirkeras.experiment import Extractor, Row, Setting, find_experiment
+from mirkeras.experiment import Extractor, Row, Setting
+from mirkeras.extractors import of_record
 from mirkeras.features import find_recipe
 from mirkeras.files import whole_file
 from mirkeras.runs import Run
 
 #: In a run's directory while it trains.
 FILE = "features.raw"
+
+
+def sources(run: Run, row: Row, setting: Setting) -> list[Path]:
+    """Paths of the trained networks that a row builds on; those of its fold may not exist yet."""
+    if row.features_from and setting.extractors:
+        return [extractor.path for extractor in setting.extractors]
+    return [replace(run, row=name).directory(setting.out) / "model.keras" for name in row.sources]
 
 
 def build(
@@ -33,65 +42,83 @@ def build(
         A network it needs is not trained yet.
     """
     extractors = setting.extractors or _own(run, row, setting)
-    caches = {name: open_cache(setting.caches[name], find_recipe(name))
-              for name in {extractor.recipe for extractor in extractors}}  # fmt: skip
+    names = sorted({extractor.recipe for extractor in extractors})
+    caches = {name: open_cache(setting.caches[name], find_recipe(name)) for name in names}
     # what one recipe's cache had to set aside is missing for all
     common = sorted(set.intersection(*(set(cache.tracks) for cache in caches.values())))
     columns = []
     for extractor in extractors:
         cache, folder = caches[extractor.recipe], setting.index.parent / "embeddings"
-        found = kept_features(extractor.path, cache, folder, overlapping=overlapping)
+        found = kept_features(extractor.path, cache, folder, row.layers, overlapping=overlapping)
         places = np.flatnonzero(np.isin(cache.tracks, common))
         columns += [found[layer][places] for layer in row.layers]
-    cache = next(iter(caches.values()))
     described = {
         "networks": [[one.dataset, one.row, digest(one.path)] for one in extractors],
         "layers": list(row.layers),
         "overlapping": overlapping,
         "recipes": {name: cache.identity for name, cache in caches.items()},
     }
-    values = np.concatenate(columns, axis=1)
     target = run.directory(setting.out) / FILE
-    features = _as_cache(values, target, common, cache, described)
+    features = _as_cache(columns, target, common, list(caches.values()), described)
     return features, {"recipe": described} | _provenance(run, row, extractors)
 
 
 def _own(run: Run, row: Row, setting: Setting) -> tuple[Extractor, ...]:
     """Return the networks of the same fold that a row takes its features from."""
-    rows = find_experiment(run.paper).rows
     found = []
     for name in row.features_from:
-        source = replace(run, row=name)
-        path = records.finished_network(source.directory(setting.out), name)
-        found.append(Extractor(path, rows[name].recipe, run.dataset, name))
+        directory = replace(run, row=name).directory(setting.out)
+        path = records.finished_network(directory, name)
+        found.append(of_record(path, records.read_record(directory)))
     return tuple(found)
 
 
 def _provenance(run: Run, row: Row, extractors: tuple[Extractor, ...]) -> dict[str, str]:
-    """Say whose features these are, and whether the paper's came from other data."""
+    """Say whose features these are, and what keeps them from being the paper's."""
     found = {"extractors": " ".join(f"{one.dataset}:{one.row}" for one in extractors)}
     published = row.pretrained_on or run.dataset
     trained = sorted({one.dataset for one in extractors})
+    reasons = []
     if trained != [published]:
-        found["pretrained"] = f"features trained on {', '.join(trained)}, not {published}"
-    return found
+        reasons.append(f"features trained on {', '.join(trained)}, not {published}")
+    if tuple(one.row for one in extractors) != row.features_from:
+        reasons.append(f"features of {', '.join(one.row for one in extractors)}")
+    if any(one.capped for one in extractors):
+        reasons.append("feature networks cut short by --epochs")
+    division = (run.split, run.folds, run.fold, run.seed)
+    if any(_related(one.dataset, run.dataset) and one.division != division for one in extractors):
+        reasons.append("feature networks of another division may have heard test tracks")
+    return found | ({"pretrained": "; ".join(reasons)} if reasons else {})
+
+
+def _related(one: str, other: str) -> bool:
+    """Whether two data sets share tracks, a part of one being named after it."""
+    return one.startswith(other) or other.startswith(one)
 
 
 def _as_cache(
-    values: np.ndarray, path: Path, tracks: list[str], source: FeatureCache, identity: dict
+    columns: list[np.ndarray],
+    path: Path,
+    tracks: list[str],
+    caches: list[FeatureCache],
+    identity: dict,
 ) -> FeatureCache:
     """Lay features out as a cache of one frame per track, so that the usual feed reads them."""
+    bands = sum(values.shape[1] for values in columns)
     with whole_file(path) as temporary:
-        np.ascontiguousarray(values, np.float32).tofile(temporary)
+        frames = np.memmap(temporary, np.float32, "w+", shape=(len(tracks), bands))
+        np.concatenate(columns, axis=1, out=frames)
+        frames.flush()
+    prints = "".join(cache.fingerprint for cache in caches)
     return FeatureCache(
         path=path,
         tracks=tuple(tracks),
         offsets=np.arange(len(tracks) + 1),
         sizes=np.zeros(len(tracks), np.int64),
-        bands=values.shape[1],
-        identity=identity,
-        fingerprint=source.fingerprint,
-        rejected=source.rejected,
+        bands=bands,
         dtype="float32",
+        identity=identity,
+        fingerprint=hashlib.sha256(prints.encode()).hexdigest(),
+        rejected=caches[0].rejected,
         _position_in_file=0,
     )

@@ -4,8 +4,8 @@ Its penalty is not published; it is chosen on the validation part, as is usual.
 """
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
@@ -15,7 +15,7 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 def scores(
-    features: np.ndarray, labels: np.ndarray, parts: Parts, *, seed: int
+    features: np.ndarray, labels: np.ndarray, parts: Parts, *, outputs: int, seed: int
 ) -> tuple[np.ndarray, float]:
     """Fit on the training part, choose the penalty on the validation part, score the test part.
 
@@ -25,24 +25,42 @@ def scores(
     labels : int (tracks,) classes or 0/1 (tracks, tags)
     parts : Parts
         Positions are track numbers.
+    outputs : int
+        Number of classes or tags.
 
     Returns
     -------
     (scores, penalty)
-        float32 (test tracks, classes or tags), distances to the planes; and the C chosen.
+        float32 (test tracks, outputs), distances to the planes, -inf for a class that no training
+        track has; and the C chosen: best validation accuracy, or macro ROC-AUC of tags.
     """
-    fitted = [_fit(features, labels, parts.train, penalty, seed) for penalty in PENALTIES]
-    held = features[parts.validation], labels[parts.validation]
-    right = [(model.predict(held[0]) == held[1]).mean() for model in fitted]
-    best = int(np.argmax(right))
-    distances = fitted[best].decision_function(features[parts.test])
-    if distances.ndim == 1:  # two classes have one plane
-        distances = np.stack([-distances, distances], axis=1)
-    return distances.astype(np.float32), PENALTIES[best]
+    scale = StandardScaler().fit(features[parts.train])
+    train, held, test = (
+        scale.transform(features[part]) for part in (parts.train, parts.validation, parts.test)
+    )
+    best = (-1.0, None, 0.0)
+    for penalty in PENALTIES:
+        machine = OneVsRestClassifier(LinearSVC(C=penalty, random_state=seed))
+        machine.fit(train, labels[parts.train])
+        value = _merit(_distances(machine, held, outputs), labels[parts.validation])
+        if value > best[0]:
+            best = (value, machine, penalty)
+    return _distances(best[1], test, outputs), best[2]
 
 
-def _fit(
-    features: np.ndarray, labels: np.ndarray, chosen: np.ndarray, penalty: float, seed: int
-) -> Pipeline:
-    machine = OneVsRestClassifier(LinearSVC(C=penalty, random_state=seed))
-    return make_pipeline(StandardScaler(), machine).fit(features[chosen], labels[chosen])
+def _distances(machine: OneVsRestClassifier, features: np.ndarray, outputs: int) -> np.ndarray:
+    """Distances to the planes in the order of all classes or tags."""
+    found = machine.decision_function(features)
+    if found.ndim == 1:  # two classes share a plane
+        found = np.stack([-found, found], axis=1)
+    distances = np.full((len(features), outputs), -np.inf, np.float32)
+    distances[:, machine.classes_] = found
+    return distances
+
+
+def _merit(distances: np.ndarray, labels: np.ndarray) -> float:
+    """Accuracy, or the mean ROC-AUC of the tags that can be ranked."""
+    if labels.ndim == 1:
+        return float((distances.argmax(axis=1) == labels).mean())
+    ranked = (labels.min(axis=0) == 0) & (labels.max(axis=0) == 1)
+    return float(roc_auc_score(labels[:, ranked], distances[:, ranked])) if ranked.any() else 0.0

@@ -257,7 +257,8 @@ class Keeper(keras.callbacks.Callback):
     def _restart(self, forget: bool) -> None:
         """Begin a stage: best weights, and an optimiser that remembers nothing but its rate."""
         self.plan.network.set_weights(self.best)
-        optimizer = self.model.optimizer
+        # In half precision Keras wraps the optimiser in one that scales the loss and must go on.
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         rate = float(optimizer.learning_rate)
         for variable in optimizer.variables:
             variable.assign(keras.ops.zeros_like(variable))

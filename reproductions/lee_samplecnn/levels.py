@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 from data_prep.declare import TAG_SEPARATOR
 from data_prep.prepare import Prepared, prepare
 from mirkeras import cache, device, figures
-from mirkeras.embeddings import song_features
+from mirkeras.embeddings import LAST, kept_features, song_features
 from mirkeras.errors import UsageError, expected_errors, explained
 from mirkeras.extractors import find_extractor
 from mirkeras.features import find_recipe
@@ -156,7 +156,7 @@ def study(arguments: argparse.Namespace) -> str:
     built = cache.build(prepared.index, prepared.root, find_recipe(extractor.recipe), path)
     marks = marks.reindex(built.tracks).to_numpy(str)
     try:
-        features = song_features(extractor.path, built, arguments.layers)
+        features = _features(extractor.path, built, arguments.layers, prepared.home)
     except ValueError as error:
         raise UsageError(str(error)) from error
     chosen = {layer: values[marks != ""] for layer, values in features.items()}
@@ -169,6 +169,15 @@ def study(arguments: argparse.Namespace) -> str:
         tight = [f"{mark} {value:+.3f}" for mark, value in tightness(values, marks).items()]
         lines.append(f"layer {layer}, silhouette: {', '.join(tight)}")
     return "\n".join(lines)
+
+
+def _features(
+    network: Path, built: cache.FeatureCache, layers: Sequence[int], home: Path
+) -> dict[int, np.ndarray]:
+    """Compute song-level features, or take those that an earlier call kept."""
+    if set(layers) <= set(LAST):
+        return kept_features(network, built, home / "embeddings", layers)
+    return song_features(network, built, layers)
 
 
 def _marks(prepared: Prepared, wanted: Sequence[str], part: str | None) -> pd.Series:

@@ -8,11 +8,12 @@ import argparse
 import sys
 from pathlib import Path
 
+import data_prep
 from mirkeras.commands import train
 from mirkeras.errors import expected_errors, explained
 from mirkeras.evaluation import evaluate
-from mirkeras.runs import find_runs
-from mirkeras.splits import DRAWN
+from mirkeras.options import add_data_options
+from mirkeras.runs import Run, find_runs
 from reproductions.lee_samplecnn import filters, levels, timing
 
 PAPER = "lee_samplecnn"
@@ -21,11 +22,11 @@ PAPER = "lee_samplecnn"
 def main(argv: list[str] | None = None) -> int:
     """Run everything; returns the exit status."""
     arguments, rest = _parser().parse_known_args(argv)
-    out = ["--out", str(arguments.out)]
-    status = train(PAPER, [*rest, *out])
+    data, out = _data_words(arguments), ["--out", str(arguments.out)]
+    status = train(PAPER, [*data, *rest, *out])
     if not status and arguments.timing:
         status = timing.main(out)
-    return status or evaluate(PAPER, out) or _figures(arguments, rest)
+    return status or evaluate(PAPER, out) or _figures(arguments, data)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,61 +37,55 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"The others are those of `python -m reproductions.{PAPER}.train --help`.",
     )
     add = parser.add_argument
+    add("--dataset", required=True, metavar="D", help="data set, as for the train command")
     add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
     add("--timing", action="store_true", help="also measure the time ratios of Table 5")
     add("--filter-layers", metavar="N[,N…]", help="layers of Figures 2 to 4 (default: 1 to 6)")
     add("--marks", metavar="A,B", help="tags or classes of Figure 5, e.g. piano,techno")
+    add_data_options(parser)
     return parser
 
 
-def _figures(arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Draw Figures 2 to 5 of the networks of Table 5 that this command trained last."""
+def _data_words(arguments: argparse.Namespace) -> list[str]:
+    """Spell out which data, and where, for the commands that this one calls."""
+    words = ["--dataset", arguments.dataset, "--data-root", str(arguments.data_root)]
+    words += ["--cache-root", str(arguments.cache_root)]
+    return words + (["--mirror", arguments.mirror] if arguments.mirror else [])
+
+
+def _figures(arguments: argparse.Namespace, data: list[str]) -> int:
+    """Draw Figures 2 to 5 of the networks of Table 5 that were trained last on this data set."""
     try:
-        networks = _networks(arguments.out)
+        networks = _networks(arguments.out, data_prep.get(arguments.dataset).name)
     except expected_errors() as error:
         print(f"error: {explained(error)}", file=sys.stderr)
         return 1
     if not networks:
         return 0
     layers = ["--layers", arguments.filter_layers] if arguments.filter_layers else []
-    status = filters.main([*map(str, networks), *layers, "--out", str(arguments.out / "figures")])
+    place = ["--out", str(arguments.out / "figures")]
+    status = filters.main([*map(str, networks), *layers, *place])
     if status or not arguments.marks:
         return status
-    place = ["--out", str(arguments.out / "figures"), "--marks", arguments.marks]
-    # of the network at the highest rate, on the data it was trained on
-    return levels.main([str(networks[-1]), *_data_options(rest), *place])
+    # of the network at the highest rate
+    return levels.main([str(networks[-1]), *data, "--marks", arguments.marks, *place])
 
 
-def _networks(out: Path) -> list[Path]:
-    """Find the first run of each network of Table 5 in the newest set-up, by rising rate."""
+def _networks(out: Path, dataset: str) -> list[Path]:
+    """Find the first run of each network of Table 5 in a data set's newest set-up, by rate."""
     found = [
-        (record["finished"], (record["dataset"], record.get("split", DRAWN), record["protocol"]),
+        (record["finished"], (Run.of(record).split, record["protocol"], record["max_epochs"]),
          int(record["row"].removeprefix("table5/")), path)
         for path, record in find_runs(out, PAPER)
         if record["row"].startswith("table5/") and (path / "model.keras").exists()
+        and record["dataset"] in (dataset, f"{dataset}-stand-in", f"{dataset}-partial")
         and record["seed"] == record["fold"] == 0
     ]  # fmt: skip
     if not found:
         return []
     newest = max(found)[1]
-    return [
-        path for _, setup, rate, path in sorted(found, key=lambda run: run[2]) if setup == newest
-    ]
-
-
-def _data_options(words: list[str]) -> list[str]:
-    """Pick the options of the train command that say which data and where."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    names = ("--dataset", "--data-root", "--cache-root", "--mirror")
-    for name in names:
-        parser.add_argument(name)
-    given = vars(parser.parse_known_args(words)[0])
-    return [
-        word
-        for name in names
-        if (value := given[name[2:].replace("-", "_")]) is not None
-        for word in (name, value)
-    ]
+    by_rate = sorted(found, key=lambda run: run[2])
+    return [path for _, setup, _, path in by_rate if setup == newest]
 
 
 if __name__ == "__main__":

@@ -185,6 +185,35 @@ def test_times_are_of_other_hardware() -> None:
     assert (line.verdict, line.note) == ("different hardware", "timed on toaster")
 
 
+def test_times_of_two_machines_are_never_averaged(tmp_path, monkeypatch) -> None:
+    times = tagged([0.5, 0.6]).drop(columns="roc_auc")
+    times = times.assign(dataset="timing", split="drawn", time_ratio=[0.5, 0.6], hardware="oven")
+    other = times.assign(hardware="toaster", time_ratio=[0.2, 0.2])
+    table = compare("lee_samplecnn", pd.concat([times, other], ignore_index=True))
+    lines = table[(table.metric == "time_ratio") & table.n.notna()]
+    assert lines[["measured", "n"]].values.tolist() == [[0.55, 2], [0.2, 2]]
+    (tmp_path / "published").mkdir()
+    source = results.RESULTS / "published" / "lee_samplecnn.csv"
+    (tmp_path / "published" / "lee_samplecnn.csv").write_text(source.read_text())
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    results.publish("lee_samplecnn", times)
+    results.publish("lee_samplecnn", other)
+    assert len(results.recorded("lee_samplecnn")) == 4
+
+
+def test_features_of_other_networks_are_another_measurement() -> None:
+    layer = tagged([82.0, 83.0], row="table6/layer-1", dataset="gtzan", split="fault-filtered")
+    layer = layer.rename(columns={"roc_auc": "accuracy"}).assign(extractors="msd:table5/22050")
+    esc = layer.assign(extractors="esc50:table5/8000", pretrained="features trained on esc50")
+    lines = compare("lee_samplecnn", pd.concat([layer, esc], ignore_index=True))
+    lines = lines[lines.id == "lee_samplecnn/table6/layer-1-gtzan"].set_index("dataset")
+    judged = lines.verdict.to_dict()
+    assert judged == {
+        "gtzan@fault-filtered:paper ← esc50:table5/8000": "different data",
+        "gtzan@fault-filtered:paper ← msd:table5/22050": "consistent",
+    }
+
+
 def test_markdown_shows_the_interval_and_the_reason() -> None:
     page = markdown(compare(PAPER, measured([81.0, 83.0], folds=2)))
     assert (

@@ -104,7 +104,10 @@ def test_transfer_says_whose_features_it_uses(trained: Path) -> None:
     network, machine = read_record(places["paper"]), read_record(places["code"])
     for record in (network, machine):
         assert record["extractors"] == f"{STAND_IN}:table5/2000"
-        assert record["pretrained"] == f"features trained on {STAND_IN}, not msd"
+        assert record["pretrained"] == (
+            f"features trained on {STAND_IN}, not msd; features of table5/2000; "
+            "feature networks cut short by --epochs"
+        )
     assert network["parameters"] == 513 * 4096 + 4097 * 4096 + 4097 * 50
     assert machine["penalty"] in (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
     assert not (places["code"] / "model.keras").exists()
@@ -127,9 +130,29 @@ def test_features_are_the_strongest_in_a_segment_averaged_over_the_track(
         np.testing.assert_allclose(found[layer][3], expected, rtol=1e-4, atol=1e-5)
 
 
+def test_missing_split_lists_stop_instead_of_another_division(
+    trained: Path, home: Path, tmp_path: Path, capsys
+) -> None:
+    import shutil
+
+    shutil.copytree(home / "data", tmp_path / "data")
+    for list_ in (tmp_path / "data").rglob("*_list_pub.cP"):
+        list_.unlink()
+    changes = {"data-root": tmp_path / "data", "cache-root": tmp_path / "cache"}
+    words = arguments(home, **changes)
+    del words[words.index("--mirror") : words.index("--mirror") + 2]
+    assert train(PAPER, words) == 1
+    assert "has no split 'mtat-lee' (its lists are missing" in capsys.readouterr().err
+
+
 def test_the_figures_of_the_paper_are_drawn_too(trained: Path) -> None:
     drawn = {path.name for path in (trained / "figures").glob("fig*.png")}
-    assert drawn == {"fig2-2000.png", "fig3-2000.png", "fig4.png", "fig5-guitar-slow.png"}
+    assert drawn == {
+        "fig2-table5-2000.png",
+        "fig3-table5-2000.png",
+        "fig4.png",
+        "fig5-guitar-slow.png",
+    }
     table = pd.read_csv(trained / "figures" / "filters.csv")
     assert table.groupby("layer").size().to_dict() == {1: 128, 2: 128}
 
@@ -151,13 +174,31 @@ def test_the_other_published_split_is_another_run(trained: Path, home: Path) -> 
         ({"rows": "table9/x"}, "unknown row 'table9/x'"),
         ({"rows": "table6/layer-1", "extractor": "/nowhere"}, "neither a run's directory"),
         ({"rows": "table5/2000", "extractor": "RUN"}, "none is wanted"),
+        ({"rows": "table6/layer-1", "extractor": "TRANSFER"}, "itself made on features of other"),
+        ({"rows": "table6/layer-1", "extractor": "TEXT"}, "what does it take?"),
+        (
+            {"rows": "table6/layer-1", "extractor": "TEXT", "extractor-recipe": "waveform-2000"},
+            "cannot be read as a network",
+        ),
+        (
+            {"rows": "table6/layer-1", "extractor": "FILE", "extractor-recipe": "waveform-100"},
+            "needs tracks of 5184 frames of waveform-100",
+        ),
         ({"rows": "mn/5-6"}, "needs tracks of 78125 frames"),
     ],
 )
 def test_mistakes_are_one_clear_message(
     changes: dict, message: str, trained: Path, home: Path, capsys
 ) -> None:
-    changes = {name: tagger(trained) if text == "RUN" else text for name, text in changes.items()}
+    text = home / "network.keras"
+    text.write_text("no network")
+    places = {
+        "RUN": tagger(trained),
+        "FILE": tagger(trained) / "model.keras",
+        "TRANSFER": next(trained.rglob("layer-1/**/model.keras")).parent,
+        "TEXT": text,
+    }
+    changes = {name: places.get(given, given) for name, given in changes.items()}
     assert train(PAPER, arguments(home, **changes)) == 1
     error = capsys.readouterr().err
     assert message in error
@@ -186,6 +227,24 @@ def test_classes_are_trained_with_softmax_and_folds(audio_folder: Path, tmp_path
     assert table[["metric", "verdict", "n"]].values.tolist() == [["accuracy", "not published", 2]]
     predictions = read_predictions(next((tmp_path / "runs").rglob("predictions.npz")).parent)
     np.testing.assert_allclose(predictions["scores"].sum(axis=1), 1, rtol=1e-5)
+
+
+def test_networks_trained_on_another_division_are_said_to_leak() -> None:
+    from mirkeras.experiment import Extractor
+    from mirkeras.runs import Run
+    from mirkeras.songs import _provenance
+
+    row = EXPERIMENT.rows["table4/3-9"]
+    run = Run(PAPER, row.id, "gtzan-jazz-rock", "clean", 0, 3, 10, 5)
+
+    def reasons(dataset: str, division: tuple) -> str:
+        one = Extractor(Path("x"), "waveform-22050", dataset, "table5/22050", division)
+        return _provenance(run, row, (one,)).get("pretrained", "")
+
+    assert reasons("gtzan-jazz-rock", ("drawn", 10, 3, 0)) == ""
+    assert "may have heard test tracks" in reasons("gtzan-jazz-rock", ("drawn", 10, 2, 0))
+    assert "may have heard test tracks" in reasons("gtzan", ("fault-filtered", 1, 0, 0))
+    assert reasons("msd", ()) == "features trained on msd, not gtzan-jazz-rock"
 
 
 def test_the_code_s_decay_falls_with_every_step() -> None:

@@ -160,18 +160,33 @@ def test_changed_labels_make_another_run(trained: Path, audio_folder, cached, tm
     (index,) = cached.rglob("index.csv")
     other = tmp_path / "index.csv"
     other.write_text(index.read_text().replace(",slow,", ",SLOW,"))
-    experiment = find_experiment(PAPER)
     run = Run.of(read_record(run_of(trained, ROWS)))
 
     def finished(index: Path) -> bool:
         caches = {"cbmi2016": cached / run.dataset / "cbmi2016.h5"}
         setting = Setting(trained, index, caches, (), (), 1, 0, False)
-        origin = origin_of(experiment, ROWS, experiment.protocols["paper"], setting)
+        origin = origin_of(run, find_experiment(PAPER), setting)
         return is_finished(run, run.directory(trained), origin)
 
     assert finished(index)
     with pytest.raises(RunError, match="other tracks, labels, features or protocol"):
         finished(other)
+
+
+def test_records_older_than_named_splits_are_still_read(trained: Path, tmp_path) -> None:
+    import json
+    import shutil
+
+    from mirkeras.runs import Run, is_finished
+
+    shutil.copytree(trained, tmp_path / "old")
+    for path in (tmp_path / "old").rglob("run.json"):
+        record = json.loads(path.read_text())
+        del record["split"]
+        path.write_text(json.dumps(record))
+    assert len(evaluation.compare(PAPER, tmp_path / "old").dropna(subset="measured")) == 3
+    record = read_record(run_of(tmp_path / "old", ROWS))
+    assert is_finished(Run.of(record), run_of(tmp_path / "old", ROWS), record["origin"])
 
 
 def test_a_row_whose_sources_failed_says_so(trained: Path, tmp_path) -> None:
