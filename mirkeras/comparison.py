@@ -126,7 +126,8 @@ def _values(runs: pd.DataFrame, metric: str) -> dict:
     values, first = runs[metric].to_numpy(float), runs.iloc[0]
     data = first.dataset if first.split == DRAWN else f"{first.dataset}@{first.split}"
     extractors = first.get("extractors")
-    origin = f" ← {extractors}" if isinstance(extractors, str) else ""
+    foreign = isinstance(extractors, str) and not extractors.startswith(f"{first.dataset}:")
+    origin = f" ← {extractors}" if foreign else ""
     return {
         "params": first.parameters,
         "dataset": f"{data}:{first.protocol}{origin}",
