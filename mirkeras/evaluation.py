@@ -67,7 +67,7 @@ def compare(paper: str, out: Path) -> pd.DataFrame:
 
 
 def publish(paper: str, out: Path) -> Path:
-    """Put the runs below `out`, their comparison and filter figures into ``results/``.
+    """Put the runs below `out`, and the figures that pages show, into ``results/``.
 
     Returns
     -------
@@ -76,8 +76,9 @@ def publish(paper: str, out: Path) -> Path:
     """
     measured = pd.read_csv(out / "measured.csv", dtype=results.TEXT)
     page = results.publish(paper, measured)
-    for kind in ("comparison", "tempo", "time-filters", "frequency-filters"):
-        for figure in (out / "figures").glob(f"*-{kind}.png"):
+    kinds = ("*-comparison", "*-tags", "*-tempo", "*-time-filters", "*-frequency-filters")
+    for kind in (*kinds, "fig3-*", "fig5-*"):
+        for figure in (out / "figures").glob(f"{kind}.png"):
             with whole_file(page.with_suffix("") / figure.name) as copy:
                 shutil.copyfile(figure, copy)
     return page
