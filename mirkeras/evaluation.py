@@ -6,6 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mirkeras import figures, metrics, records, results
@@ -135,6 +136,10 @@ def _tags(name: str, predicted: dict[str, list[dict]], out: Path) -> str:
         f"| {line[0]} | {line[1]} | " + " | ".join(_area(area) for area in line[2:]) + " |"
         for line in values.itertuples(index=False, name=None)
     ]
+    for area in ("roc_auc", "pr_auc"):
+        means = [np.mean([table[area].mean() for table in found]) for found in tables.values()]
+        cells = " | ".join(f"{mean:.4f}" for mean in means)
+        lines.append(f"| mean {area[:-4].upper()}-AUC | | {cells} |")
     rule = "|---|--:|" + "--:|" * len(tables)
     return "\n".join([f"## {name}: ROC-AUC per tag", "", head, rule, *lines, ""])
 

@@ -97,6 +97,7 @@ def test_tags_nobody_has_in_the_test_part_are_dropped_by_name(trained: Path) -> 
     tags = pd.read_csv(next((trained / "tags").glob("*-paper-*.csv")))
     assert tags["table5/2000"].isna().tolist() == unranked.tolist()
     assert len(list((trained / "figures").glob("*-tags.png"))) == 2  # paper and code
+    assert (trained / "comparison.md").read_text().count("| mean PR-AUC |") == 2
 
 
 def test_transfer_says_whose_features_it_uses(trained: Path) -> None:
