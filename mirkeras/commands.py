@@ -22,12 +22,12 @@ from mirkeras.options import (
     seeds,
     words,
 )
+from mirkeras.planning import PARTIAL, choose_split, lacks_audio, plan_rows, plan_waves
 from mirkeras.protocols import Protocol, divide
-from mirkeras.results import row_ids
 from mirkeras.running import origin_of, tracks_of, train_run
 from mirkeras.runs import Run
 from mirkeras.segments import consecutive
-from mirkeras.splits import DRAWN, named_folds
+from mirkeras.splits import DRAWN
 
 
 def train(paper: str, argv: list[str] | None = None) -> int:
@@ -84,7 +84,7 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
 
 def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     extractors = _extractors(arguments)
-    rows = _plan_rows(experiment, arguments.rows, extractors)
+    rows = plan_rows(experiment, arguments.rows, extractors)
     if extractors and not any(experiment.rows[row].features_from for row in rows):
         raise UsageError("--extractor is for rows on features of trained networks; none is wanted")
     _check_machine(arguments)
@@ -100,7 +100,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
             f"{experiment.paper} classifies and chooses its epoch by accuracy; the tracks of "
             f"{prepared.dataset.name} have tags. Taggers: lee_samplecnn"
         )
-    split, folds = _choose_split(prepared, arguments)
+    split, folds = choose_split(prepared, arguments.split, arguments.folds)
     caches = _features(experiment, rows, extractors, prepared)
     budget = arguments.memory_budget
     setting = Setting(
@@ -119,14 +119,14 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     _check_division(protocol, caches, setting, split, folds, arguments.seeds)
     plain = {
         "paper": experiment.paper,
-        "dataset": prepared.home.name + "-partial" * _lacks_audio(prepared, split),
+        "dataset": prepared.home.name + PARTIAL * lacks_audio(prepared, split),
         "protocol": protocol.name,
         "folds": folds,
         "max_epochs": min(arguments.epochs or protocol.max_epochs, protocol.max_epochs),
         "split": split,
     }
     failed = 0
-    for wave in _waves(experiment, rows, arguments.seeds, plain, extractors):
+    for wave in plan_waves(experiment, rows, arguments.seeds, plain, extractors):
         failed += _train_wave(wave, experiment, setting, arguments.jobs)
     return 1 if failed else 0
 
@@ -134,26 +134,6 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
 def _extractors(arguments: argparse.Namespace) -> tuple[Extractor, ...]:
     given = getattr(arguments, "extractor", [])
     return tuple(find_extractor(path, arguments.extractor_recipe) for path in given)
-
-
-def _choose_split(prepared: Prepared, arguments: argparse.Namespace) -> tuple[str, int]:
-    """Return the split's name and its number of folds."""
-    named = [name for name in prepared.dataset.splits if name in prepared.index]
-    # the data set's own split is the default also where its lists are missing: that is an error,
-    # not a reason to train on another division
-    split = arguments.split or next(iter(prepared.dataset.splits), DRAWN)
-    if split == DRAWN:
-        folds = arguments.folds or 10
-        if folds < 2:
-            raise UsageError("--folds must be at least 2: one part is tested, the others train")
-        return split, folds
-    if split not in named:
-        missing = " (its lists are missing, see above)" * (split in prepared.dataset.splits)
-        known = ", ".join([*named, DRAWN])
-        raise UsageError(f"{prepared.dataset.name} has no split {split!r}{missing}; known: {known}")
-    if arguments.folds:
-        raise UsageError(f"--folds is for --split {DRAWN}; the split {split} has its own")
-    return split, named_folds(prepared.index[split].to_numpy(str))
 
 
 def _check_machine(arguments: argparse.Namespace) -> None:
@@ -165,15 +145,6 @@ def _check_machine(arguments: argparse.Namespace) -> None:
     if arguments.mixed_precision and not device.find().gpus:
         raise UsageError("--mixed-precision needs a GPU and none was found: leave it out")
     arguments.out.mkdir(parents=True, exist_ok=True)
-
-
-def _lacks_audio(prepared: Prepared, split: str) -> bool:
-    """Whether tracks of the split are not there: what is measured is not the published set."""
-    if split == DRAWN:
-        return False
-    found = prepared.index[split].value_counts()
-    declared = prepared.dataset.splits[split]
-    return any(found.get(part, 0) < count for part, count in declared.items())
 
 
 def _check_division(
@@ -208,38 +179,6 @@ def _check_fold(
             raise UsageError(f"the split {split} leaves no track in the {part} part")
 
 
-def _plan_rows(
-    experiment: Experiment, wanted: list[str], extractors: tuple[Extractor, ...]
-) -> list[str]:
-    """Check row ids, add the rows that others start from, put those first."""
-    names = row_ids(experiment.paper) | {name: name for name in experiment.rows}
-    chosen: list[str] = []
-    for word in wanted:
-        chosen += _expand(word.removeprefix(f"{experiment.paper}/"), names, experiment)
-    wanted = list(dict.fromkeys(chosen))
-    needed = [source for name in wanted for source in _needs(experiment, name, extractors)]
-    if added := sorted(set(needed) - set(wanted)):
-        print(f"also training {', '.join(added)}: a wanted row starts from them")
-    return sorted({*wanted, *needed}, key=list(experiment.rows).index)
-
-
-def _expand(word: str, names: dict[str, str], experiment: Experiment) -> list[str]:
-    """List the rows that a word stands for: a published id, a row, a table of them, or all."""
-    if word == "all":
-        return list(experiment.rows)
-    table = [row for name, row in names.items() if name.startswith(f"{word}/") and row]
-    if not names.get(word) and not table:
-        why = "cited from earlier work" if word in names else "unknown"
-        raise UsageError(f"{why} row {word!r}; rows: {', '.join(experiment.rows)}")
-    return [names[word]] if names.get(word) else table
-
-
-def _needs(experiment: Experiment, name: str, extractors: tuple[Extractor, ...]) -> tuple[str, ...]:
-    """Name the rows that must be trained before a row."""
-    row = experiment.rows[name]
-    return row.starts_from if extractors else row.starts_from + row.features_from
-
-
 def _features(
     experiment: Experiment,
     rows: list[str],
@@ -272,24 +211,6 @@ def _check_lengths(
                 f"row {name} needs tracks of {row.frames} frames, "
                 f"{features.tracks[frames.argmin()]} has {frames.min()}: leave the row out"
             )
-
-
-def _waves(
-    experiment: Experiment,
-    rows: list[str],
-    wanted_seeds: list[int],
-    plain: dict,
-    extractors: tuple[Extractor, ...],
-) -> list[list[Run]]:
-    """List all runs: first those that start from nothing, then those that start from them."""
-    waves: list[list[Run]] = [[], []]
-    # fold by fold, so that whatever time allows is a fair comparison of the rows
-    for seed in wanted_seeds:
-        for fold in range(plain["folds"]):
-            for row in rows:
-                wave = waves[bool(_needs(experiment, row, extractors))]
-                wave.append(Run(row=row, seed=seed, fold=fold, **plain))
-    return waves
 
 
 def _train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_once: int) -> int:

@@ -91,7 +91,9 @@ def origin_of(run: Run, experiment: Experiment, setting: Setting) -> str:
 
 
 def _batch(run: Run, experiment: Experiment) -> int:
-    return experiment.batches.get(run.dataset, experiment.batch)
+    # a part of a data set, or a stand-in for it, is named after it
+    named = [size for name, size in experiment.batches.items() if run.dataset.startswith(name)]
+    return named[0] if named else experiment.batch
 
 
 def _input(run: Run, row: Row, protocol: Protocol, setting: Setting) -> tuple[FeatureCache, dict]:

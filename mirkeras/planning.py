@@ -1,0 +1,97 @@
+"""From the words of a command to runs: which rows, which division, in which order."""
+
+from data_prep.prepare import Prepared
+from mirkeras.errors import UsageError
+from mirkeras.experiment import Experiment, Extractor
+from mirkeras.results import row_ids
+from mirkeras.runs import Run
+from mirkeras.splits import DRAWN, named_folds
+
+FOLDS = 10  # of a drawn split, unless asked otherwise
+#: Ends the name that results go by where tracks of a split have no audio here.
+PARTIAL = "-partial"
+
+
+def plan_rows(
+    experiment: Experiment, wanted: list[str], extractors: tuple[Extractor, ...]
+) -> list[str]:
+    """Check row ids, add the rows that others start from, put those first."""
+    names = row_ids(experiment.paper) | {name: name for name in experiment.rows}
+    chosen: list[str] = []
+    for word in wanted:
+        chosen += _expand(word.removeprefix(f"{experiment.paper}/"), names, experiment)
+    wanted = list(dict.fromkeys(chosen))
+    needed = [source for name in wanted for source in _needs(experiment, name, extractors)]
+    if added := sorted(set(needed) - set(wanted)):
+        print(f"also training {', '.join(added)}: a wanted row starts from them")
+    return sorted({*wanted, *needed}, key=list(experiment.rows).index)
+
+
+def _expand(word: str, names: dict[str, str], experiment: Experiment) -> list[str]:
+    """List the rows that a word stands for: a published id, a row, a table of them, or all."""
+    if word == "all":
+        return list(experiment.rows)
+    table = [row for name, row in names.items() if name.startswith(f"{word}/") and row]
+    if not names.get(word) and not table:
+        why = "cited from earlier work" if word in names else "unknown"
+        raise UsageError(f"{why} row {word!r}; rows: {', '.join(experiment.rows)}")
+    return [names[word]] if names.get(word) else table
+
+
+def _needs(experiment: Experiment, name: str, extractors: tuple[Extractor, ...]) -> tuple[str, ...]:
+    """Name the rows that must be trained before a row."""
+    row = experiment.rows[name]
+    return row.starts_from if extractors else row.starts_from + row.features_from
+
+
+def choose_split(prepared: Prepared, wanted: str | None, folds: int | None) -> tuple[str, int]:
+    """Return the split's name and its number of folds.
+
+    Raises
+    ------
+    UsageError
+        The data set has no such split, or its lists are missing, or `folds` does not go with it.
+    """
+    named = [name for name in prepared.dataset.splits if name in prepared.index]
+    # the data set's own split is the default also where its lists are missing: that is an error,
+    # not a reason to train on another division
+    split = wanted or next(iter(prepared.dataset.splits), DRAWN)
+    if split == DRAWN:
+        folds = folds or FOLDS
+        if folds < 2:
+            raise UsageError("--folds must be at least 2: one part is tested, the others train")
+        return split, folds
+    if split not in named:
+        missing = " (its lists are missing, see above)" * (split in prepared.dataset.splits)
+        known = ", ".join([*named, DRAWN])
+        raise UsageError(f"{prepared.dataset.name} has no split {split!r}{missing}; known: {known}")
+    if folds:
+        raise UsageError(f"--folds is for --split {DRAWN}; the split {split} has its own")
+    return split, named_folds(prepared.index[split].to_numpy(str))
+
+
+def lacks_audio(prepared: Prepared, split: str) -> bool:
+    """Whether tracks of the split are not there: what is measured is not the published set."""
+    if not prepared.dataset.own_audio or split == DRAWN:
+        return False  # of a published archive everything must be there, see `data_prep.counts`
+    found = prepared.index[split].value_counts()
+    declared = prepared.dataset.splits[split]
+    return any(found.get(part, 0) < count for part, count in declared.items())
+
+
+def plan_waves(
+    experiment: Experiment,
+    rows: list[str],
+    wanted_seeds: list[int],
+    plain: dict,
+    extractors: tuple[Extractor, ...],
+) -> list[list[Run]]:
+    """List all runs: first those that start from nothing, then those that start from them."""
+    waves: list[list[Run]] = [[], []]
+    # fold by fold, so that whatever time allows is a fair comparison of the rows
+    for seed in wanted_seeds:
+        for fold in range(plain["folds"]):
+            for row in rows:
+                wave = waves[bool(_needs(experiment, row, extractors))]
+                wave.append(Run(row=row, seed=seed, fold=fold, **plain))
+    return waves

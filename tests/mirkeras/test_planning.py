@@ -1,0 +1,55 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import data_prep
+from data_prep.prepare import Prepared
+from mirkeras.errors import UsageError
+from mirkeras.experiment import find_experiment
+from mirkeras.planning import choose_split, lacks_audio, plan_rows, plan_waves
+
+LEE = find_experiment("lee_samplecnn")
+
+
+def prepared(parts: list[str], **changes) -> Prepared:
+    """MSD's declaration with three tracks in its split, and these that have audio."""
+    splits = {"msd-lee": {"train": 1, "validation": 1, "test": 1}}
+    dataset = replace(data_prep.get("msd"), splits=splits, **changes)
+    index = pd.DataFrame({"track": range(len(parts)), "msd-lee": parts})
+    return Prepared(dataset, Path(), index, Path("msd"))
+
+
+def test_audio_of_ones_own_may_be_a_part_of_the_published_set() -> None:
+    assert not lacks_audio(prepared(["train", "validation", "test", ""]), "msd-lee")
+    partial = prepared(["train", "test"])
+    assert lacks_audio(partial, "msd-lee")
+    assert not lacks_audio(partial, "drawn")
+    assert not lacks_audio(prepared(["train", "test"], own_audio=False), "msd-lee")
+
+
+def test_the_own_split_is_the_default_and_never_replaced_by_another() -> None:
+    whole = prepared(["train", "validation", "test"])
+    assert choose_split(whole, None, None) == ("msd-lee", 1)
+    assert choose_split(whole, "drawn", None) == ("drawn", 10)
+    assert choose_split(whole, "drawn", 3) == ("drawn", 3)
+    listless = replace(whole, index=whole.index[["track"]])
+    with pytest.raises(UsageError, match=r"no split 'msd-lee' \(its lists are missing"):
+        choose_split(listless, None, None)
+
+
+def test_rows_go_by_published_id_by_name_by_table_or_all() -> None:
+    assert plan_rows(LEE, ["table6/samplecnn-3-9-msd"], ()) == ["table5/22050"]
+    assert plan_rows(LEE, ["lee_samplecnn/table5/8000", "table5/8000-auc"], ()) == ["table5/8000"]
+    assert len(plan_rows(LEE, ["table2"], ())) == 13
+    assert len(plan_rows(LEE, ["all"], ())) == len(LEE.rows)
+
+
+def test_what_others_build_on_is_trained_first(capsys) -> None:
+    rows = plan_rows(LEE, ["table4/3-8+3-9"], ())
+    assert rows == ["mn/3-8", "table5/22050", "table4/3-8+3-9"]
+    assert "also training mn/3-8, table5/22050" in capsys.readouterr().out
+    plain = {"paper": "lee_samplecnn", "dataset": "msd", "protocol": "paper", "folds": 1}
+    waves = plan_waves(LEE, rows, [0, 1], plain | {"max_epochs": 5, "split": "msd-lee"}, ())
+    assert [[run.row for run in wave] for wave in waves] == [rows[:2] * 2, rows[2:] * 2]
