@@ -7,13 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from mirkeras import training
+from mirkeras import keeper
 from mirkeras.cache import open_cache
+from mirkeras.keeper import reseed
 from mirkeras.layers import standardised
 from mirkeras.pipeline import open_feed
 from mirkeras.schedules import HalveOnRecovery, Verdict
 from mirkeras.segments import consecutive
-from mirkeras.training import Plan, TrainingError, predict, reseed, train
+from mirkeras.training import Plan, TrainingError, predict, train
 from reproductions.pons_cbmi2016 import models
 
 
@@ -73,7 +74,7 @@ def test_interrupted_training_ends_as_if_it_had_not_been(
     done = train(plan, whole, ignore)
     expected = plan.network.get_weights(), predict(plan)
 
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)  # a checkpoint after every epoch
+    monkeypatch.setattr(keeper, "CHECKPOINT_SECONDS", 0)  # a checkpoint after every epoch
     for epoch in (2, 5, 7):
         with pytest.raises(Interruption):
             train(make_plan(cached), parts, interrupt_after(epoch))
@@ -197,7 +198,7 @@ def test_interrupted_stages_end_as_if_they_had_not_been(
     plan = staged(cached, max_epochs=5)
     train(plan, whole, ignore)
     expected = plan.network.get_weights()
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(keeper, "CHECKPOINT_SECONDS", 0)
     for epoch in (3, 4):
         with pytest.raises(Interruption):
             train(staged(cached, max_epochs=5), parts, interrupt_after(epoch))
