@@ -37,7 +37,9 @@ def evaluate(paper: str, argv: list[str] | None = None) -> int:
 def summary(table: pd.DataFrame, out: Path) -> str:
     """Lay out what was measured, count what was not, and say where the rest is."""
     measured = table[table.measured.notna()]
-    written = f"{out}: comparison.csv, comparison.md, measured.csv, figures/"
+    written = (
+        f"{out}: comparison.csv, comparison.md (with every class and tag), measured.csv, figures/"
+    )
     left = (table.verdict == "not run").sum()
     return f"\n{results.markdown(measured)}\n{left} published row(s) not run. Written to {written}"
 
