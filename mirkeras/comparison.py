@@ -64,16 +64,22 @@ def _runs_of(row: tuple, published: pd.DataFrame, measured: pd.DataFrame) -> Ite
     """Group the runs of a published row's network by set-up.
 
     A network may stand in several published rows, one per data set; a run on one of these data
-    sets is compared with that row only.
+    sets, on a part of it or a stand-in for it is compared with that row only.
     """
     if not row.row or row.metric not in measured:
         return
     same = (published.row == row.row) & (published.metric == row.metric)
     elsewhere = set(published.dataset[same]) - {row.dataset}
     mine = (measured.row == row.row) & measured[row.metric].notna()
-    runs = measured[mine & ~measured.dataset.isin(elsewhere)]
+    theirs = [any(_is_of(name, other) for other in elsewhere) for name in measured.dataset]
+    runs = measured[mine & ~np.array(theirs, bool)]
     for _, group in runs.groupby([*SETUP, sources(runs)], sort=True):
         yield group
+
+
+def _is_of(dataset: str, published: str) -> bool:
+    """Whether a data set is a published one, a part of it or a stand-in, named after it."""
+    return dataset == published or dataset.startswith(f"{published}-")
 
 
 def sources(runs: pd.DataFrame) -> pd.Series:
