@@ -28,16 +28,18 @@ def comparison(table: pd.DataFrame, path: Path) -> None:
     table : DataFrame
         Measured lines of one data set, protocol and metric, as from `mirkeras.results.compare`.
     """
-    figure = Figure(figsize=(1.8 + 1.3 * len(table), 4.2), layout="constrained")
+    width = max(6.5, 1.8 + 1.3 * len(table))  # of the legend, at least
+    figure = Figure(figsize=(width, 4.2), layout="constrained")
     axes = figure.subplots()
     place = np.arange(len(table))
+    spread = table.measured_std.where(table.n > 1)  # a single run has none
     if table.published.notna().any():
         axes.bar(
             place - 0.2, table.published, 0.4, yerr=table.published_std, color=PUBLISHED,
             capsize=3, label="published (the paper's data)",
         )  # fmt: skip
     axes.bar(
-        place + 0.2, table.measured, 0.4, yerr=table.measured_std, color=MEASURED, capsize=3,
+        place + 0.2, table.measured, 0.4, yerr=spread, color=MEASURED, capsize=3,
         label=f"measured ({table.dataset.iloc[0]}, n = {table.n.iloc[0]})",
     )  # fmt: skip
     axes.set_xticks(place, [name.replace(" ", "\n", 1) for name in table.model])
