@@ -20,73 +20,18 @@ A recipe is data: everything that defines the numbers. There are two kinds.
 """
 
 import re
-from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import ClassVar
 
 import numpy as np
 
+from mirkeras.recipe import Recipe, mono
 from mirkeras.spectra import COMPRESSIONS, SPECTRA
 
 # Raise by one whenever a change of this room (with `spectra` and `filterbanks`) changes numbers:
 # old caches are then refused.
 IMPLEMENTATION = 1
-
-
-class Recipe(ABC):
-    """What turns samples into frames; recipes are frozen dataclasses.
-
-    Attributes
-    ----------
-    name
-        Name of the recipe and of its cache file.
-    sample_rate
-        In Hz, mono.
-    hop
-        Distance of two frames in samples.
-    bands
-        Values per frame.
-    dtype
-        "float32", or "int16" where 32768 stands for 1.
-    min_frames
-        Tracks with fewer frames are set aside: the networks of the recipe's paper need more.
-    """
-
-    name: str
-    sample_rate: int
-    hop: int
-    bands: int
-    dtype: str
-    min_frames: int
-
-    @abstractmethod
-    def identity(self) -> dict[str, str | int | float]:
-        """Return all that defines the numbers, as plain values in a fixed order."""
-
-    @abstractmethod
-    def libraries(self) -> dict[str, str]:
-        """Return the versions of the libraries whose change may change the numbers."""
-
-    @abstractmethod
-    def extract(self, samples: np.ndarray) -> np.ndarray:
-        """Compute the frames of a track.
-
-        Parameters
-        ----------
-        samples
-            Mono samples at `sample_rate`, shape (samples,).
-
-        Returns
-        -------
-        np.ndarray
-            Of type `dtype`, shape (time, band).
-
-        Raises
-        ------
-        ValueError
-            `samples` is empty or not one-dimensional.
-        """
 
 
 @dataclass(frozen=True)
@@ -142,7 +87,7 @@ class LogMel(Recipe):
 
     def energies(self, samples: np.ndarray) -> np.ndarray:
         """Compute the mel bands before compression; arguments and shape as `extract`."""
-        samples = np.ascontiguousarray(_mono(samples), np.float32)
+        samples = np.ascontiguousarray(mono(samples), np.float32)
         return SPECTRA[self.filterbank](samples, self)
 
 
@@ -191,7 +136,7 @@ class Waveform(Recipe):
 
     def extract(self, samples: np.ndarray) -> np.ndarray:
         """Round to 16 bits and clip, int16 (time, 1), see `Recipe.extract`."""
-        steps = np.rint(_mono(samples) * np.float32(2**15))
+        steps = np.rint(mono(samples) * np.float32(2**15))
         return np.clip(steps, -(2**15), 2**15 - 1).astype(np.int16)[:, None]
 
 
@@ -208,12 +153,6 @@ def find_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise ValueError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}, waveform-<Hz>")
     return RECIPES[name]
-
-
-def _mono(samples: np.ndarray) -> np.ndarray:
-    if samples.ndim != 1 or not samples.size:
-        raise ValueError(f"audio must be mono samples, shape (samples,), not {samples.shape}")
-    return samples
 
 
 def _cbmi2016(name: str, filterbank: str) -> LogMel:
