@@ -144,6 +144,9 @@ class DataSet:
         Split, then part, to tracks per class: what subsets by class are checked against.
     folder : str
         Name of the folder under the data root, if it is not the set's own name.
+    repeats : str
+        What random folds of the set get wrong, one sentence for people: which recordings or artists
+        come more than once. Empty where nothing is known.
     own_audio : bool
         True if the lists are published but not the audio: the user brings it, and tracks without
         audio are reported, not refused.
@@ -168,6 +171,7 @@ class DataSet:
     )
     folder: str = ""
     own_audio: bool = False
+    repeats: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -29,6 +29,27 @@ def majority_vote(scores: np.ndarray, segment_track: np.ndarray, tracks: int) ->
     return votes.argmax(axis=1)
 
 
+def product_scores(scores: np.ndarray, segment_track: np.ndarray, tracks: int) -> np.ndarray:
+    """Average the logarithms of the probabilities of each track's segments.
+
+    The class that is best by this is best by the sum of the logits too: of each segment they differ
+    from the logarithms by the same number for all classes.
+
+    Parameters
+    ----------
+    scores : float (segments, classes)
+        Probabilities; one that float32 rounded to 0 counts as the smallest float32.
+    segment_track, tracks
+        As for `majority_vote`.
+
+    Returns
+    -------
+    float64 (tracks, classes)
+    """
+    least = np.finfo(np.float32).tiny
+    return mean_scores(np.log(np.maximum(scores, least, dtype=float)), segment_track, tracks)
+
+
 def mean_scores(scores: np.ndarray, segment_track: np.ndarray, tracks: int) -> np.ndarray:
     """Average the scores of each track's segments (Lee et al. 2018, section 5.2).
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.preprocessing import StandardScaler
 
 from mirkeras import audio, building, cachefile, extraction
 from mirkeras.cachefile import CacheError, FeatureCache
 from mirkeras.features import Recipe
 
+_SCALED_AT_ONCE = 512  # segments
 _REMEDY = "delete it, or use another cache root"
 
 
@@ -54,6 +56,35 @@ def statistics(cache: FeatureCache, tracks: Sequence[str] | None = None) -> tupl
     if not count:
         raise ValueError("statistics need at least one track")
     return float(mean), float(np.sqrt(squares / count))
+
+
+def cell_statistics(
+    cache: FeatureCache, first: np.ndarray, length: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the mean and standard deviation of each cell over segments.
+
+    As scikit-learn's StandardScaler on flattened segments: a cell that never varies gets 1.
+
+    Parameters
+    ----------
+    first : int64 (segments,)
+        First frame of each segment, counted from the start of the cache.
+    length : int
+        Frames per segment.
+
+    Returns
+    -------
+    (mean, std)
+        float32 (length, bands) each. Only a few segments at a time are in memory.
+    """
+    scaler = StandardScaler()
+    for some in np.array_split(np.sort(first), max(1, len(first) // _SCALED_AT_ONCE)):
+        segments = cache.segments(some, length)
+        scaler.partial_fit(segments.reshape(len(some), -1).astype(np.float64))
+    shape = (length, cache.bands)
+    return tuple(
+        values.reshape(shape).astype(np.float32) for values in (scaler.mean_, scaler.scale_)
+    )
 
 
 def open_cache(path: Path, recipe: Recipe | None = None) -> FeatureCache:

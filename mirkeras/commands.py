@@ -27,7 +27,7 @@ from mirkeras.protocols import Protocol, divide
 from mirkeras.running import origin_of, tracks_of, train_run
 from mirkeras.runs import Run
 from mirkeras.segments import consecutive
-from mirkeras.splits import DRAWN
+from mirkeras.splits import DRAWN, SEEDED, STRATIFIED
 
 
 def train(paper: str, argv: list[str] | None = None) -> int:
@@ -61,10 +61,11 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
     add("--protocol", choices=experiment.protocols, default=next(iter(experiment.protocols)),
         help="default: %(default)s; see below")  # fmt: skip
     add("--split", metavar="NAME",
-        help=f"a split that comes with the data set, or '{DRAWN}': folds drawn from the seed "
-        f"(default: the data set's own if it has one)")  # fmt: skip
+        help=f"a split that comes with the data set, or '{DRAWN}': folds drawn from the seed, or "
+        f"'{STRATIFIED}': the same with each class's share in every fold (default: the protocol's, "
+        "else the data set's own)")  # fmt: skip
     add("--folds", type=positive, metavar="K",
-        help=f"number of folds of a {DRAWN} split (default: 10)")  # fmt: skip
+        help="number of folds drawn from the seed (default: the protocol's)")  # fmt: skip
     add("--seeds", type=seeds, default=[0], metavar="S[,S…]", help="default: 0")
     add("--epochs", type=positive, metavar="E", help="cap on the epochs of a run (protocol's own)")
     add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
@@ -95,12 +96,15 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         mirror=arguments.mirror,
     )
     protocol = experiment.protocols[arguments.protocol]
-    if prepared.dataset.tags and protocol.select_by == "val_accuracy":
+    if prepared.dataset.tags and protocol.select_by != "val_loss":
         raise UsageError(
-            f"{experiment.paper} classifies and chooses its epoch by accuracy; the tracks of "
-            f"{prepared.dataset.name} have tags. Taggers: lee_samplecnn"
+            f"{experiment.paper} classifies; the tracks of {prepared.dataset.name} have tags. "
+            "Taggers: lee_samplecnn"
         )
-    split, folds = choose_split(prepared, arguments.split, arguments.folds)
+    split, folds = choose_split(prepared, protocol, arguments.split, arguments.folds)
+    warning = prepared.dataset.repeats if split in SEEDED else ""
+    if warning:
+        print(f"warning: split {split}: {warning}", file=sys.stderr)
     caches = _features(experiment, rows, extractors, prepared)
     budget = arguments.memory_budget
     setting = Setting(
@@ -109,6 +113,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         caches={name: features.path for name, features in caches.items()},
         tags=prepared.dataset.tags,
         extractors=extractors,
+        warning=warning,
         threads=max(1, workers.usable_cores() // arguments.jobs),
         memory_budget=device.find().memory_budget // arguments.jobs if budget is None else budget,
         mixed_precision=arguments.mixed_precision,
@@ -122,11 +127,11 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         "dataset": prepared.home.name + PARTIAL * lacks_audio(prepared, split),
         "protocol": protocol.name,
         "folds": folds,
-        "max_epochs": min(arguments.epochs or protocol.max_epochs, protocol.max_epochs),
         "split": split,
     }
+    waves = plan_waves(experiment, rows, arguments.seeds, plain, arguments.epochs, extractors)
     failed = 0
-    for wave in plan_waves(experiment, rows, arguments.seeds, plain, extractors):
+    for wave in waves:
         failed += _train_wave(wave, experiment, setting, arguments.jobs)
     return 1 if failed else 0
 
@@ -205,7 +210,7 @@ def _check_lengths(
         if row.features_from:
             continue
         features = caches[row.recipe]
-        frames = np.diff(features.offsets)
+        frames = np.diff(features.offsets) - find_recipe(row.recipe).deformed
         if (frames < row.frames).any():
             raise UsageError(
                 f"row {name} needs tracks of {row.frames} frames, "

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from mirkeras.splits import DRAWN
+from mirkeras.splits import DRAWN, SEEDED
 from mirkeras.stats import Summary, prediction_interval, welch_interval
 
 COLUMNS = [
@@ -14,10 +14,10 @@ COLUMNS = [
 ]
 # What runs must share to be one measurement.
 SETUP = ["dataset", "split", "protocol", "folds", "max_epochs"]
-# Protocols that keep the paper's way of drawing folds; `clean` keeps replicas together.
-SAME_SPLIT = ("paper", "code")
+# The protocol that draws folds another way than the papers: it keeps replicas together.
+CLEAN = "clean"
 # What a paper may print, with its decimals: accuracies in per cent, the others as they are.
-DECIMALS = {"accuracy": 2, "roc_auc": 4, "time_ratio": 2}
+DECIMALS = {"accuracy": 2, "raw": 2, "max": 2, "maj": 2, "roc_auc": 4, "time_ratio": 2}
 
 
 class ResultsError(RuntimeError):
@@ -52,7 +52,8 @@ def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     for row in published.itertuples(index=False):
         groups = list(_runs_of(row, published, measured))
         if not groups:
-            lines.append(_line(row) | {"verdict": "not run" if row.row else "cited"})
+            verdict_alone = "not run" if row.row else "cited"
+            lines.append(_line(row) | {"verdict": verdict_alone, "note": row.note})
         lines += [_line(row) | _measured(row, group) for group in groups]
     lines += _unpublished(published, measured)
     extra = ["row", "split", "protocol", "baseline", "difference", "low", "high", "note"]
@@ -105,7 +106,8 @@ def _unpublished(published: pd.DataFrame, measured: pd.DataFrame) -> list[dict]:
             model = models.iloc[0] if len(models) else name
             line = {"id": f"{group.paper.iloc[0]}/{name}", "model": model, "metric": metric}
             values = _values(group, metric)
-            lines.append(line | values | {"row": name, "verdict": "not published", "note": ""})
+            told = {"verdict": "not published", "note": _notes(*_warnings(group))}
+            lines.append(line | values | {"row": name} | told)
     return lines
 
 
@@ -147,6 +149,8 @@ def _values(runs: pd.DataFrame, metric: str) -> dict:
 
 def _measured(row: tuple, runs: pd.DataFrame) -> dict:
     line, values = _values(runs, row.metric), runs[row.metric].to_numpy(float)
+    if np.isnan(row.value):
+        return line | {"verdict": "not published", "note": _notes(row.note, *_warnings(runs))}
     summary = Summary(values.mean(), values.std(), len(values))
     interval = _interval(summary, row)
     why, digits = _why_different(row, runs), DECIMALS[row.metric]
@@ -157,8 +161,19 @@ def _measured(row: tuple, runs: pd.DataFrame) -> dict:
         "low": round(interval[0], digits) if interval else np.nan,
         "high": round(interval[1], digits) if interval else np.nan,
         "verdict": other if why else verdict(interval),
-        "note": why or alone,
+        "note": _notes(why or alone, row.note, *_warnings(runs)),
     }
+
+
+def _notes(*texts: str) -> str:
+    """One note a line, so that pages can say each once."""
+    return "\n".join(text for text in texts if text)
+
+
+def _warnings(runs: pd.DataFrame) -> list[str]:
+    """What readers must know of the split, as the runs' records have it."""
+    given = runs.warning.dropna().unique() if "warning" in runs else ()
+    return [f"split {runs.split.iloc[0]}: {text}" for text in given]
 
 
 def _interval(summary: Summary, row: tuple) -> tuple[float, float] | None:
@@ -189,7 +204,7 @@ def _why_different(row: tuple, runs: pd.DataFrame) -> str:
         reasons.append(f"data set {first.dataset}, not {row.dataset}")
     if row.split and first.split != row.split:
         reasons.append(f"split {first.split}, not {row.split}")
-    if first.split == DRAWN and first.protocol not in SAME_SPLIT:
+    if first.split in SEEDED and first.protocol == CLEAN:
         reasons.append(f"split of protocol {first.protocol}")
     if first.folds != row.folds:
         reasons.append(f"{first.folds} folds, published {row.folds}")
@@ -219,7 +234,8 @@ def markdown(table: pd.DataFrame) -> str:
             f"| {_text(row.baseline)} | {published} | {row.dataset} | {_measured_text(row)} "
             f"| {row.verdict} |"
         )
-    notes = [f"- {text}" for text in dict.fromkeys(table.note.dropna()) if text]
+    said = [text for note in table.note.dropna() for text in note.splitlines()]
+    notes = [f"- {text}" for text in dict.fromkeys(said)]
     return "\n".join([*lines, "", *notes]) + "\n"
 
 

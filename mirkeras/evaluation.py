@@ -3,7 +3,6 @@
 import argparse
 import shutil
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,10 @@ import pandas as pd
 
 from mirkeras import figures, metrics, records, results
 from mirkeras.errors import expected_errors, explained
-from mirkeras.experiment import find_experiment
+from mirkeras.experiment import Experiment, find_experiment
 from mirkeras.files import whole_file, write_text
 from mirkeras.runs import Run
-from mirkeras.splits import DRAWN
+from mirkeras.splits import DRAWN, SEEDED
 
 
 def evaluate(paper: str, argv: list[str] | None = None) -> int:
@@ -52,14 +51,19 @@ def compare(paper: str, out: Path) -> pd.DataFrame:
     DataFrame
         As from `mirkeras.results.compare`.
     """
-    aggregate = find_experiment(paper).aggregate
-    measured = results.collect(out, paper, partial(metrics.score, aggregate=aggregate))
+    experiment = find_experiment(paper)
+
+    def score(predictions: dict, protocol: str) -> dict:
+        aggregate = experiment.protocols[protocol].aggregate
+        return metrics.score(predictions, aggregate, experiment.metrics)
+
+    measured = results.collect(out, paper, score)
     table = results.compare(paper, measured)
     results.write_csv(measured, out / "measured.csv")
     results.write_csv(table[results.COLUMNS], out / "comparison.csv")
     details = []
     for _, group in measured.groupby(results.SETUP):
-        details += _details(group, out, aggregate)
+        details += _details(group, out, experiment)
         lines = results.compare(paper, group).dropna(subset="measured")
         for metric, same in lines.groupby("metric"):
             kind = "comparison" if metric == "accuracy" else f"{metric}-comparison"
@@ -80,7 +84,7 @@ def publish(paper: str, out: Path) -> Path:
     measured = pd.read_csv(out / "measured.csv", dtype=results.TEXT)
     page = results.publish(paper, measured)
     kinds = ("*-comparison", "*-tags", "*-tempo", "*-time-filters", "*-frequency-filters")
-    for kind in (*kinds, "fig3-*", "fig5-*"):
+    for kind in (*kinds, "*-training", "fig3-*", "fig5-*", "fig7-*"):
         for figure in (out / "figures").glob(f"{kind}.png"):
             with whole_file(page.with_suffix("") / figure.name) as copy:
                 shutil.copyfile(figure, copy)
@@ -94,7 +98,7 @@ def setup_name(runs: pd.DataFrame) -> str:
     return f"{data}-{protocol}-{folds}folds-{epochs}epochs"
 
 
-def _details(group: pd.DataFrame, out: Path, aggregate: str) -> list[str]:
+def _details(group: pd.DataFrame, out: Path, experiment: Experiment) -> list[str]:
     """Lay out what a mean hides, per row of one set-up: classes or tags; figures too."""
     members = dict(list(group.groupby("row", sort=False)))
     folders = {
@@ -107,7 +111,8 @@ def _details(group: pd.DataFrame, out: Path, aggregate: str) -> list[str]:
         if (paths[0] / "log.csv").exists()
     }
     if logs:
-        figures.training_curves(logs, out / "figures" / f"{setup_name(group)}-training.png")
+        path = out / "figures" / f"{setup_name(group)}-training.png"
+        figures.training_curves(logs, path, _watched(group, experiment))
     predicted = {
         row: [records.read_predictions(path) for path in paths]
         for row, paths in folders.items()
@@ -118,7 +123,17 @@ def _details(group: pd.DataFrame, out: Path, aggregate: str) -> list[str]:
     first = next(iter(predicted.values()))[0]
     if first["labels"].ndim == 2:
         return [_tags(setup_name(group), predicted, out)]
+    aggregate = experiment.protocols[group.protocol.iloc[0]].aggregate
     return [_classes(setup_name(group), predicted, members, out, aggregate)]
+
+
+def _watched(group: pd.DataFrame, experiment: Experiment) -> str:
+    """Say what the logs' validation is: protocols may have none, and watch the test part."""
+    first = group.iloc[0]
+    held_out = first.folds == 1 and first.split not in SEEDED  # a split with a part of its own
+    if experiment.protocols[first.protocol].validate_by == "test" and not held_out:
+        return "test (nothing is chosen by it)"
+    return "validation"
 
 
 def _tags(name: str, predicted: dict[str, list[dict]], out: Path) -> str:
@@ -162,7 +177,8 @@ def _classes(
     for row, runs in predicted.items():
         matrix, classes = metrics.confusion(runs, aggregate), runs[0]["classes"]
         cells = " | ".join(f"{value:.1f}" for value in metrics.recall(matrix))
-        lines.append(f"| {row} | {members[row].segment_accuracy.mean():.2f} | {cells} |")
+        of_segments = members[row].filter(["segment_accuracy", "raw"]).iloc[:, 0].mean()
+        lines.append(f"| {row} | {of_segments:.2f} | {cells} |")
         title = f"{row}, {name}\n{matrix.trace()} of {matrix.sum()} tracks right"
         path = out / "figures" / f"{name}-{row.replace('/', '-')}-confusion.png"
         figures.confusion(matrix, classes, title, path)

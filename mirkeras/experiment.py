@@ -8,7 +8,6 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import keras
 
@@ -46,6 +45,10 @@ class Row:
         Which hidden layers, counted from the back: -1 is the last.
     pretrained_on : str
         Data set the paper trained the feature networks on, if it is not the row's own.
+    variant : str
+        Which of the protocol's variants it is trained by; empty: the protocol as it stands.
+    epochs : int or None
+        Its number of epochs, if it is not the protocol's.
     """
 
     id: str
@@ -59,6 +62,8 @@ class Row:
     features_from: tuple[str, ...] = ()
     layers: tuple[int, ...] = ()
     pretrained_on: str = ""
+    variant: str = ""
+    epochs: int | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -80,8 +85,8 @@ class Experiment:
         The rows the paper's abstract is about.
     batch : int
         Segments per batch; `batches` names the data sets that have another.
-    aggregate : "majority" or "mean"
-        How the scores of a track's segments become its own.
+    metrics : tuple of str
+        What is measured of a classifier, see `mirkeras.metrics.accuracies`.
     """
 
     paper: str
@@ -89,8 +94,12 @@ class Experiment:
     headline: tuple[str, ...]
     protocols: dict[str, Protocol]
     batch: int
-    aggregate: Literal["majority", "mean"]
     batches: Mapping[str, int] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ("accuracy", "segment_accuracy")
+
+    def protocol_of(self, protocol: str, row: str) -> Protocol:
+        """Return a protocol as it is for a row."""
+        return self.protocols[protocol].of(self.rows[row].variant, self.rows[row].epochs)
 
 
 @dataclass(frozen=True)
@@ -133,6 +142,8 @@ class Setting:
         Vocabulary of a tag set, in order; empty where a track has one class.
     extractors : tuple of Extractor
         Given by ``--extractor``; empty where feature networks are trained on the data itself.
+    warning : str
+        What a reader of the results must know of the split; goes into every record.
     threads : int
         Threads a run may use.
     memory_budget : int
@@ -146,6 +157,7 @@ class Setting:
     caches: dict[str, Path]
     tags: tuple[str, ...]
     extractors: tuple[Extractor, ...]
+    warning: str
     threads: int
     memory_budget: int
     mixed_precision: bool

@@ -1,6 +1,6 @@
 """Room `features`: mono samples become frames, by a named and frozen recipe.
 
-A recipe is data: everything that defines the numbers. There are two kinds.
+A recipe is data: everything that defines the numbers. There are four kinds.
 
 `LogMel`, compressed mel frames, float32. Those in `RECIPES`:
 
@@ -16,6 +16,17 @@ A recipe is data: everything that defines the numbers. There are two kinds.
     The mel input of Lee, Park, Kim & Nam (Applied Sciences 2018, Table 2), window and hop in
     samples at 22,050 Hz; a window shorter than the transform is padded with zeros.
 
+`schindler2016-mel`, `schindler2016-mel-augmented`
+    The log-mel input of Schindler, Lidy & Rauber (FMT 2016): 80 bands, 512/256 at 22,050 Hz, as
+    their reproduction computed it (lun3x/DeepLearningReimplement, gztan_utils.py); then the same
+    followed by deformed copies of the track, see `mirkeras.deformed`.
+`lidy2016-<Hz>`
+    The mel input of Lidy & Schindler (MIREX 2016): 3072/1536 at 44,100 Hz and proportionally at
+    22,050 and 11,025 Hz, first frame from sample 0, so that 124,416 samples (at 44,100 Hz) are
+    80 frames exactly. `lidy2016-22050-80` has the 80 bands that the shapes printed there imply.
+
+`ConstantQ`, constant-Q frames, see `mirkeras.constantq`: `schindler2016-cqt-80` and `-84`.
+
 `Waveform`, the samples themselves at a rate, int16: ``waveform-22050`` and so on for any rate.
 """
 
@@ -26,6 +37,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from mirkeras.constantq import ConstantQ
+from mirkeras.deformed import Deformed
 from mirkeras.recipe import Recipe, mono
 from mirkeras.spectra import COMPRESSIONS, SPECTRA
 
@@ -36,7 +49,7 @@ IMPLEMENTATION = 1
 
 @dataclass(frozen=True)
 class LogMel(Recipe):
-    """Log-compressed mel frames, at least 0; attributes beside those of `Recipe`:
+    """Log-compressed mel frames; attributes beside those of `Recipe`:
 
     Attributes
     ----------
@@ -52,6 +65,9 @@ class LogMel(Recipe):
         In samples; a shorter window lies in the middle of zeros. None: `n_fft`.
     power
         Exponent of the magnitudes that the bands sum. None: 2.
+    centred
+        False: the first frame starts at sample 0 and the last ends within the track. None: every
+        frame is centred on a multiple of the hop, zeros beyond both ends.
     """
 
     name: str
@@ -65,6 +81,7 @@ class LogMel(Recipe):
     window_length: int | None = None
     power: float | None = None
     min_frames: int = 80
+    centred: bool | None = None
 
     dtype: ClassVar[str] = "float32"
 
@@ -188,11 +205,48 @@ def _lee2018(window: int, hop: int) -> LogMel:
     )
 
 
+def _schindler2016() -> LogMel:
+    # Fact by fact from the reproduction's code; the paper says 80 log-mel bands of about 0.93 s.
+    return LogMel(
+        name="schindler2016-mel",
+        sample_rate=22050,
+        window="hann",
+        n_fft=512,
+        hop=256,
+        bands=80,
+        filterbank="librosa",
+        compression="ln(x+1e-6)",
+        power=1.0,
+    )
+
+
+def _lidy2016(sample_rate: int, bands: int = 40) -> LogMel:
+    # "All sample indications are given for 44 kHz and will be automatically adapted proportionally"
+    # (footnote 1). Scale, area and power of the mel bands are not given: librosa's defaults.
+    n_fft = 3072 * sample_rate // 44100
+    return LogMel(
+        name=f"lidy2016-{sample_rate}" + (f"-{bands}" if bands != 40 else ""),
+        sample_rate=sample_rate,
+        window="hann",
+        n_fft=n_fft,
+        hop=n_fft // 2,
+        bands=bands,
+        filterbank="librosa",
+        compression="log10(x)",
+        centred=False,
+    )
+
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         _cbmi2016("cbmi2016", "essentia"),
         _cbmi2016("cbmi2016-librosa", "librosa"),
         *(_lee2018(*sizes) for sizes in ((729, 729), (729, 243), (243, 243), (243, 81), (81, 81))),
+        _schindler2016(),
+        Deformed(_schindler2016()),
+        *(ConstantQ(f"schindler2016-cqt-{bands}", bands) for bands in (80, 84)),
+        *(_lidy2016(rate) for rate in (44100, 22050, 11025)),
+        _lidy2016(22050, bands=80),
     )
 }

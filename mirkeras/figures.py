@@ -11,6 +11,14 @@ from mirkeras.files import whole_file
 
 DPI = 130
 PUBLISHED, MEASURED = "#9aa5b1", "#1f6f8b"
+LABELS = {
+    "accuracy": "track accuracy (%)",
+    "raw": "segment accuracy, raw (%)",
+    "max": "track accuracy, max (%)",
+    "maj": "track accuracy, maj (%)",
+    "roc_auc": "macro ROC-AUC",
+    "time_ratio": "training time / that at 22,050 Hz",
+}
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -44,10 +52,8 @@ def comparison(table: pd.DataFrame, path: Path) -> None:
     )  # fmt: skip
     axes.set_xticks(place, [name.replace(" ", "\n", 1) for name in table.model])
     metric = table.metric.iloc[0]
-    label = {"accuracy": "track accuracy (%)", "roc_auc": "macro ROC-AUC", "time_ratio":
-             "training time / that at 22,050 Hz"}[metric]  # fmt: skip
-    axes.set(ylabel=label)
-    if metric == "accuracy":
+    axes.set(ylabel=LABELS[metric])
+    if "(%)" in LABELS[metric]:
         axes.set_ylim(0, 105)
     elif metric == "roc_auc":  # half is chance
         axes.set_ylim(min(0.5, table[["published", "measured"]].min(axis=None)), 1)
@@ -94,13 +100,15 @@ def confusion(matrix: np.ndarray, classes: np.ndarray, title: str, path: Path) -
     save(figure, path)
 
 
-def training_curves(logs: dict[str, pd.DataFrame], path: Path) -> None:
+def training_curves(logs: dict[str, pd.DataFrame], path: Path, watched: str = "validation") -> None:
     """Draw loss and, for classes, accuracy of training and validation over epochs, a column a row.
 
     Parameters
     ----------
     logs : dict
         Title → a run's ``log.csv``.
+    watched : str
+        What the log calls validation.
     """
     quantities = [
         name for name in ("loss", "accuracy") if all(name in log for log in logs.values())
@@ -112,7 +120,7 @@ def training_curves(logs: dict[str, pd.DataFrame], path: Path) -> None:
         for line, quantity in enumerate(quantities):
             axes[line, column].plot(log.epoch, log[quantity], color=PUBLISHED, label="training")
             axes[line, column].plot(
-                log.epoch, log[f"val_{quantity}"], color=MEASURED, label="validation"
+                log.epoch, log[f"val_{quantity}"], color=MEASURED, label=watched
             )
         axes[0, column].set_title(title, fontsize="medium")
         axes[-1, column].set_xlabel("epoch")

@@ -72,7 +72,7 @@ class Keeper(keras.callbacks.Callback):
         # As in the authors' code of CBMI 2016, the epoch that ends the run is no candidate. (A rule
         # that waits for the validation loss ends a run with a bad epoch anyway.)
         if not verdict.stop and self._is_best(logs):
-            self.progress.best = logs[self.plan.select_by]
+            self.progress.best = logs.get(self.plan.select_by)
             self.progress.best_epoch = epoch + 1
             self.best = self.plan.network.get_weights()
         if verdict.restart:
@@ -80,8 +80,10 @@ class Keeper(keras.callbacks.Callback):
         self.progress.epochs = epoch + 1
 
     def _is_best(self, logs: dict) -> bool:
-        best = self.progress.best
-        return best is None or self.plan.merit(logs) > self.plan.merit({self.plan.select_by: best})
+        best, plan = self.progress.best, self.plan
+        if best is None:  # the first, or the last so far where that counts
+            return True
+        return plan.merit(logs[plan.select_by]) > plan.merit(best)
 
     def _restart(self, forget: bool) -> None:
         """Begin a stage: best weights, and an optimiser that remembers nothing but its rate."""

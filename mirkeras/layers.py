@@ -7,6 +7,7 @@ them, frequency × time, and turned into the arrays' order here, once.
 import math
 
 import keras
+import numpy as np
 
 
 def image(frames: int, bands: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -22,16 +23,53 @@ def image(frames: int, bands: int) -> tuple[keras.KerasTensor, keras.KerasTensor
     return spectrogram, keras.layers.Reshape((frames, bands, 1), name="channel")(spectrogram)
 
 
-def conv(filters: int, kernel: tuple[int, int], name: str) -> keras.layers.Layer:
-    """Make a 'valid' rectified convolution, `kernel` in (bands, frames), Glorot-uniform weights."""
+def conv(
+    filters: int,
+    kernel: tuple[int, int],
+    name: str,
+    *,
+    padding: str = "valid",
+    activation: str | None = "relu",
+    penalty: float = 0.0,
+    use_bias: bool = True,
+) -> keras.layers.Layer:
+    """Make a convolution, `kernel` in (bands, frames), Glorot-uniform weights.
+
+    Parameters
+    ----------
+    penalty : float
+        L1 penalty on kernel and bias.
+    """
     bands, frames = kernel
     return keras.layers.Conv2D(
         filters,
         (frames, bands),
-        activation="relu",
+        padding=padding,
+        activation=activation,
+        use_bias=use_bias,
         kernel_initializer="glorot_uniform",
         name=name,
+        **_penalised(penalty),
     )
+
+
+def dense(
+    units: int, name: str, *, activation: str | None = None, penalty: float = 0.0
+) -> keras.layers.Layer:
+    """Make a fully connected layer, Glorot-uniform weights; `penalty` as for `conv`."""
+    return keras.layers.Dense(units, activation=activation, name=name, **_penalised(penalty))
+
+
+def leaky(name: str) -> keras.layers.Layer:
+    """Make the leaky rectifier of Lidy and Schindler's networks: 0.3 x below 0."""
+    return keras.layers.LeakyReLU(negative_slope=0.3, name=name)
+
+
+def _penalised(penalty: float) -> dict:
+    if not penalty:
+        return {}
+    rule = keras.regularizers.L1(penalty)
+    return {"kernel_regularizer": rule, "bias_regularizer": rule}
 
 
 def max_pool(pool: tuple[int, int], name: str) -> keras.layers.Layer:
@@ -40,14 +78,31 @@ def max_pool(pool: tuple[int, int], name: str) -> keras.layers.Layer:
     return keras.layers.MaxPooling2D((frames, bands), name=name)
 
 
-def scores(outputs: int, activation: str, name: str = "scores") -> keras.layers.Layer:
+def scores(
+    outputs: int, activation: str, name: str = "scores", penalty: float = 0.0
+) -> keras.layers.Layer:
     """Make the output layer; its activation stays in float32 under mixed precision."""
-    return keras.layers.Dense(outputs, activation=activation, dtype="float32", name=name)
+    return keras.layers.Dense(
+        outputs, activation=activation, dtype="float32", name=name, **_penalised(penalty)
+    )
 
 
-def standardised(network: keras.Model, mean: float, std: float) -> keras.Model:
-    """Put the scalar z-score in front of a network: the saved model takes plain features."""
-    z_score = keras.layers.Rescaling(1 / std, -mean / std, name="z_score")
+def standardised(
+    network: keras.Model, mean: float | np.ndarray, std: float | np.ndarray
+) -> keras.Model:
+    """Put the z-score in front of a network: the saved model takes plain features.
+
+    Parameters
+    ----------
+    mean, std : float, or float (frames, bands)
+        One of all values, or one per cell of a segment.
+    """
+    if np.ndim(mean):
+        z_score = keras.layers.Normalization(
+            axis=(1, 2), mean=mean, variance=np.square(std), name="z_score"
+        )
+    else:
+        z_score = keras.layers.Rescaling(1 / std, -mean / std, name="z_score")
     layers = [keras.Input(network.input_shape[1:]), z_score, network]
     return keras.Sequential(layers, name=f"standardised_{network.name}")
 

@@ -9,44 +9,62 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from mirkeras.aggregate import majority_vote, mean_scores
+from mirkeras.aggregate import majority_vote, mean_scores, product_scores
 
 PER_CENT = 100
 
 
-def score(predictions: dict[str, np.ndarray], aggregate: str) -> dict[str, float | str]:
+def score(
+    predictions: dict[str, np.ndarray], aggregate: str, wanted: tuple[str, ...]
+) -> dict[str, float | str]:
     """Score the predictions of a run (see `mirkeras.records.read_predictions`).
 
     Parameters
     ----------
-    aggregate : "majority" or "mean"
-        How the scores of a track's segments become its own.
+    aggregate : "majority", "mean" or "product"
+        How the scores of a track's segments become its own, see `mirkeras.aggregate`.
+    wanted : tuple of str
+        Which of the `accuracies`, for classes.
 
     Returns
     -------
     dict
-        For classes, in per cent: ``accuracy`` of tracks, ``segment_accuracy`` of single segments.
-        For tags: ``roc_auc`` and ``pr_auc``, means over tags, and the ``dropped_tags``.
+        For classes, see `accuracies`. For tags: ``roc_auc`` and ``pr_auc``, means over tags, and
+        the ``dropped_tags``.
     """
     if predictions["labels"].ndim == 2:
         return tagging(predictions)
-    return accuracies(predictions, aggregate)
+    known = accuracies(predictions, aggregate)
+    return {name: known[name] for name in wanted}
 
 
 def track_classes(predictions: dict[str, np.ndarray], aggregate: str) -> np.ndarray:
     """Decide for a class per test track: int64 (tracks,)."""
     given = predictions["scores"], predictions["segment_track"], len(predictions["tracks"])
-    return majority_vote(*given) if aggregate == "majority" else mean_scores(*given).argmax(axis=1)
+    if aggregate == "majority":
+        return majority_vote(*given)
+    combine = {"mean": mean_scores, "product": product_scores}[aggregate]
+    return combine(*given).argmax(axis=1)
 
 
 def accuracies(predictions: dict[str, np.ndarray], aggregate: str) -> dict[str, float]:
-    """Score a classifier in per cent, see `score`."""
+    """Score a classifier in per cent.
+
+    Returns
+    -------
+    dict
+        ``accuracy`` of tracks by `aggregate`, ``segment_accuracy`` of single segments. In the words
+        of Schindler et al. 2016: ``raw`` of segments, ``max`` of tracks by their summed scores,
+        ``maj`` of tracks by majority vote.
+    """
     labels = predictions["labels"]
     segments = predictions["scores"].argmax(axis=1)
-    right = accuracy_score(labels[predictions["segment_track"]], segments)
+    of_segments = PER_CENT * accuracy_score(labels[predictions["segment_track"]], segments)
+    of_tracks = PER_CENT * accuracy_score(labels, track_classes(predictions, aggregate))
+    votes = PER_CENT * accuracy_score(labels, track_classes(predictions, "majority"))
     return {
-        "accuracy": PER_CENT * accuracy_score(labels, track_classes(predictions, aggregate)),
-        "segment_accuracy": PER_CENT * right,
+        **{"accuracy": of_tracks, "segment_accuracy": of_segments},
+        **{"raw": of_segments, "max": of_tracks, "maj": votes},
     }
 
 

@@ -15,6 +15,7 @@ Either way the order of segments is a function of (seed, epoch) alone: it does n
 threads, and an interrupted run can start again at any epoch.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -25,6 +26,7 @@ from mirkeras.cache import FeatureCache
 from mirkeras.segments import Segments
 
 READ_AHEAD = 4  # batches
+_DRAWING = 0x5EED
 
 
 class Gather(keras.layers.Layer):
@@ -122,10 +124,13 @@ class Feed:
             Use it with ``steps_per_epoch=self.steps(len(chosen), batch, drop_incomplete)``.
         """
         table, positions = self._table(), _on_host(chosen)
+        redraw = self._redraw(seed)
 
         def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
             order = tf.random.experimental.stateless_shuffle(positions, seed=[seed, epoch])
-            return _batches(table, order, len(chosen), batch, drop_incomplete)
+            first, labels = table
+            epoch_table = (redraw(epoch) if redraw else first, labels)
+            return _batches(epoch_table, order, len(chosen), batch, drop_incomplete)
 
         epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int32).max)
         return self._load(epochs.flat_map(one_epoch))
@@ -149,6 +154,23 @@ class Feed:
         # A GPU gathers by int32; on disk there may be more samples than int32 can count.
         first = self.segments.first.astype(np.int32 if self.resident else np.int64)
         return _on_host(first), _on_host(self.labels)
+
+    def _redraw(self, seed: int) -> Callable[[tf.Tensor], tf.Tensor] | None:
+        """Return epoch → first frames of all segments, where every epoch draws them anew."""
+        if self.segments.redrawn is None:
+            return None
+        starts, places = (_on_host(column) for column in self.segments.redrawn)
+        kind = tf.int32 if self.resident else tf.int64
+
+        def redraw(epoch: tf.Tensor) -> tf.Tensor:
+            # another stream than the one that shuffles
+            share = tf.random.stateless_uniform(
+                tf.shape(places), seed=[seed ^ _DRAWING, epoch], dtype=tf.float64
+            )
+            moved = tf.cast(tf.floor(share * tf.cast(places, tf.float64)), tf.int64)
+            return tf.cast(starts + moved, kind)
+
+        return redraw
 
     def _load(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         if not self.resident:

@@ -3,11 +3,11 @@
 from data_prep.prepare import Prepared
 from mirkeras.errors import UsageError
 from mirkeras.experiment import Experiment, Extractor
+from mirkeras.protocols import Protocol
 from mirkeras.results import row_ids
 from mirkeras.runs import Run
-from mirkeras.splits import DRAWN, named_folds
+from mirkeras.splits import DRAWN, SEEDED, named_folds
 
-FOLDS = 10  # of a drawn split, unless asked otherwise
 #: Ends the name that results go by where tracks of a split have no audio here.
 PARTIAL = "-partial"
 
@@ -44,7 +44,9 @@ def _needs(experiment: Experiment, name: str, extractors: tuple[Extractor, ...])
     return row.starts_from if extractors else row.starts_from + row.features_from
 
 
-def choose_split(prepared: Prepared, wanted: str | None, folds: int | None) -> tuple[str, int]:
+def choose_split(
+    prepared: Prepared, protocol: Protocol, wanted: str | None, folds: int | None
+) -> tuple[str, int]:
     """Return the split's name and its number of folds.
 
     Raises
@@ -53,26 +55,27 @@ def choose_split(prepared: Prepared, wanted: str | None, folds: int | None) -> t
         The data set has no such split, or its lists are missing, or `folds` does not go with it.
     """
     named = [name for name in prepared.dataset.splits if name in prepared.index]
-    # the data set's own split is the default also where its lists are missing: that is an error,
-    # not a reason to train on another division
-    split = wanted or next(iter(prepared.dataset.splits), DRAWN)
-    if split == DRAWN:
-        folds = folds or FOLDS
-        if folds < 2:
+    # unless the protocol has one of its own, the data set's is the default also where its lists are
+    # missing: that is an error, not a reason to train on another division
+    split = wanted or protocol.split or next(iter(prepared.dataset.splits), DRAWN)
+    if split in SEEDED:
+        folds = folds or protocol.folds
+        if folds < 2 and split == DRAWN:
             raise UsageError("--folds must be at least 2: one part is tested, the others train")
         return split, folds
     if split not in named:
         missing = " (its lists are missing, see above)" * (split in prepared.dataset.splits)
-        known = ", ".join([*named, DRAWN])
+        known = ", ".join([*named, *SEEDED])
         raise UsageError(f"{prepared.dataset.name} has no split {split!r}{missing}; known: {known}")
     if folds:
-        raise UsageError(f"--folds is for --split {DRAWN}; the split {split} has its own")
+        seeded = " or ".join(SEEDED)
+        raise UsageError(f"--folds is for --split {seeded}; the split {split} has its own")
     return split, named_folds(prepared.index[split].to_numpy(str))
 
 
 def lacks_audio(prepared: Prepared, split: str) -> bool:
     """Whether tracks of the split are not there: what is measured is not the published set."""
-    if not prepared.dataset.own_audio or split == DRAWN:
+    if not prepared.dataset.own_audio or split in SEEDED:
         return False  # of a published archive everything must be there, see `data_prep.counts`
     found = prepared.index[split].value_counts()
     declared = prepared.dataset.splits[split]
@@ -84,14 +87,20 @@ def plan_waves(
     rows: list[str],
     wanted_seeds: list[int],
     plain: dict,
+    epochs: int | None,
     extractors: tuple[Extractor, ...],
 ) -> list[list[Run]]:
-    """List all runs: first those that start from nothing, then those that start from them."""
+    """List all runs: first those that start from nothing, then those that start from them.
+
+    `epochs` caps those of each row.
+    """
     waves: list[list[Run]] = [[], []]
     # fold by fold, so that whatever time allows is a fair comparison of the rows
     for seed in wanted_seeds:
         for fold in range(plain["folds"]):
             for row in rows:
                 wave = waves[bool(_needs(experiment, row, extractors))]
-                wave.append(Run(row=row, seed=seed, fold=fold, **plain))
+                most = experiment.protocol_of(plain["protocol"], row).max_epochs
+                capped = min(epochs or most, most)
+                wave.append(Run(row=row, seed=seed, fold=fold, max_epochs=capped, **plain))
     return waves

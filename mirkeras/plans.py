@@ -25,13 +25,14 @@ class Plan:
     model : keras.Model
         The network attached to the feed, see `Feed.attach`.
     train, validation, test : int64 arrays
-        Positions of segments in the feed.
+        Positions of segments in the feed; no validation is possible where the last epoch counts.
     optimizer, loss, metrics
         As `keras.Model.compile` takes them.
     rule : Rule
         Learning-rate and stopping rule.
     select_by : str
-        What the best epoch is best at: ``val_accuracy`` (highest) or ``val_loss`` (lowest).
+        What the best epoch is best at: ``val_accuracy`` (highest) or ``val_loss`` (lowest); or
+        ``last``: the last epoch's weights are kept.
     batch, max_epochs, seed : int
     drop_incomplete : bool
         Drop the last, incomplete batch of the training and the validation part.
@@ -57,7 +58,7 @@ class Plan:
     def log_columns(self) -> tuple[str, ...]:
         """Columns of the run's ``log.csv``."""
         measured = ("loss", *self.metrics)
-        validated = (f"val_{name}" for name in measured)
+        validated = [f"val_{name}" for name in measured] if len(self.validation) else ()
         return ("epoch", *measured, *validated, "learning_rate", "seconds")
 
     @property
@@ -65,9 +66,8 @@ class Plan:
         """Input values of one segment."""
         return self.feed.segments.length * self.feed.cache.bands
 
-    def merit(self, logs: dict[str, float]) -> float:
-        """How good an epoch is; more is better."""
-        value = logs[self.select_by]
+    def merit(self, value: float) -> float:
+        """How good an epoch is by its selecting quantity; more is better."""
         return -value if self.select_by == "val_loss" else value
 
 
@@ -76,7 +76,7 @@ class Progress:
     """What a run remembers besides weights: plain values only.
 
     `stopped` tells that the rule ended it, not the cap on epochs; `best` is the selecting quantity
-    at its best epoch.
+    at its best epoch (None where the last epoch counts).
     """
 
     memory: dict

@@ -1,15 +1,15 @@
 """Protocols: what a paper's text says, what its code did, and the same without leakage, as data."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from mirkeras.schedules import Rule
-from mirkeras.segments import Segments
-from mirkeras.splits import DRAWN, cut_folds, hold_out, named_parts
+from mirkeras.segments import CONSECUTIVE, Consecutive, Drawn, Segments
+from mirkeras.splits import SEEDED, STRATIFIED, cut_folds, hold_out, named_parts
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,10 @@ class Protocol:
         For people.
     normalise_on : "all tracks" or "training tracks"
         Whose frames give the scalar mean and standard deviation.
-    validate_by : "track" or "segment"
-        Whether segments of one track may lie in both the training and the validation part.
+    validate_by : "track", "segment" or "test"
+        Whether segments of one track may lie in both the training and the validation part. "test":
+        nothing is held out for validation, curves are watched on the test part, and `select_by`
+        must be "last".
     keep_groups : bool
         Whether replicas always share a part.
     drop_incomplete : bool
@@ -36,29 +38,57 @@ class Protocol:
         Cap on the epochs of a run.
     optimizer : callable
         () → a new optimiser, at the rate training starts with.
-    select_by : "val_accuracy" or "val_loss"
-        What the best epoch is best at.
+    select_by : "val_accuracy", "val_loss" or "last"
+        What the best epoch is best at; or that the last epoch's weights are the run's.
     network : mapping
         Options of the row's `build` that this protocol fixes.
     classifier : "network" or "svm"
         What classifies features of trained networks.
     overlapping : bool
         How tracks are cut for such features, see `mirkeras.embeddings.song_features`.
+    split : str
+        The split it uses unless asked otherwise; empty: the data set's own, else drawn folds.
+    folds : int
+        Number of folds of a split from the seed, unless asked otherwise.
+    cut : Consecutive or Drawn
+        How tracks are cut into segments.
+    aggregate : "majority", "mean" or "product"
+        How the scores of a track's segments become its own, see `mirkeras.aggregate`.
+    z_score : "none", "scalar" or "cell"
+        Of the rows that are standardised: by one mean and deviation, or each cell of a segment
+        (frame, band) by its own.
+    variants : mapping
+        Name of a variant → fields that its rows replace.
     """
 
     name: str
     summary: str
     normalise_on: Literal["all tracks", "training tracks"]
-    validate_by: Literal["track", "segment"]
+    validate_by: Literal["track", "segment", "test"]
     keep_groups: bool
     drop_incomplete: bool
     rule: Rule
     max_epochs: int
     optimizer: Callable
-    select_by: Literal["val_accuracy", "val_loss"] = "val_accuracy"
-    network: Mapping[str, str] = field(default_factory=dict)
+    select_by: Literal["val_accuracy", "val_loss", "last"] = "val_accuracy"
+    network: Mapping[str, str | float] = field(default_factory=dict)
     classifier: Literal["network", "svm"] = "network"
     overlapping: bool = False
+    split: str = ""
+    folds: int = 10
+    cut: Consecutive | Drawn = CONSECUTIVE
+    aggregate: Literal["majority", "mean", "product"] = "mean"
+    z_score: Literal["none", "scalar", "cell"] = "scalar"
+    variants: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.validate_by == "test") != (self.select_by == "last"):
+            raise ValueError(f"protocol {self.name}: an epoch would be chosen on the test part")
+
+    def of(self, variant: str, epochs: int | None) -> "Protocol":
+        """Return the protocol of rows of a variant ("": none) that train so many epochs."""
+        changed = dict(self.variants[variant]) if variant else {}
+        return replace(self, **changed, max_epochs=epochs or self.max_epochs, variants={})
 
 
 @dataclass(frozen=True)
@@ -89,31 +119,52 @@ def divide(
         In the order of the cache, with the replica ``group`` of each track and a column per split
         that the data set names.
     split : str
-        `DRAWN` (test tracks first, then validation from what remains, from `seed`) or a column.
+        One of `SEEDED` (test tracks first, then validation from what remains, from `seed`) or a
+        column.
     """
-    if split == DRAWN:
-        return _drawn(protocol, segments, tracks.group.to_numpy(), folds, fold, seed)
-    trained, held, tested = named_parts(tracks[split].to_numpy(str), fold)
-    everything = np.concatenate([trained, held, tested])
+    labels = tracks.label.to_numpy() if split == STRATIFIED else None
+    if split in SEEDED:
+        return _drawn(protocol, segments, tracks.group.to_numpy(), labels, folds, fold, seed)
+    column, watched = tracks[split].to_numpy(str), protocol.validate_by == "test"
+    trained, held, tested = named_parts(column, fold, validates=not watched)
+    return _parts(protocol, segments, trained, held, tested)
+
+
+def _parts(
+    protocol: Protocol,
+    segments: Segments,
+    trained: np.ndarray,
+    held: np.ndarray,
+    tested: np.ndarray,
+) -> Parts:
+    """Turn tracks into segments."""
+    everything = np.unique(np.concatenate([trained, held, tested]))
     fitted = everything if protocol.normalise_on == "all tracks" else trained
-    return Parts(*(segments.of_tracks(part) for part in (trained, held, tested)), fitted)
+    train = segments.of_tracks(trained, training=True)
+    return Parts(train, segments.of_tracks(held), segments.of_tracks(tested), fitted)
 
 
 def _drawn(
-    protocol: Protocol, segments: Segments, groups: np.ndarray, folds: int, fold: int, seed: int
+    protocol: Protocol,
+    segments: Segments,
+    groups: np.ndarray,
+    labels: np.ndarray | None,
+    folds: int,
+    fold: int,
+    seed: int,
 ) -> Parts:
     """With k folds the validation part is as large as a test fold (80-10-10 for ten)."""
     kept_groups = groups if protocol.keep_groups else None
-    test = cut_folds(len(groups), folds, seed, kept_groups)[fold]
+    test = cut_folds(len(groups), folds, seed, groups=kept_groups, classes=labels)[fold]
     rest = np.setdiff1d(np.arange(len(groups)), test)
+    if protocol.validate_by == "test":
+        return _parts(protocol, segments, rest, test, test)
     share = 1 / (folds - 1) if folds > 2 else 0.2
     fold_seed = int(np.random.SeedSequence([seed, fold]).generate_state(1)[0])
     if protocol.validate_by == "track":
         within = groups[rest] if protocol.keep_groups else None
         trained, held = hold_out(rest, share, fold_seed, within)
-        train, validation = segments.of_tracks(trained), segments.of_tracks(held)
-    else:
-        trained = rest
-        train, validation = hold_out(segments.of_tracks(rest), share, fold_seed)
-    fitted = np.arange(len(groups)) if protocol.normalise_on == "all tracks" else trained
+        return _parts(protocol, segments, trained, held, test)
+    train, validation = hold_out(segments.of_tracks(rest), share, fold_seed)
+    fitted = np.arange(len(groups)) if protocol.normalise_on == "all tracks" else rest
     return Parts(train, validation, segments.of_tracks(test), fitted)

@@ -49,7 +49,9 @@ def published(paper: str) -> pd.DataFrame:
     -------
     DataFrame
         Columns id, row (the network that is run for it; empty for cited earlier work), model,
-        params, dataset, split, metric, value, std, folds, baseline, baseline_source, source.
+        params, dataset, split, metric, value (nan: a network without a published number), std,
+        folds, baseline, baseline_source, source, note, outputs (classes of a data set that is not
+        one of `data_prep`).
 
     Raises
     ------
@@ -59,7 +61,10 @@ def published(paper: str) -> pd.DataFrame:
     path = RESULTS / "published" / f"{paper}.csv"
     if not path.exists():
         raise ResultsError(f"unknown paper {paper!r}; known: {', '.join(papers())}")
-    return pd.read_csv(path).fillna({"row": "", "split": ""})
+    table = pd.read_csv(path)
+    for optional in {"note", "outputs"} - set(table):
+        table[optional] = pd.NA
+    return table.fillna({"row": "", "split": "", "note": ""})
 
 
 def row_ids(paper: str) -> dict[str, str]:
@@ -68,13 +73,14 @@ def row_ids(paper: str) -> dict[str, str]:
     return dict(zip(table.id.str.removeprefix(f"{paper}/"), table.row, strict=True))
 
 
-def collect(out: Path, paper: str, score: Callable[[dict], dict]) -> pd.DataFrame:
+def collect(out: Path, paper: str, score: Callable[[dict, str], dict]) -> pd.DataFrame:
     """Score every finished run below `out`: one line per run, with where it comes from.
 
     Parameters
     ----------
     score : callable
-        Predictions of a run (see `mirkeras.records.read_predictions`) → metric name → value.
+        (predictions of a run, see `mirkeras.records.read_predictions`; its protocol) → metric
+        name → value.
 
     Raises
     ------
@@ -88,7 +94,8 @@ def collect(out: Path, paper: str, score: Callable[[dict], dict]) -> pd.DataFram
         versions = " ".join(f"{name} {text}" for name, text in record["versions"].items())
         sizes = {f"{part}_segments": size["segments"] for part, size in record["sizes"].items()}
         # a timing has no predictions: its record holds what was measured
-        scores = record.get("measurements") or score(read_predictions(directory))
+        scores = record.get("measurements")
+        scores = scores or score(read_predictions(directory), record["protocol"])
         lines.append(flat | sizes | {"versions": versions} | scores)
     if not lines:
         raise ResultsError(f"no finished run of {paper} below {out}; train first, or give --out")
@@ -118,19 +125,24 @@ def listing(paper: str) -> pd.DataFrame:
     table = comparison.compare(rows, runs[runs.dataset.isin(rows.dataset)])
     table = table[table.id.isin(rows.id)]
     experiment = find_experiment(paper)
-    # a time is of the network for the data of the paper's other rows
-    usual = next(name for name in rows.dataset if name in data_prep.names())
-    data = rows.set_index("id").dataset[table.id].where(lambda name: name != "timing", usual)
+    outputs = _outputs(rows)
     counted = [
-        parameters(experiment, row, _outputs(dataset)) if row else None
-        for row, dataset in zip(table.row, data, strict=True)
+        parameters(experiment, row, outputs[id]) if row else None
+        for id, row in zip(table.id, table.row, strict=True)
     ]
     return table.assign(params=pd.array(counted, dtype="Int64"))
 
 
-def _outputs(dataset: str) -> int:
-    declared = data_prep.get(dataset)
-    return len(declared.tags) or len(declared.counts)
+def _outputs(rows: pd.DataFrame) -> dict[str, int]:
+    """Count the classes or tags of each published row's data set, by id."""
+    known = {name: data_prep.get(name) for name in set(rows.dataset) & set(data_prep.names())}
+    counts = {name: len(data.tags) or len(data.counts) for name, data in known.items()}
+    # a time is of the network for the data of the paper's other rows
+    usual = next((counts[name] for name in rows.dataset if name in counts), None)
+    return {
+        row.id: counts.get(row.dataset, usual) if pd.isna(row.outputs) else int(row.outputs)
+        for row in rows.itertuples(index=False)
+    }
 
 
 def publish(paper: str, measured: pd.DataFrame) -> Path:

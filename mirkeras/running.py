@@ -18,7 +18,7 @@ import pandas as pd
 
 from data_prep.declare import read_index
 from mirkeras import device, records, songs, svm
-from mirkeras.cache import FeatureCache, open_cache, statistics
+from mirkeras.cache import FeatureCache, cell_statistics, open_cache, statistics
 from mirkeras.embeddings import IMPLEMENTATION as EMBEDDING
 from mirkeras.embeddings import digest
 from mirkeras.experiment import Experiment, Row, Setting, find_experiment, recipes_of
@@ -28,7 +28,7 @@ from mirkeras.layers import count_trainable, standardised
 from mirkeras.pipeline import open_feed
 from mirkeras.protocols import Parts, Protocol, divide
 from mirkeras.runs import Run, claimed, is_finished
-from mirkeras.segments import Segments, consecutive
+from mirkeras.segments import Segments, consecutive, cut
 from mirkeras.training import Plan, Progress, predict, train
 
 
@@ -36,7 +36,7 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
     """Train, predict and record one run, unless that is done; go on if it was interrupted."""
     directory = run.directory(setting.out)
     experiment = find_experiment(run.paper)
-    row, protocol = experiment.rows[run.row], experiment.protocols[run.protocol]
+    row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
     origin = origin_of(run, experiment, setting)
     with claimed(directory):
         if is_finished(run, directory, origin):
@@ -45,6 +45,7 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
         cache, described = _input(run, row, protocol, setting)
         record = asdict(run) | {"origin": origin, "features": cache.fingerprint} | described
         record |= {"started": earlier.get("started", _now())} | records.environment()
+        record |= {"warning": setting.warning} if setting.warning else {}
         records.write_record(directory, record | {"status": "started"})
         tracks = tracks_of(cache, setting.index)
         if row.features_from and protocol.classifier == "svm":
@@ -71,7 +72,7 @@ def origin_of(run: Run, experiment: Experiment, setting: Setting) -> str:
 
     Features, labels, groups, splits, the protocol, and the trained networks it builds on.
     """
-    row, protocol = experiment.rows[run.row], experiment.protocols[run.protocol]
+    row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
     caches = {
         name: open_cache(setting.caches[name], find_recipe(name))
         for name in sorted(recipes_of(experiment, run.row, setting.extractors))
@@ -117,8 +118,8 @@ def _train(
     plan, parts, labels = make_plan(run, experiment, setting, cache, tracks)
     progress = train(plan, directory, report)
     segments = plan.feed.segments
-    _write_predictions(directory, predict(plan), segments.track[plan.test], labels, cache)
-    protocol = experiment.protocols[run.protocol]
+    _write_predictions(directory, predict(plan), segments, plan.test, labels, cache)
+    protocol = experiment.protocol_of(run.protocol, run.row)
     capped = not progress.stopped and progress.epochs < protocol.max_epochs
     return {
         "parameters": count_trainable(plan.network),
@@ -141,9 +142,7 @@ def _fit(
     scores, penalty = svm.scores(
         features, labels.values, parts, outputs=outputs, seed=run_seed(run)
     )
-    _write_predictions(
-        run.directory(setting.out), scores, segments.track[parts.test], labels, cache
-    )
+    _write_predictions(run.directory(setting.out), scores, segments, parts.test, labels, cache)
     return {
         # two classes share one plane
         "parameters": (features.shape[1] + 1) * (outputs if labels.are_tags or outputs > 2 else 1),
@@ -158,12 +157,13 @@ def make_plan(
     run: Run, experiment: Experiment, setting: Setting, cache: FeatureCache, tracks: pd.DataFrame
 ) -> tuple[Plan, Parts, Labels]:
     """Turn a run into what `mirkeras.training` needs; `tracks` as from `tracks_of`."""
-    row, protocol = experiment.rows[run.row], experiment.protocols[run.protocol]
-    segments, labels = consecutive(cache.offsets, row.frames), read_labels(tracks, setting.tags)
+    row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
+    labels = read_labels(tracks, setting.tags)
+    segments = _segments(run, row, protocol, cache)
     parts = _parts(run, protocol, segments, tracks)
     seed = run_seed(run)
     keras.utils.set_random_seed(seed)
-    network = _network(run, row, protocol, labels, cache, parts, setting)
+    network = _network(run, row, protocol, labels, cache, segments, parts, setting)
     feed = open_feed(cache, segments, labels.values[segments.track], setting.memory_budget)
     plan = Plan(
         network=network,
@@ -191,6 +191,11 @@ def _parts(run: Run, protocol: Protocol, segments: Segments, tracks: pd.DataFram
     )
 
 
+def _segments(run: Run, row: Row, protocol: Protocol, cache: FeatureCache) -> Segments:
+    deformed = find_recipe(row.recipe).deformed if row.recipe else 0
+    return cut(protocol.cut, cache.offsets, row.frames, run.seed, deformed)
+
+
 def run_seed(run: Run) -> int:
     """Seed of everything random in a run, from its seed, fold and row."""
     words = [run.seed, run.fold, zlib.crc32(run.row.encode())]
@@ -203,6 +208,7 @@ def _network(
     protocol: Protocol,
     labels: Labels,
     cache: FeatureCache,
+    segments: Segments,
     parts: Parts,
     setting: Setting,
 ) -> keras.Model:
@@ -211,10 +217,13 @@ def _network(
     plain = row.build(len(labels.names), labels.activation, **options)
     if row.transfer:
         row.transfer(plain, *_trained(run, row, setting.out))
-    if not row.standardise:
+    if not row.standardise or protocol.z_score == "none":
         return plain
-    fitted = [cache.tracks[number] for number in parts.normalise_on]
-    return standardised(plain, *statistics(cache, fitted))
+    if protocol.z_score == "cell":
+        fitted = segments.of_tracks(parts.normalise_on)
+        return standardised(plain, *cell_statistics(cache, segments.first[fitted], row.frames))
+    names = [cache.tracks[number] for number in parts.normalise_on]
+    return standardised(plain, *statistics(cache, names))
 
 
 def _trained(run: Run, row: Row, out: Path) -> list[keras.Model]:
@@ -227,13 +236,20 @@ def _trained(run: Run, row: Row, out: Path) -> list[keras.Model]:
 
 
 def _write_predictions(
-    directory: Path, scores: np.ndarray, track: np.ndarray, labels: Labels, cache: FeatureCache
+    directory: Path,
+    scores: np.ndarray,
+    segments: Segments,
+    test: np.ndarray,
+    labels: Labels,
+    cache: FeatureCache,
 ) -> None:
+    track = segments.track[test]
     tested, segment_track = np.unique(track, return_inverse=True)
     records.write_predictions(
         directory,
         scores=scores,
         segment_track=segment_track,
+        segment_frame=segments.first[test] - cache.offsets[track],
         tracks=np.array(cache.tracks)[tested],
         labels=labels.values[tested],
         classes=np.array(labels.names),
@@ -241,10 +257,12 @@ def _write_predictions(
 
 
 def _progress(progress: Progress, plan: Plan) -> dict:
+    chosen = f"best_{plan.select_by.replace('val', 'validation')}"
+    best = {} if plan.select_by == "last" else {chosen: progress.best}
     return {
         "epochs": progress.epochs,
         "best_epoch": progress.best_epoch,
-        f"best_{plan.select_by.replace('val', 'validation')}": progress.best,
+        **best,
         "training_seconds": round(progress.seconds, 1),
     }
 

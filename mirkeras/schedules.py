@@ -42,6 +42,17 @@ class Rule(Protocol):
 
 
 @dataclass(frozen=True)
+class Constant:
+    """The rate stays, and the number of epochs ends the run."""
+
+    def start(self) -> dict:
+        return {}
+
+    def step(self, memory: dict, logs: Mapping[str, float]) -> Verdict:
+        return Verdict()
+
+
+@dataclass(frozen=True)
 class HalveOnRecovery:
     """The rule of the CBMI 2016 code (MIRdl.py): halve when the loss recovers after bad epochs.
 

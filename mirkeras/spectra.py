@@ -60,20 +60,26 @@ def _centred_frames(audio: np.ndarray, recipe: LogMel) -> Iterator[np.ndarray]:
 
 
 def _librosa(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
-    """librosa's mel spectrogram, 1 + samples // hop frames, each centred on a multiple of hop."""
+    """librosa's mel spectrogram.
+
+    Centred: 1 + samples // hop frames, each centred on a multiple of hop. Else as many as lie
+    within the samples (none if they are fewer than a transform).
+    """
     import librosa  # costs seconds; workers on other recipes never need it
 
-    length = recipe.window_length or recipe.n_fft
+    length, centred = recipe.window_length or recipe.n_fft, recipe.centred is not False
+    if not centred and audio.size < recipe.n_fft:
+        return np.zeros((0, recipe.bands), np.float32)
     energies = librosa.feature.melspectrogram(
         # An odd transform gets one zero too few at the end: the last frame would be missing where
         # hop divides the number of samples.
-        y=np.pad(audio, (0, recipe.n_fft % 2)),
+        y=np.pad(audio, (0, recipe.n_fft % 2 if centred else 0)),
         sr=recipe.sample_rate,
         n_fft=recipe.n_fft,
         hop_length=recipe.hop,
         win_length=length,
         window=WINDOWS[recipe.window](length),
-        center=True,
+        center=centred,
         pad_mode="constant",
         power=2.0 if recipe.power is None else recipe.power,
         n_mels=recipe.bands,
@@ -95,6 +101,16 @@ def _ln_10(energies: np.ndarray) -> np.ndarray:
     return np.log1p(np.float32(10) * energies)
 
 
+def _ln_1e6(energies: np.ndarray) -> np.ndarray:
+    """Natural log of x + 0.000001."""
+    return np.log(energies + np.float32(1e-6))
+
+
+def _log10(energies: np.ndarray) -> np.ndarray:
+    """log10 of x, 0 where x is 0: the group's notebook replaces minus infinity by 0."""
+    return np.log10(energies, out=np.zeros_like(energies), where=energies > 0)
+
+
 WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
     "blackmanharris62": filterbanks.blackmanharris62,
     "hann": filterbanks.hann,
@@ -106,4 +122,6 @@ SPECTRA: dict[str, Callable[[np.ndarray, LogMel], np.ndarray]] = {
 COMPRESSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "log10(10000x+1)": _log10_10000,
     "ln(10x+1)": _ln_10,
+    "ln(x+1e-6)": _ln_1e6,
+    "log10(x)": _log10,
 }

@@ -1,14 +1,29 @@
 """Folds and validation parts: drawn by track or by group from a seed, or as a data set names them.
 
+Drawn folds may keep every class's share (`STRATIFIED`); one fold is a single division.
+
 A named split is a column of the index. Its values are `PARTS` (a track outside the split has "")
 or fold numbers "1" to "k".
 """
 
 import numpy as np
-from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, ShuffleSplit
+from sklearn.model_selection import (
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    ShuffleSplit,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+)
 
-#: A split made here from a seed, as opposed to one that comes with the data set.
+#: Splits made here from a seed, as opposed to those that come with a data set; the second keeps
+#: the classes' shares in every fold.
 DRAWN = "drawn"
+STRATIFIED = "stratified"
+SEEDED = (DRAWN, STRATIFIED)
+#: Tested where a stratified split has one fold only.
+ONE_FOLD_SHARE = 0.25
 PARTS = ("train", "validation", "test")
 
 
@@ -28,10 +43,14 @@ def named_folds(column: np.ndarray) -> int:
     return 1
 
 
-def named_parts(column: np.ndarray, fold: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def named_parts(
+    column: np.ndarray, fold: int, *, validates: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read the training, validation and test tracks of one fold from a named split.
 
-    With official folds the one after the test fold validates, and the others train.
+    With official folds the one after the test fold validates, and the others train; if nothing is
+    held out (`validates` False), all others train and the validation part is the test part. In a
+    split into `PARTS` every part stays what it is.
 
     Parameters
     ----------
@@ -43,13 +62,19 @@ def named_parts(column: np.ndarray, fold: int) -> tuple[np.ndarray, np.ndarray, 
     if folds == 1:
         return tuple(np.flatnonzero(column == part) for part in PARTS)
     numbers = sorted(set(column) - {""}, key=int)
-    test, validation = column == numbers[fold], column == numbers[(fold + 1) % folds]
+    test = column == numbers[fold]
+    validation = column == numbers[(fold + 1) % folds] if validates else test
     rest = ~test & ~validation & (column != "")
     return tuple(np.flatnonzero(part) for part in (rest, validation, test))
 
 
 def cut_folds(
-    tracks: int, folds: int, seed: int, groups: np.ndarray | None = None
+    tracks: int,
+    folds: int,
+    seed: int,
+    *,
+    groups: np.ndarray | None = None,
+    classes: np.ndarray | None = None,
 ) -> list[np.ndarray]:
     """Cut tracks into test folds.
 
@@ -57,22 +82,43 @@ def cut_folds(
     ----------
     tracks : int
         Number of tracks.
+    folds : int
+        At least 2; with `classes` also 1: a single division that tests `ONE_FOLD_SHARE`.
     groups : (tracks,), optional
         Tracks of one group (replicas, an artist) always share a fold.
+    classes : (tracks,), optional
+        Every fold gets each class's share, as nearly as its size (and its groups) allow.
 
     Returns
     -------
     list of int64 arrays
-        Per fold, the sorted numbers of its test tracks; together each track once.
+        Per fold, the sorted numbers of its test tracks; of at least two folds, each track once.
 
     Raises
     ------
     ValueError
-        If there are fewer tracks (or groups) than folds.
+        If there are fewer tracks (or groups, or tracks of a class) than folds.
     """
-    splitter = KFold if groups is None else GroupKFold
-    cut = splitter(n_splits=folds, shuffle=True, random_state=seed)
-    return [np.sort(test) for _, test in cut.split(np.zeros(tracks), groups=groups)]
+    if folds == 1 and groups is None:
+        cut = StratifiedShuffleSplit(1, test_size=ONE_FOLD_SHARE, random_state=seed)
+    elif folds == 1:
+        cut = StratifiedGroupKFold(round(1 / ONE_FOLD_SHARE), shuffle=True, random_state=seed)
+    elif classes is None:
+        splitter = KFold if groups is None else GroupKFold
+        cut = splitter(n_splits=folds, shuffle=True, random_state=seed)
+    else:
+        _refuse_small(classes, folds)
+        splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
+        cut = splitter(n_splits=folds, shuffle=True, random_state=seed)
+    parts = [np.sort(test) for _, test in cut.split(np.zeros(tracks), classes, groups)]
+    return parts[:folds]
+
+
+def _refuse_small(classes: np.ndarray, folds: int) -> None:
+    """scikit-learn only warns."""
+    names, counts = np.unique(classes, return_counts=True)
+    if counts.min() < folds:
+        raise ValueError(f"{names[counts.argmin()]} has {counts.min()} track(s)")
 
 
 def hold_out(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from mirkeras.files import whole_file
 from mirkeras.keeper import Keeper
@@ -47,10 +48,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
             steps_per_epoch=steps,
             initial_epoch=keeper.progress.epochs,
             epochs=plan.max_epochs,
-            validation_data=plan.feed.in_order(
-                _validation(plan),
-                batch=prediction_batch(plan.values),
-            ),
+            validation_data=_validation(plan),
             callbacks=[keeper],
             shuffle=False,  # the feed does it
             verbose=0,
@@ -80,7 +78,8 @@ def prediction_batch(values: int) -> int:
 
 
 def _check(plan: Plan) -> None:
-    for part in ("train", "validation", "test"):
+    checked = ("train", "test") if plan.select_by == "last" else ("train", "validation", "test")
+    for part in checked:
         least = plan.batch if plan.drop_incomplete and part != "test" else 1
         if len(getattr(plan, part)) < least:
             raise TrainingError(
@@ -89,10 +88,13 @@ def _check(plan: Plan) -> None:
             )
 
 
-def _validation(plan: Plan) -> np.ndarray:
+def _validation(plan: Plan) -> tf.data.Dataset | None:
+    if not len(plan.validation):
+        return None
     # Scored in larger batches than the authors', but the same segments are left out.
     whole = len(plan.validation) // plan.batch * plan.batch
-    return plan.validation[:whole] if plan.drop_incomplete else plan.validation
+    chosen = plan.validation[:whole] if plan.drop_incomplete else plan.validation
+    return plan.feed.in_order(chosen, batch=prediction_batch(plan.values))
 
 
 def _steps_per_execution(steps: int, values: int) -> int:

@@ -126,5 +126,4 @@ EXPERIMENT = Experiment(
     protocols=PROTOCOLS,
     batch=23,  # section 5.2, MagnaTagATune
     batches={"msd": 50},  # section 5.2
-    aggregate="mean",
 )

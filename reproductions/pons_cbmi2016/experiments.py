@@ -73,6 +73,7 @@ PROTOCOLS = {
             rule=HalveOnPlateau(patience=40),
             max_epochs=2000,
             optimizer=OPTIMIZER,
+            aggregate="majority",
         ),
         Protocol(
             name="code",
@@ -85,6 +86,7 @@ PROTOCOLS = {
             rule=HalveOnRecovery(patience=20, limit=40),
             max_epochs=2000,
             optimizer=OPTIMIZER,
+            aggregate="majority",
         ),
         Protocol(
             name="clean",
@@ -97,6 +99,7 @@ PROTOCOLS = {
             rule=HalveOnRecovery(patience=20, limit=40),
             max_epochs=2000,
             optimizer=OPTIMIZER,
+            aggregate="majority",
         ),
     )
 }
@@ -107,5 +110,4 @@ EXPERIMENT = Experiment(
     headline=HEADLINE_ROWS,
     protocols=PROTOCOLS,
     batch=10,  # Section "Experiments"
-    aggregate="majority",
 )

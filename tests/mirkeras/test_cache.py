@@ -211,3 +211,21 @@ def test_work_left_beside_a_finished_cache_is_removed(copied):
     building.partial_folder(path).mkdir()
     cache.build(index_of(root), root, RECIPE, path)
     assert not building.partial_folder(path).exists()
+
+
+def test_cells_are_scaled_as_scikit_learn_scales_flattened_segments(finished, monkeypatch):
+    from sklearn.preprocessing import StandardScaler
+
+    monkeypatch.setattr(cache, "_SCALED_AT_ONCE", 4)
+    first = np.array([40, 3, 17, 17, 60, 9, 25, 31, 2])
+    mean, std = cache.cell_statistics(finished, first, 5)
+    flat = finished.segments(first, 5).reshape(9, -1)
+    scaler = StandardScaler().fit(flat.astype(float))
+    assert mean.shape == std.shape == (5, finished.bands)
+    np.testing.assert_allclose(mean.ravel(), scaler.mean_, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(std.ravel(), scaler.scale_, rtol=1e-5, atol=1e-6)
+
+
+def test_a_cell_that_never_varies_is_not_divided_by_0(finished):
+    _, std = cache.cell_statistics(finished, np.array([3, 3]), 5)
+    assert (std == 1).all()

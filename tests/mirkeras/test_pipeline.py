@@ -1,13 +1,15 @@
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mirkeras.cache import open_cache
 from mirkeras.pipeline import Feed, open_feed
-from mirkeras.segments import consecutive
+from mirkeras.segments import Drawn, consecutive, cut
 from reproductions.pons_cbmi2016 import models
 
 
@@ -79,3 +81,33 @@ def test_resident_and_streamed_give_the_same(cached: Path) -> None:
         data = feed.in_order(np.arange(len(segments)), batch=7)
         scores.append(feed.attach(network).predict(data, verbose=0))
     np.testing.assert_allclose(*scores, atol=1e-6)
+
+
+def places(feed: Feed, chosen: np.ndarray, first_epoch: int, epochs: int) -> list[list]:
+    """Per epoch, the first frame of each segment, by its label: its number."""
+    numbered = replace(feed, labels=np.arange(len(feed.segments), dtype="int32"))
+    data = numbered.training(
+        chosen, batch=10, seed=5, first_epoch=first_epoch, drop_incomplete=False
+    )
+    if not feed.resident:  # the frames themselves: told apart by their content
+        data = data.map(lambda frames, label: (tf.reduce_sum(frames, axis=(1, 2)), label))
+    steps = feed.steps(len(chosen), 10, False)
+    found = list(data.take(steps * epochs).as_numpy_iterator())
+    out = []
+    for epoch in range(epochs):
+        rows = found[epoch * steps : (epoch + 1) * steps]
+        pairs = [pair for first, label in rows for pair in zip(label, first, strict=True)]
+        out.append([float(first) for _, first in sorted(pairs)])
+    return out
+
+
+def test_segments_drawn_anew_move_every_epoch_and_come_back_on_resuming(feed: Feed) -> None:
+    segments = cut(Drawn(4, anew=True), feed.cache.offsets, 80, seed=0)
+    moving = replace(feed, segments=segments)
+    chosen = segments.of_tracks(np.array([1, 2]))
+    epochs = places(moving, chosen, 0, 3)
+    assert all(len(set(column)) > 1 for column in zip(*epochs, strict=True))
+    assert places(moving, chosen, 2, 1) == epochs[2:]
+    if feed.resident:
+        starts, count = (column[chosen] for column in segments.redrawn)
+        assert all(((epoch >= starts) & (epoch < starts + count)).all() for epoch in epochs)

@@ -11,6 +11,7 @@ from mirkeras.experiment import find_experiment
 from mirkeras.planning import choose_split, lacks_audio, plan_rows, plan_waves
 
 LEE = find_experiment("lee_samplecnn")
+PAPER = LEE.protocols["paper"]
 
 
 def prepared(parts: list[str], **changes) -> Prepared:
@@ -31,12 +32,17 @@ def test_audio_of_ones_own_may_be_a_part_of_the_published_set() -> None:
 
 def test_the_own_split_is_the_default_and_never_replaced_by_another() -> None:
     whole = prepared(["train", "validation", "test"])
-    assert choose_split(whole, None, None) == ("msd-lee", 1)
-    assert choose_split(whole, "drawn", None) == ("drawn", 10)
-    assert choose_split(whole, "drawn", 3) == ("drawn", 3)
+    assert choose_split(whole, PAPER, None, None) == ("msd-lee", 1)
+    assert choose_split(whole, PAPER, "drawn", None) == ("drawn", 10)
+    assert choose_split(whole, PAPER, "drawn", 3) == ("drawn", 3)
+    own = replace(PAPER, split="stratified", folds=4)
+    assert choose_split(whole, own, None, None) == ("stratified", 4)
+    assert choose_split(whole, PAPER, "stratified", 1) == ("stratified", 1)
+    with pytest.raises(UsageError, match="at least 2"):
+        choose_split(whole, PAPER, "drawn", 1)
     listless = replace(whole, index=whole.index[["track"]])
     with pytest.raises(UsageError, match=r"no split 'msd-lee' \(its lists are missing"):
-        choose_split(listless, None, None)
+        choose_split(listless, PAPER, None, None)
 
 
 def test_rows_go_by_published_id_by_name_by_table_or_all() -> None:
@@ -51,5 +57,6 @@ def test_what_others_build_on_is_trained_first(capsys) -> None:
     assert rows == ["mn/3-8", "table5/22050", "table4/3-8+3-9"]
     assert "also training mn/3-8, table5/22050" in capsys.readouterr().out
     plain = {"paper": "lee_samplecnn", "dataset": "msd", "protocol": "paper", "folds": 1}
-    waves = plan_waves(LEE, rows, [0, 1], plain | {"max_epochs": 5, "split": "msd-lee"}, ())
+    waves = plan_waves(LEE, rows, [0, 1], plain | {"split": "msd-lee"}, 5, ())
+    assert {run.max_epochs for wave in waves for run in wave} == {5}
     assert [[run.row for run in wave] for wave in waves] == [rows[:2] * 2, rows[2:] * 2]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mirkeras.aggregate import majority_vote, mean_scores
+from mirkeras.aggregate import majority_vote, mean_scores, product_scores
 from mirkeras.metrics import confusion, per_tag, recall, score
 from mirkeras.stats import Summary, prediction_interval, welch_interval
 
@@ -35,10 +35,40 @@ def predictions(votes: list[int], labels: list[int]) -> dict:
 
 def test_accuracies_by_hand() -> None:
     # tracks vote 0 (right), 0 (tie of 0 and 1, wrong), 2 (right); 5 of 6 segments are right
-    assert score(predictions([0, 0, 0, 1, 2, 2], [0, 1, 2]), "majority") == {
+    given = predictions([0, 0, 0, 1, 2, 2], [0, 1, 2])
+    assert score(given, "majority", ("accuracy", "segment_accuracy")) == {
         "accuracy": pytest.approx(200 / 3),
         "segment_accuracy": pytest.approx(500 / 6),
     }
+
+
+def test_raw_max_and_maj_by_hand() -> None:
+    """One track of three segments: two weak votes for 0, a strong one for 1, and it is 1."""
+    given = {
+        "scores": np.array([[0.5, 0.4, 0.1], [0.5, 0.4, 0.1], [0.0, 0.9, 0.1]], np.float32),
+        "segment_track": np.zeros(3, int),
+        "tracks": np.array(["t"]),
+        "labels": np.array([1]),
+        "classes": np.array(["a", "b", "c"]),
+    }
+    expected = {"raw": pytest.approx(100 / 3), "max": 100.0, "maj": 0.0}
+    assert score(given, "mean", ("raw", "max", "maj")) == expected
+    # summed probabilities would give 0, summed logits (and logarithms) 1
+    given["scores"] = np.array([[0.6, 0.3, 0.1], [0.6, 0.3, 0.1], [0.1, 0.5, 0.4]], np.float32)
+    assert score(given, "mean", ("max",)) == {"max": 0.0}
+    assert score(given, "product", ("max",)) == {"max": 100.0}
+    given["scores"][0] = [1.0, 0.0, 0.0]  # a probability of 0 rules a class out, nothing breaks
+    assert score(given, "product", ("max",)) == {"max": 0.0}
+
+
+def test_summed_logarithms_choose_as_summed_logits() -> None:
+    logits = 3 * np.random.default_rng(0).normal(size=(60, 5))
+    track = np.arange(60) // 6
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    chosen = product_scores(shares.astype(np.float32), track, 10).argmax(axis=1)
+    sums = logits.reshape(10, 6, 5).sum(axis=1)
+    assert chosen.tolist() == sums.argmax(axis=1).tolist()
+    assert chosen.tolist() != mean_scores(shares, track, 10).argmax(axis=1).tolist()
 
 
 def test_confusion_adds_folds_and_recall_leaves_absent_classes_open() -> None:
@@ -67,8 +97,8 @@ def test_one_fold_gives_no_interval() -> None:
 def test_the_mean_decides_where_it_is_asked_for() -> None:
     sure = predictions([0, 1], [1])
     sure["scores"] = np.array([[0.6, 0.4, 0.0], [0.1, 0.9, 0.0]], "float32")
-    assert score(sure, "majority")["accuracy"] == 0.0
-    assert score(sure, "mean")["accuracy"] == 100.0
+    assert score(sure, "majority", ("accuracy",))["accuracy"] == 0.0
+    assert score(sure, "mean", ("accuracy",))["accuracy"] == 100.0
     with pytest.raises(ValueError, match="track number 1 has no segment"):
         mean_scores(scores_of([0, 1]), np.array([0, 2]), 3)
 
@@ -95,7 +125,7 @@ def test_areas_by_hand_and_tags_without_positives_are_dropped_by_name() -> None:
     assert table.roc_auc["slow"] == 1.0
     assert np.isnan(table.roc_auc["choir"])
     assert table.positives.tolist() == [2, 2, 0]
-    total = score(found, "mean")
+    total = score(found, "mean", ())
     assert total["roc_auc"] == 0.875
     assert total["dropped_tags"] == "choir"
 

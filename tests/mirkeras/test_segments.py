@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mirkeras.segments import consecutive
+from mirkeras.segments import Consecutive, Drawn, consecutive, cut
 
 
 def test_segments_do_not_cross_tracks_and_tails_are_dropped() -> None:
@@ -19,3 +19,42 @@ def test_segments_of_tracks() -> None:
 def test_a_track_without_a_segment_is_refused() -> None:
     with pytest.raises(ValueError, match="number 1, 2 frames"):
         consecutive(np.array([0, 7, 9, 16]), 3)
+
+
+OFFSETS = np.array([0, 7, 20, 40])
+
+
+def test_drawn_segments_lie_anywhere_in_their_track_and_come_back() -> None:
+    segments = cut(Drawn(200), OFFSETS, 3, seed=0)
+    assert np.bincount(segments.track).tolist() == [200, 200, 200]
+    for number in range(3):
+        first = segments.first[segments.track == number]
+        assert set(first) == set(range(OFFSETS[number], OFFSETS[number + 1] - 2))
+    assert segments.redrawn is None
+    again, other = (cut(Drawn(200), OFFSETS, 3, seed=seed) for seed in (0, 1))
+    assert (segments.first == again.first).all()
+    assert (segments.first != other.first).any()
+
+
+def test_a_track_of_one_segment_can_be_drawn_from_and_a_shorter_one_not() -> None:
+    assert cut(Drawn(2), np.array([0, 3]), 3, seed=0).first.tolist() == [0, 0]
+    with pytest.raises(ValueError, match="number 0, 2 frames"):
+        cut(Drawn(2), np.array([0, 2]), 3, seed=0)
+
+
+@pytest.mark.parametrize("rule", [Consecutive(), Drawn(9), Drawn(9, anew=True)])
+def test_deformed_frames_are_whole_segments_for_training_only(rule) -> None:
+    segments = cut(rule, OFFSETS, 2, seed=0, deformed=4)
+    plain = segments.of_tracks(np.array([1]))
+    assert segments.first[plain].min() >= 7
+    assert segments.first[plain].max() <= 14  # the last place before frame 16
+    training = segments.of_tracks(np.array([1]), training=True)
+    assert set(plain) < set(training)
+    assert segments.first[np.setdiff1d(training, plain)].tolist() == [16, 18]
+    if segments.redrawn:
+        starts, places = segments.redrawn
+        assert (places[segments.deformed] == 1).all()
+        assert (starts[segments.deformed] == segments.first[segments.deformed]).all()
+        assert set(places[segments.track == 0]) == {2, 1}
+    with pytest.raises(ValueError, match="not whole segments"):
+        cut(rule, OFFSETS, 2, seed=0, deformed=3)

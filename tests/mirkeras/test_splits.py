@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from mirkeras.protocols import divide
+from mirkeras.schedules import Constant
 from mirkeras.segments import consecutive
 from mirkeras.splits import DRAWN, cut_folds, hold_out, named_folds, named_parts
 from reproductions.pons_cbmi2016.experiments import PROTOCOLS
@@ -113,3 +116,52 @@ def test_a_named_split_leaves_out_what_is_outside_it() -> None:
         for part in ("train", "validation", "test"):
             assert set(parts_of[list(tracks_of(getattr(parts, part)))]) == {part}
         assert set(parts_of[parts.normalise_on]) == fitted
+
+
+CLASSES = np.repeat(["a", "b"], [32, 8])
+
+
+def test_stratified_folds_keep_the_shares() -> None:
+    folds = cut_folds(TRACKS, 4, seed=0, classes=CLASSES)
+    assert sorted(np.concatenate(folds)) == list(range(TRACKS))
+    assert [(CLASSES[fold] == "b").sum() for fold in folds] == [2, 2, 2, 2]
+    with pytest.raises(ValueError, match=r"b has 8 track\(s\)"):
+        cut_folds(TRACKS, 9, seed=0, classes=CLASSES)
+
+
+def test_one_stratified_fold_tests_a_quarter() -> None:
+    (test,) = cut_folds(TRACKS, 1, seed=0, classes=CLASSES)
+    assert len(test) == 10
+    assert (CLASSES[test] == "b").sum() == 2
+    (grouped,) = cut_folds(TRACKS, 1, seed=0, groups=GROUPS, classes=CLASSES)
+    assert 8 <= len(grouped) <= 12
+    assert not set(GROUPS[grouped]) & set(np.delete(GROUPS, grouped))
+
+
+WATCHED = replace(PROTOCOLS["paper"], validate_by="test", select_by="last")
+
+
+def test_without_validation_everything_else_trains() -> None:
+    index = INDEX.assign(label=CLASSES, official=np.arange(TRACKS) % 4 + 1).astype(str)
+    for split in ("drawn", "stratified", "official"):
+        parts = divide(WATCHED, SEGMENTS, index, split=split, folds=4, fold=1, seed=0)
+        assert parts.test.tolist() == parts.validation.tolist()
+        assert sorted(np.r_[parts.train, parts.test]) == list(range(len(SEGMENTS)))
+    assert set(SEGMENTS.track[parts.test]) == set(range(1, TRACKS, 4))
+    own = index.assign(own=np.resize(["train", "validation", "test", ""], TRACKS))
+    parts = divide(WATCHED, SEGMENTS, own, split="own", folds=1, fold=0, seed=0)
+    assert set(SEGMENTS.track[parts.validation]) == set(range(1, TRACKS, 4))
+    assert set(SEGMENTS.track[parts.train]) == set(range(0, TRACKS, 4))
+
+
+def test_no_epoch_is_chosen_on_the_test_part() -> None:
+    with pytest.raises(ValueError, match="chosen on the test part"):
+        replace(PROTOCOLS["paper"], validate_by="test")
+
+
+def test_a_variant_replaces_fields_and_a_row_its_epochs() -> None:
+    varied = replace(WATCHED, variants={"slow": {"rule": Constant()}})
+    assert varied.of("slow", None).rule == Constant()
+    assert varied.of("slow", 7).max_epochs == 7
+    assert varied.of("", None).rule == WATCHED.rule
+    assert varied.of("", None).max_epochs == WATCHED.max_epochs

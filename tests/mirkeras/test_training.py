@@ -1,6 +1,7 @@
 """One run: stops, keeps the best epoch, and resumes exactly."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -12,7 +13,7 @@ from mirkeras.cache import open_cache
 from mirkeras.keeper import reseed
 from mirkeras.layers import standardised
 from mirkeras.pipeline import open_feed
-from mirkeras.schedules import HalveOnRecovery, Verdict
+from mirkeras.schedules import Constant, HalveOnRecovery, Verdict
 from mirkeras.segments import consecutive
 from mirkeras.training import Plan, TrainingError, predict, train
 from reproductions.pons_cbmi2016 import models
@@ -254,3 +255,29 @@ def test_dropout_is_a_function_of_seed_and_epoch() -> None:
     np.testing.assert_array_equal(outputs(1, 2), outputs(1, 2))
     assert not np.array_equal(outputs(1, 2), outputs(1, 3))
     assert not np.array_equal(outputs(1, 2), outputs(2, 2))
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_the_last_epoch_is_kept_where_nothing_is_chosen(
+    cached: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watched: bool
+) -> None:
+    def plan() -> Plan:
+        made = make_plan(cached, select_by="last", rule=Constant(), max_epochs=4)
+        return made if watched else replace(made, validation=made.validation[:0])
+
+    monkeypatch.setattr(keeper, "CHECKPOINT_SECONDS", 0)
+    weights = {}
+    with pytest.raises(Interruption):
+        train(plan(), tmp_path, interrupt_after(2))
+    resumed = plan()
+
+    def remember(line: dict) -> None:
+        if "epoch" in line:
+            weights[int(line["epoch"])] = resumed.network.get_weights()
+
+    progress = train(resumed, tmp_path, remember)
+    assert (progress.best_epoch, progress.epochs, progress.best) == (4, 4, None)
+    for ours, last in zip(resumed.network.get_weights(), weights[4], strict=True):
+        np.testing.assert_array_equal(ours, last)
+    header = (tmp_path / "log.csv").read_text().splitlines()[0]
+    assert ("val_loss" in header) == watched

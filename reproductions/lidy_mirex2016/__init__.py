@@ -1,0 +1,1 @@
+"""Lidy & Schindler, "Parallel CNNs for music genre and mood classification", MIREX 2016."""

@@ -1,0 +1,8 @@
+"""Evaluate finished runs: ``python -m reproductions.lidy_mirex2016.evaluate --help``."""
+
+import sys
+
+from mirkeras.evaluation import evaluate
+
+if __name__ == "__main__":
+    sys.exit(evaluate("lidy_mirex2016"))

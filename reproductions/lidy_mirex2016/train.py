@@ -1,0 +1,8 @@
+"""Train networks of Lidy & Schindler: ``python -m reproductions.lidy_mirex2016.train --help``."""
+
+import sys
+
+from mirkeras.commands import train
+
+if __name__ == "__main__":
+    sys.exit(train("lidy_mirex2016"))

@@ -1,0 +1,8 @@
+"""Compare finished runs with the tables: ``python -m reproductions.schindler_gtzan.evaluate``."""
+
+import sys
+
+from mirkeras.evaluation import evaluate
+
+if __name__ == "__main__":
+    sys.exit(evaluate("schindler_gtzan"))
