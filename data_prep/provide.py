@@ -78,10 +78,11 @@ def kept_files(dataset: DataSet, root: Path, mirror: str | None, offline: bool) 
                 lost.setdefault(archive.split, []).append(error)
     for split, errors in lost.items():
         what = f"the split {split}" if split else "optional files"
+        names = ", ".join(error.archive.filename for error in errors)
+        # what keeps one of them away usually keeps all
         print(
-            f"{dataset.name}: going on without {what}. Put what is missing into "
-            f"{archive_folder(root)}, or run again with a network.\n"
-            + indented("\n".join(map(str, errors))),
+            f"{dataset.name}: going on without {what}. Put {names} into {archive_folder(root)}, or "
+            f"run again with a network.\n{indented(str(errors[0]))}",
             flush=True,
         )
 

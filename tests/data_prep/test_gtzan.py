@@ -1,6 +1,8 @@
 """GTZAN and its subsets, on empty files of the published names."""
 
+import hashlib
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +11,7 @@ from data_prep import gtzan
 from data_prep.declare import DataError
 from data_prep.lists import archive_folder
 from data_prep.prepare import prepare
+from mirkeras.splits import named_folds
 from tests.data_prep.miniature import LISTS
 
 TRIO = "gtzan:classical,jazz,rock"
@@ -32,6 +35,7 @@ def test_split_lists_that_are_missing_are_named_with_their_place(places, capsys)
     assert "fault-filtered" not in prepared.index.columns
     said = capsys.readouterr().out
     for needed in ("the split fault-filtered", "train_filtered.txt", "raw.githubusercontent.com",
+                   "the split sturm-3folds", "f3_test.txt",
                    str(archive_folder(prepared.root))):  # fmt: skip
         assert needed in said
 
@@ -56,6 +60,8 @@ def test_subset_shares_the_audio_and_nothing_else(places):
     assert prepared.classes == ("jazz", "rock")
     assert prepared.index["label"].value_counts().to_dict() == {"jazz": 100, "rock": 100}
     assert prepared.dataset.splits["fault-filtered"] == {"train": 87, "validation": 41, "test": 59}
+    assert prepared.dataset.splits["sturm-3folds"] == {"1": 62, "2": 62, "3": 63}
+    assert "Sturm 2013" in prepared.dataset.repeats
     assert prepared.dataset.known_bad == gtzan.KNOWN_BAD
     assert data_prep.get("gtzan:pop,rock").known_bad == ()
 
@@ -76,6 +82,69 @@ def test_impossible_subsets_are_refused(classes):
 def test_sets_with_tags_have_no_subsets():
     with pytest.raises(DataError, match="has tags, no classes"):
         data_prep.get("magnatagatune:guitar,piano")
+
+
+def write_folds(folder, monkeypatch, folds):
+    """Write lists of folds in the published form and make them the declared ones."""
+    folder.mkdir(parents=True)
+    sums = {}
+    for fold, stems in folds.items():
+        text = "".join(f"./{stem}.wav\n" for stem in stems)
+        (folder / f"f{fold}_test.txt").write_text(text)
+        sums[f"f{fold}_test.txt"] = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    archives = tuple(
+        replace(archive, checksum=sums.get(archive.filename, archive.checksum))
+        for archive in gtzan.ARCHIVES
+    )
+    counts = {"sturm-3folds": {fold: len(stems) for fold, stems in folds.items()}}
+    dataset = replace(gtzan.DATASET, archives=archives, splits=counts, class_splits={})
+    monkeypatch.setattr(gtzan, "DATASET", dataset)
+
+
+def test_folds_are_read_from_the_published_form(places, monkeypatch):
+    root = places["data_root"] / "gtzan"
+    fill(root)
+    folds = {"1": ["blues_00012"], "2": ["jazz_00054", "rock_00001"], "3": ["hiphop_00099"]}
+    write_folds(archive_folder(root), monkeypatch, folds)
+    index = prepare("gtzan", **places).index.set_index("track")["sturm-3folds"]
+    assert index[index != ""].to_dict() == {
+        "blues/blues.00012": "1",
+        "hiphop/hiphop.00099": "3",
+        "jazz/jazz.00054": "2",
+        "rock/rock.00001": "2",
+    }
+
+
+def test_an_excerpt_in_two_folds_is_refused(places, monkeypatch):
+    root = places["data_root"] / "gtzan"
+    fill(root)
+    folds = {"1": ["blues_00012"], "2": ["blues_00012"], "3": ["hiphop_00099"]}
+    write_folds(archive_folder(root), monkeypatch, folds)
+    with pytest.raises(DataError, match=r"sturm-3folds: 'blues/blues\.00012' is listed twice"):
+        prepare("gtzan", **places)
+
+
+def test_the_default_split_is_the_fault_filtered_one():
+    assert list(gtzan.DATASET.splits) == ["fault-filtered", "sturm-3folds"]
+    assert gtzan.DATASET.splits["sturm-3folds"] == {"1": 315, "2": 316, "3": 317}
+
+
+@pytest.mark.skipif(LISTS is None, reason="the published split lists are not at hand")
+def test_sturms_folds_have_the_declared_counts(places):
+    root = places["data_root"] / "gtzan"
+    fill(root)
+    archive_folder(root).mkdir(parents=True)
+    for fold in gtzan.FOLDS:
+        shutil.copy(LISTS / "gtzan-sturm-3folds" / f"f{fold}_test.txt", archive_folder(root))
+    index = prepare("gtzan", **places).index  # which checks the sums of each fold
+    found = index.groupby(["sturm-3folds", "label"]).size()
+    for fold, counts in gtzan.CLASS_SPLITS["sturm-3folds"].items():
+        assert found[fold].to_dict() == counts
+    assert found[""].sum() == 52
+    assert named_folds(index["sturm-3folds"].to_numpy(str)) == 3
+    (root / "jazz" / "jazz.00054.wav").unlink()
+    index = prepare(TRIO, **places).index
+    assert index["sturm-3folds"].value_counts().to_dict() == {"1": 96, "2": 95, "3": 95, "": 13}
 
 
 @pytest.mark.skipif(LISTS is None, reason="the published split lists are not at hand")
