@@ -8,9 +8,9 @@ segments more per track, for training only.
 Excerpts are deformed, not whole tracks: a track at ×0.2 is five times its length, of which three
 segments would be used. Two things keep the start and the end of an excerpt out of the segments:
 
-- The phase vocoder takes its first phases from the first spectrum and never lets go of them. Taken
-  half from the zeros before the excerpt (librosa's `center=True`) they leave a tone at ×0.2 with a
-  third of its amplitude; hence `center=False`, which starts from a full window.
+- The phase vocoder takes its first phases from the first spectrum and never lets go of them. If
+  half of that is the zeros before the excerpt (librosa's `center=True`), a tone at ×0.2 comes out
+  with a third of its amplitude; hence `center=False`, which starts from a full window.
 - `margin` samples at either end of what a vocoder makes are not used.
 
 It computes in double precision: phases grow to 10⁵ within an excerpt, where single precision has

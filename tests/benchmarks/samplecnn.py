@@ -4,53 +4,34 @@
     python -m tests.benchmarks.samplecnn [--steps 4] [--repeats 5] [--threads 2] [--variants]
 
 Both have the paper's widths (2,460,466 parameters) and the same optimiser, and take batches of 23
-segments of noise that lie in memory. First weights are copied from one to the other and the outputs
-compared: a difference above 1e-4 ends the benchmark. Then each framework gets a process of its own,
-so that neither's threads or allocator are in the other's way, with the same number of threads; the
-processes work in turn, in an order that changes direction with every repeat. A ratio is segments/s
-of Keras by segments/s of PyTorch in the same repeat, the median of the ratios is the result.
+segments of noise that lie in memory. `tests.benchmarks.duel` says how they are compared and timed.
 
 ``--variants`` adds other ways of running ours: without TensorFlow's determinism, compiled by XLA
 (which needs that), without oneDNN's kernels, with the pool before the ReLU (max and ReLU commute,
 so that is the same function).
 """
 
-import argparse
-import importlib.util
-import os
-import statistics
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 import numpy as np
 
 from mirkeras import workers
+from tests.benchmarks import duel
 
 ROW = "table5/22050"
 BATCH, TAGS, SAMPLES = 23, 50, 59_049
-TOLERANCE = 1e-4
 TARGETS = {"training": 1.5, "inference": 2.0}
-
-Work = dict[str, Callable[[], object]]  # "training" and "inference" → one batch of it
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A network in one framework, run in one way; `environment` is set before its process starts.
+class Contender(duel.Contender):
+    """A contender; the further attributes are ours alone: XLA, determinism, pool before ReLU."""
 
-    Attributes other than `name` and `make` are ours alone: XLA, determinism, pool before ReLU.
-    """
-
-    name: str
-    make: Callable[["Contender", int], Work]
     xla: bool = False
     deterministic: bool = True
     pool_first: bool = False
-    environment: tuple[tuple[str, str], ...] = ()
 
 
 def noise() -> tuple[np.ndarray, np.ndarray]:
@@ -60,22 +41,14 @@ def noise() -> tuple[np.ndarray, np.ndarray]:
     return segments.astype(np.float32), (random.rand(BATCH, TAGS) < 0.1).astype(np.float32)
 
 
-def keras_work(contender: Contender, threads: int) -> Work:
+def keras_work(contender: Contender, threads: int) -> duel.Work:
     """Set up ours as a run does, unless the contender says otherwise."""
-    from mirkeras import device  # before Keras
-
-    # isort: split
+    duel.set_up_keras(threads, contender.deterministic)
     import keras
     import tensorflow as tf
 
     from reproductions.lee_samplecnn.models import NETWORKS
 
-    if contender.deterministic:
-        device.configure(threads=threads)
-    else:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    keras.utils.set_random_seed(0)
     network = NETWORKS[ROW].build(TAGS)
     network = pool_first(network) if contender.pool_first else network
     optimizer = keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True)
@@ -122,12 +95,11 @@ def torch_network():
     return nn.Sequential(*parts, nn.Linear(512, TAGS), nn.Sigmoid())
 
 
-def torch_work(contender: Contender, threads: int) -> Work:
-    """Set up PyTorch's: eager, as it comes."""
+def torch_work(contender: Contender, threads: int) -> duel.Work:
+    """Set up PyTorch's."""
+    duel.set_up_torch(threads)
     import torch
 
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
     network = torch_network()
     optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, nesterov=True)
     entropy = torch.nn.BCELoss()
@@ -176,9 +148,10 @@ def check(connection: Connection) -> None:
         scores = theirs(torch.from_numpy(segments).reshape(2, 1, SAMPLES)).numpy()
     expected = ours.predict_on_batch(segments)
     moved = pool_first(ours).predict_on_batch(segments)
-    if np.ptp(expected, axis=0).max() < 100 * TOLERANCE:
+    if np.ptp(expected, axis=0).max() < 100 * duel.TOLERANCE:
         sys.exit("both segments get the same scores: the comparison would prove nothing")
-    connection.send((abs(scores - expected).max(), abs(moved - expected).max()))
+    differences = {"torch": scores - expected, "pool before ReLU": moved - expected}
+    connection.send({name: float(abs(values).max()) for name, values in differences.items()})
 
 
 def copy_weights(ours, theirs) -> None:
@@ -198,95 +171,14 @@ def copy_weights(ours, theirs) -> None:
                 getattr(module, name).copy_(value)
 
 
-def serve(connection: Connection, contender: Contender, threads: int) -> None:
-    """Be a contender: take (kind of work, steps), send back the seconds, until told to end."""
-    workers.begin()
-    work = contender.make(contender, threads)
-    for batch in work.values():
-        batch(), batch()  # compiles, fills caches
-    connection.send("ready")
-    while order := connection.recv():
-        kind, steps = order
-        begin = time.perf_counter()
-        for _ in range(steps):
-            work[kind]()
-        connection.send(time.perf_counter() - begin)
-
-
-@contextmanager
-def process(
-    target: Callable, *arguments: object, environment: tuple[tuple[str, str], ...] = ()
-) -> Iterator[Connection]:
-    """Start a fresh process and give the pipe to it; it is ended with the block."""
-    here, there = workers.SPAWN.Pipe()
-    before = dict(os.environ)
-    os.environ.update(environment)
-    started = workers.SPAWN.Process(target=target, args=(there, *arguments))
-    try:
-        started.start()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-    there.close()  # so that the end of the process is the end of the pipe
-    try:
-        yield here
-    finally:
-        started.kill()
-        started.join()
-
-
-def check_same_function() -> None:
-    """End the benchmark unless the networks compute the same."""
-    with process(check) as connection:
-        differences = connection.recv()
-    print(f"largest difference of outputs: torch {differences[0]:.1e}, pool before ReLU "
-          f"{differences[1]:.1e}")  # fmt: skip
-    if max(differences) > TOLERANCE:
-        sys.exit(f"the networks differ by more than {TOLERANCE}: no speed to compare")
-
-
-def measure(
-    pipes: dict[str, Connection], kind: str, steps: int, repeats: int
-) -> dict[str, list[float]]:
-    """Time all contenders in turn: segments per second, one value per repeat."""
-    speeds: dict[str, list[float]] = {name: [] for name in pipes}
-    for repeat in range(repeats):
-        for name in list(pipes)[:: -1 if repeat % 2 else 1]:
-            pipes[name].send((kind, steps))
-            speeds[name].append(steps * BATCH / pipes[name].recv())
-        print(f"{kind}: " + ", ".join(f"{name} {s[-1]:.1f}/s" for name, s in speeds.items()),
-              flush=True)  # fmt: skip
-    return speeds
-
-
-def compare(contenders: list[Contender], arguments: argparse.Namespace) -> None:
-    """Time the contenders at both kinds of work and print the median ratios."""
-    pipes: dict[str, Connection] = {}
-    with ExitStack() as stack:
-        for one in contenders:
-            started = process(serve, one, arguments.threads, environment=one.environment)
-            pipes[one.name] = stack.enter_context(started)
-            pipes[one.name].recv()  # ready; one after the other, warming up disturbs nobody
-        for kind, target in TARGETS.items():
-            speeds = measure(pipes, kind, arguments.steps, arguments.repeats)
-            for name in [one.name for one in contenders if one is not THEIRS]:
-                pairs = zip(speeds[name], speeds[THEIRS.name], strict=True)
-                ratio = statistics.median(ours / theirs for ours, theirs in pairs)
-                print(f"{kind}, {name} / torch: median {statistics.median(speeds[name]):.1f} "
-                      f"segments/s, ratio {ratio:.2f} (target {target})")  # fmt: skip
-
-
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("steps", 4), ("repeats", 5), ("threads", 2)):
-        parser.add_argument(f"--{name}", type=int, default=default)
+    parser = duel.parser(__doc__.splitlines()[0])
     parser.add_argument("--variants", action="store_true", help="time other settings of ours too")
     arguments = parser.parse_args()
-    if not importlib.util.find_spec("torch"):
-        sys.exit("PyTorch is not installed: pip install -e '.[bench]'")
-    check_same_function()
-    compare([OURS, *(VARIANTS if arguments.variants else ()), THEIRS], arguments)
+    duel.check_same_function(check)
+    ours = [OURS, *(VARIANTS if arguments.variants else ())]
+    duel.compare(ours, THEIRS, TARGETS, BATCH, arguments)
 
 
 if __name__ == "__main__":
