@@ -4,14 +4,15 @@ BIN := .venv/bin
 READY := .venv/.ready
 JOBS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())")
 PROTOCOL ?=
-ROWS ?= table2,table4,table5
+ROWS ?=
 EXTRA ?=
+comma := ,
 
-.PHONY: help install demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-mtat
+.PHONY: help install demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-mtat reproduce-gtzan reproduce-mirex
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=paper, code or clean (default: code for Ballroom, paper for MTAT) ROWS=$(ROWS); EXTRA='…' is passed to the command: make reproduce-ballroom EXTRA='--mirror DIR'."
+	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=… (default: code for Ballroom, else paper) ROWS=R,R… (default: see the target) DATASET=… (of the last two); EXTRA='…' is passed to the command: make reproduce-gtzan DATASET=mini_ballroom EXTRA='--epochs 3'."
 
 install: $(READY) ## create .venv and install mirkeras with what its tests need
 
@@ -44,15 +45,21 @@ lint: $(READY) ## check format and style
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 
 bench: $(READY) ## the benchmarks' ratios
-	@for bench in extraction pipeline waveforms jobs memory; do $(BIN)/python -m tests.benchmarks.$$bench || exit 1; done
+	@for bench in extraction deformation pipeline waveforms jobs memory; do $(BIN)/python -m tests.benchmarks.$$bench || exit 1; done
 
-bench-torch: $(READY) ## SampleCNN against the same network in plain PyTorch (installs PyTorch)
+bench-torch: $(READY) ## SampleCNN and Schindler's networks against the same in plain PyTorch (installs PyTorch)
 	@$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
-	@$(BIN)/python -m tests.benchmarks.samplecnn $(EXTRA)
+	@$(BIN)/python -m tests.benchmarks.samplecnn $(EXTRA) && $(BIN)/python -m tests.benchmarks.parallel $(EXTRA)
 
 reproduce-ballroom: $(READY) ## Pons, Lidy & Serra 2016 on Ballroom: all twelve rows, ten folds, then the verdicts
-	@$(BIN)/python -m reproductions.pons_cbmi2016.train --dataset ballroom --rows all --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
+	@$(BIN)/python -m reproductions.pons_cbmi2016.train --dataset ballroom --rows $(or $(ROWS),all) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
 	@$(BIN)/python -m reproductions.pons_cbmi2016.evaluate --out runs
 
 reproduce-mtat: $(READY) ## Lee et al. 2018 on MagnaTagATune: Tables 2, 4 and 5, times, verdicts, Figures 2 to 5
-	@$(BIN)/python -m reproductions.lee_samplecnn.reproduce --dataset magnatagatune --rows $(ROWS) --protocol $(or $(PROTOCOL),paper) --jobs $(JOBS) --out runs --timing --marks piano,techno $(EXTRA)
+	@$(BIN)/python -m reproductions.lee_samplecnn.reproduce --dataset magnatagatune --rows $(or $(ROWS),table2$(comma)table4$(comma)table5) --protocol $(or $(PROTOCOL),paper) --jobs $(JOBS) --out runs --timing --marks piano,techno $(EXTRA)
+
+reproduce-gtzan: $(READY) ## Schindler et al. 2016 on GTZAN: Table 2 on random folds and fault-filtered, verdicts, Figure 7, the tracks it misses
+	@$(BIN)/python -m reproductions.schindler_gtzan.reproduce --dataset $(or $(DATASET),gtzan) --rows $(or $(ROWS),table2) --protocol $(or $(PROTOCOL),paper) --jobs $(JOBS) --out runs $(EXTRA)
+
+reproduce-mirex: $(READY) ## Lidy & Schindler 2016: four networks on music/speech, ten folds, then once through the MIREX executables
+	@$(BIN)/python -m reproductions.lidy_mirex2016.reproduce --dataset $(or $(DATASET),music_speech) --rows $(or $(ROWS),all) --protocol $(or $(PROTOCOL),paper) --jobs $(JOBS) --out runs --executables $(EXTRA)

@@ -14,7 +14,12 @@ setup(
     long_description_content_type="text/markdown",
     python_requires=">=3.11",
     packages=find_packages(include=["mirkeras*", "data_prep*", "reproductions*", "results*"]),
-    package_data={"results": ["published/*.csv", "measured/*.csv"], "": ["README.md"]},
+    package_data={
+        "results": ["published/*.csv", "published/confusion/*.csv", "measured/*.csv"],
+        "reproductions.schindler_gtzan": ["templates/*.html"],
+        "reproductions.lidy_mirex2016": ["bin/*"],
+        "": ["README.md"],
+    },
     install_requires=[
         "tensorflow>=2.20",
         "keras>=3.13",
@@ -30,6 +35,7 @@ setup(
         "pooch>=1.8",
         "requests>=2.31",
         "tqdm>=4.66",
+        "jinja2>=3.1",
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20"],

@@ -45,7 +45,7 @@ def train(paper: str, argv: list[str] | None = None) -> int:
 
 
 def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
-    protocols = [f"  {p.name:8}{p.summary}" for p in experiment.protocols.values()]
+    protocols = [f"  {p.name:13}{p.summary}" for p in experiment.protocols.values()]
     rows = [f"  {row.id}" for row in experiment.rows.values()]
     parser = argparse.ArgumentParser(
         prog=f"python -m reproductions.{experiment.paper}.train",

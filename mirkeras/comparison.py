@@ -52,8 +52,7 @@ def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     for row in published.itertuples(index=False):
         groups = list(_runs_of(row, published, measured))
         if not groups:
-            verdict_alone = "not run" if row.row else "cited"
-            lines.append(_line(row) | {"verdict": verdict_alone, "note": row.note})
+            lines.append(_line(row) | {"verdict": _verdict_unrun(row), "note": row.note})
         lines += [_line(row) | _measured(row, group) for group in groups]
     lines += _unpublished(published, measured)
     extra = ["row", "split", "protocol", "baseline", "difference", "low", "high", "note"]
@@ -76,6 +75,12 @@ def _runs_of(row: tuple, published: pd.DataFrame, measured: pd.DataFrame) -> Ite
     runs = measured[mine & ~np.array(theirs, bool)]
     for _, group in runs.groupby([*SETUP, sources(runs)], sort=True):
         yield group
+
+
+def _verdict_unrun(row: tuple) -> str:
+    if np.isnan(row.value):
+        return "not published"
+    return "not run" if row.row else "cited"
 
 
 def _is_of(dataset: str, published: str) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -88,16 +89,22 @@ def confusion(matrix: np.ndarray, classes: np.ndarray, title: str, path: Path) -
     size = 2.4 + 0.55 * len(classes)
     figure = Figure(figsize=(size + 0.6, size), layout="constrained")
     axes = figure.subplots()
+    draw_confusion(axes, matrix, classes)
+    axes.set_title(title)
+    save(figure, path)
+
+
+def draw_confusion(axes: Axes, matrix: np.ndarray, classes: np.ndarray) -> None:
+    """Draw a confusion matrix into axes, see `confusion`."""
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for (true, voted), count in np.ndenumerate(matrix):
+    for (true, decided), count in np.ndenumerate(matrix):
         if count:
-            dark = share[true, voted] > 0.5
-            axes.text(voted, true, count, ha="center", va="center", color="w" if dark else "k")
+            dark = share[true, decided] > 0.5
+            axes.text(decided, true, count, ha="center", va="center", color="w" if dark else "k")
     axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
     axes.set_yticks(range(len(classes)), classes)
-    axes.set(xlabel="voted class", ylabel="true class", title=title)
-    save(figure, path)
+    axes.set(xlabel="decided class", ylabel="true class")
 
 
 def training_curves(logs: dict[str, pd.DataFrame], path: Path, watched: str = "validation") -> None:
@@ -118,15 +125,15 @@ def training_curves(logs: dict[str, pd.DataFrame], path: Path, watched: str = "v
     axes = figure.subplots(*shape, sharex="col", sharey="row", squeeze=False)
     for column, (title, log) in enumerate(logs.items()):
         for line, quantity in enumerate(quantities):
-            axes[line, column].plot(log.epoch, log[quantity], color=PUBLISHED, label="training")
-            axes[line, column].plot(
-                log.epoch, log[f"val_{quantity}"], color=MEASURED, label=watched
-            )
+            marker = "o" if len(log) == 1 else ""
+            for name, colour, label in (
+                (quantity, PUBLISHED, "training"),
+                (f"val_{quantity}", MEASURED, watched),
+            ):
+                axes[line, column].plot(log.epoch, log[name], marker, color=colour, label=label)
         axes[0, column].set_title(title, fontsize="medium")
         axes[-1, column].set_xlabel("epoch")
     for line, quantity in enumerate(quantities):
-        axes[line, 0].set_ylabel(
-            {"loss": "cross-entropy", "accuracy": "segment accuracy"}[quantity]
-        )
+        axes[line, 0].set_ylabel({"loss": "loss", "accuracy": "segment accuracy"}[quantity])
     axes[0, 0].legend()
     save(figure, path)

@@ -30,8 +30,9 @@ PAGE = """\
 Made by `mirkeras compare {paper} --publish` from `results/published/{paper}.csv` and the {runs} run
 records in `results/measured/{paper}.csv` (command, commit, versions, seed, data fingerprint,
 hardware and time of every run). `data` reads data set@split:protocol (no split: folds drawn from a
-seed); accuracies are of tracks and in per cent, areas (AUC) lie in [0, 1]; values are mean ±
-standard deviation over `n` runs (folds × seeds); `baseline` is the paper's reference.
+seed); accuracies are of tracks (`raw`: of segments) and in per cent, areas (AUC) lie in [0, 1];
+values are mean ± standard deviation over `n` runs (folds × seeds); `baseline` is the paper's
+reference.
 
 {table}
 """

@@ -80,7 +80,8 @@ def origin_of(run: Run, experiment: Experiment, setting: Setting) -> str:
     tracks = tracks_of(next(iter(caches.values())), setting.index)
     parts = {
         "features": {name: [cache.identity, cache.fingerprint] for name, cache in caches.items()},
-        "tracks": tracks.drop(columns=["path", "tempo"]).to_csv(),
+        # lists of other splits may arrive later
+        "tracks": tracks[["label", "group", *({run.split} & set(tracks))]].to_csv(),
         "tags": setting.tags,
         "protocol": {name: repr(value) for name, value in vars(protocol).items()} | {"summary": ""},
         "row": [row.frames, row.layers, row.standardise, _batch(run, experiment)],
@@ -217,13 +218,24 @@ def _network(
     plain = row.build(len(labels.names), labels.activation, **options)
     if row.transfer:
         row.transfer(plain, *_trained(run, row, setting.out))
+    return with_z_score(plain, row, protocol, cache, segments, parts.normalise_on)
+
+
+def with_z_score(
+    plain: keras.Model,
+    row: Row,
+    protocol: Protocol,
+    cache: FeatureCache,
+    segments: Segments,
+    fitted: np.ndarray,
+) -> keras.Model:
+    """Put the protocol's z-score, fitted on some tracks, in front of a network."""
     if not row.standardise or protocol.z_score == "none":
         return plain
     if protocol.z_score == "cell":
-        fitted = segments.of_tracks(parts.normalise_on)
-        return standardised(plain, *cell_statistics(cache, segments.first[fitted], row.frames))
-    names = [cache.tracks[number] for number in parts.normalise_on]
-    return standardised(plain, *statistics(cache, names))
+        chosen = segments.first[segments.of_tracks(fitted)]
+        return standardised(plain, *cell_statistics(cache, chosen, row.frames))
+    return standardised(plain, *statistics(cache, [cache.tracks[number] for number in fitted]))
 
 
 def _trained(run: Run, row: Row, out: Path) -> list[keras.Model]:

@@ -91,8 +91,8 @@ def music_speech(
     """The network of MIREX 2015, music or speech: 3,068,057 parameters for these two classes.
 
     Known from the blog post on Pons, Lidy & Serra (CBMI 2016), whose Black-box grew from it: 15
-    filters of 12×8, a 2×1 pool, 200 units, softmax. Input, activations, dropout and training are not published;
-    those of 2016 stand in for them.
+    filters of 12×8, a 2×1 pool, 200 units, softmax. Input, activations, dropout and training are
+    not published; those of 2016 stand in for them.
     """
     spectrogram, x = image(frames, bands)
     x = feed_forward(pipeline(x, filters, kernel=(12, 8), pool=(2, 1), name="frequency"))

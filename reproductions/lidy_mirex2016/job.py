@@ -1,0 +1,191 @@
+"""A whole MIREX job on a data set: ``python -m reproductions.lidy_mirex2016.job --help``.
+
+The three executables are called as MIREX calls them: extractFeatures once, then Train and Classify
+for every fold of every model. Folds keep every group (an artist, an album, replicas) on one side.
+Output lists are scored as MIREX scores them, and every fold leaves a run record. What is done
+already is skipped.
+"""
+
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+
+# isort: on
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from data_prep.prepare import Prepared, prepare
+from mirkeras import workers
+from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.files import write_text
+from mirkeras.options import DATA_SETS, add_data_options, add_jobs_option, positive, words
+from mirkeras.runs import claimed
+from reproductions.lidy_mirex2016 import mirex_lists, mirex_scores, tasks
+from reproductions.lidy_mirex2016.experiments import EXPERIMENT, PROTOCOLS
+from reproductions.lidy_mirex2016.mirex import one_seed
+from reproductions.lidy_mirex2016.mirex_folds import Job, draw_folds, extract, given, run_fold
+from reproductions.lidy_mirex2016.mirex_training import ROWS
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a job and print its table; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        job = _job(arguments)
+        with claimed(job.scratch):
+            features = extract(job)
+            for model in arguments.model:
+                for number in range(len(job.folds)):
+                    run_fold(job, model, number, features)
+        print(_report(job, arguments.model))
+    except expected_errors() as error:
+        print(f"error: {explained(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _job(arguments: argparse.Namespace) -> Job:
+    """Turn the words of the command into a job."""
+    prepared = prepare(
+        arguments.dataset,
+        data_root=arguments.data_root,
+        cache_root=arguments.cache_root,
+        mirror=arguments.mirror,
+    )
+    if prepared.dataset.tags:
+        raise UsageError(f"{prepared.dataset.name} has tags; the train/test tasks have classes")
+    files = [str((prepared.root / path).absolute()) for path in prepared.index.path]
+    classes = prepared.index.label.tolist()
+    if arguments.task:
+        tasks.check(tasks.find(arguments.task), dict(zip(files, classes, strict=True)))
+    groups, filtered_by = _groups(arguments, prepared, files)
+    folds = draw_folds(files, classes, groups, arguments.folds, arguments.seed)
+    print(f"{prepared.home.name}: {len(folds)} folds of {len(files)} files; none of the "
+          f"{len(set(groups))} groups ({filtered_by}) is in two of them")  # fmt: skip
+    return Job(
+        dataset=prepared.home.name,
+        scratch=(arguments.scratch or prepared.home / "mirex2016").absolute(),
+        out=arguments.out.absolute(),
+        folds=folds,
+        filtered_by=filtered_by,
+        protocol=arguments.protocol,
+        epochs=arguments.epochs,
+        seed=arguments.seed,
+        threads=arguments.jobs or workers.usable_cores(),
+    )
+
+
+def _groups(
+    arguments: argparse.Namespace, prepared: Prepared, files: Sequence[str]
+) -> tuple[list[str], str]:
+    """Read what folds must not divide, of each file, and name it."""
+    index = prepared.index
+    if not arguments.groups:
+        if arguments.filter not in index:
+            raise UsageError(
+                f"the index of {prepared.dataset.name} has no column {arguments.filter!r}; "
+                f"it has {', '.join(index)}"
+            )
+        return index[arguments.filter].astype(str).tolist(), arguments.filter
+    named = dict(mirex_lists.read_pairs(arguments.groups, absolute=False))
+    tracks = zip(index.track, index.path, files, strict=True)
+    found = [next((named[name] for name in names if name in named), "") for names in tracks]
+    if missing := found.count(""):
+        raise UsageError(
+            f"{arguments.groups} has no line for {missing} track(s), the first is "
+            f"{index.track.iloc[found.index('')]}"
+        )
+    return found, arguments.groups.name
+
+
+def _report(job: Job, models: Sequence[str]) -> str:
+    """Score all output lists as MIREX does; write the tables, return them as text."""
+    accuracies, parts = {}, []
+    name = f"{job.dataset}-{job.protocol}-{len(job.folds)}folds-seed{job.seed}"
+    place = job.out / "mirex" / name
+    for model in models:
+        row = job.options(model).row.id
+        outputs = [given(job.run(model, n).directory(job.out)) for n in range(len(job.folds))]
+        tests = [fold.test for fold in job.folds]
+        accuracies[row] = [
+            mirex_scores.accuracy(*pair) for pair in zip(tests, outputs, strict=True)
+        ]
+        # every file is tested in one fold
+        matrix = mirex_scores.confusion(
+            {file: label for test in tests for file, label in test.items()},
+            {file: label for one in outputs for file, label in one.items()},
+        )
+        write_text(place / f"confusion-{row.replace('/', '-')}.csv", matrix.to_csv())
+        parts.append(f"\n{row}: confusions, all folds (true classes in rows)\n{matrix}")
+    table = pd.DataFrame(accuracies)
+    table.index = pd.Index(range(1, len(table) + 1), name="fold")
+    write_text(place / "accuracy.csv", table.to_csv())
+    return "\n".join([_table(table), *parts, _differences(table), f"written to {place}"])
+
+
+def _table(accuracies: pd.DataFrame) -> str:
+    shown = accuracies.T
+    shown.columns = [f"fold {number}" for number in shown]
+    shown["mean"], shown["std"] = accuracies.mean(), accuracies.std(ddof=0)
+    return "\naccuracy of files in per cent\n" + shown.to_string(float_format="{:.2f}".format)
+
+
+def _differences(accuracies: pd.DataFrame) -> str:
+    found = mirex_scores.compare(accuracies)
+    if found is None:
+        return f"\n(significance: Friedman's test needs at least {mirex_scores.LEAST} models)"
+    return (
+        f"\nFriedman's test over folds: p = {found.p:.3g}; Tukey-Kramer on mean ranks: differences "
+        f"above {found.critical:.2f} are significant at {mirex_scores.ALPHA}\n"
+        + found.pairs.to_string(index=False, float_format="{:.2f}".format)
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m reproductions.{EXPERIMENT.paper}.job",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=__doc__.split("\n\n", 1)[1],
+        epilog=DATA_SETS,
+    )
+    add = parser.add_argument
+    add("--dataset", required=True, metavar="D", help="data set, see below")
+    add("--folds", type=positive, default=tasks.FOLDS, metavar="K",
+        help="number of folds (default: MIREX's %(default)s)")  # fmt: skip
+    add("--model", type=_models, default=["1"], metavar="M[,M…]",
+        help=f"of {', '.join(ROWS)} (default: 1); three or more are compared")  # fmt: skip
+    add("--protocol", choices=PROTOCOLS, default=next(iter(PROTOCOLS)),
+        help="default: %(default)s")  # fmt: skip
+    add("--epochs", type=positive, metavar="E", help="default: the protocol's")
+    add("--seed", type=one_seed, default=0, metavar="S", help="of folds and training (default: 0)")
+    add("--task", choices=tasks.TASKS,
+        help="MIREX task whose classes and counts the data set must have")  # fmt: skip
+    filters = parser.add_mutually_exclusive_group()
+    filters.add_argument("--filter", default="group", metavar="COLUMN",
+        help="column of the index whose values folds must not divide (default: %(default)s, "
+        "replicas)")  # fmt: skip
+    filters.add_argument("--groups", type=Path, metavar="FILE",
+        help="the same from a file: a track (id or path), a tab, its artist per line")  # fmt: skip
+    add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
+    add("--scratch", type=Path, metavar="DIR",
+        help="the executables' scratch folder (default: beside the caches)")  # fmt: skip
+    add_jobs_option(parser, "processor cores the executables use, -numThreads", None)
+    add_data_options(parser)
+    return parser
+
+
+def _models(text: str) -> list[str]:
+    models = list(dict.fromkeys(words(text)))
+    if unknown := set(models) - ROWS.keys():
+        raise argparse.ArgumentTypeError(f"unknown model {', '.join(sorted(unknown))}")
+    return models
+
+
+if __name__ == "__main__":
+    sys.exit(main())

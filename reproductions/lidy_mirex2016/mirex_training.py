@@ -1,0 +1,214 @@
+"""Train's training: a network from a list, in the scratch folder, whole or to be gone on with.
+
+While it trains, ``<scratch>/model/`` also holds the checkpoint from which an interrupted Train goes
+on. Another list or other options begin by deleting the model that is there.
+"""
+
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+
+# isort: on
+import hashlib
+import json
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from mirkeras import device, records
+from mirkeras.cache import FeatureCache
+from mirkeras.experiment import Row
+from mirkeras.files import write_text
+from mirkeras.layers import count_trainable
+from mirkeras.pipeline import open_feed
+from mirkeras.protocols import Protocol
+from mirkeras.running import with_z_score
+from mirkeras.runs import claimed
+from mirkeras.segments import cut
+from mirkeras.training import Plan, train
+from reproductions.lidy_mirex2016.experiments import EXPERIMENT
+from reproductions.lidy_mirex2016.mirex_features import Features, gather
+from reproductions.lidy_mirex2016.mirex_model import FOLDER, digest_of, read
+
+REPORT_SECONDS = 10.0
+
+ROWS = {
+    **{str(number): f"mirex2016/model-{number}" for number in (1, 2, 3)},
+    "2015": "mirex2015/music-speech",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What Train is told.
+
+    Attributes
+    ----------
+    model : str
+        Key of `ROWS`.
+    protocol : str
+        Name of a protocol of the paper.
+    epochs : int or None
+        None: the protocol's.
+    seed : int
+    """
+
+    model: str
+    protocol: str
+    epochs: int | None
+    seed: int
+
+    @property
+    def row(self) -> Row:
+        """The network."""
+        return EXPERIMENT.rows[ROWS[self.model]]
+
+    @property
+    def rules(self) -> Protocol:
+        """The protocol as it is for the network."""
+        return EXPERIMENT.protocol_of(self.protocol, self.row.id)
+
+    @property
+    def wanted_epochs(self) -> int:
+        """How many epochs to train."""
+        return self.epochs or self.rules.max_epochs
+
+
+def fit(
+    scratch: Path,
+    classes: Mapping[str, str],
+    features: Features,
+    options: Options,
+    say: Callable[[str], None],
+) -> dict:
+    """Train a network, unless that is done; go on if it was interrupted.
+
+    Parameters
+    ----------
+    classes : mapping
+        File → class, of files that have features.
+
+    Returns
+    -------
+    dict
+        The description, as in ``model.json``.
+    """
+    place, wanted = scratch / FOLDER, _identity(classes, features, options)
+    with claimed(place):
+        found = read(place)
+        if {name: found.get(name) for name in wanted} != wanted:
+            _clear(place)
+            write_text(place / "model.json", _json(wanted | {"status": "training"}))
+        elif found["status"] == "finished" and digest_of(place) == found["network"]:
+            say("trained already on this list with these options; nothing to do")
+            return found
+        cache = gather(features, sorted(classes), place / "features.raw")
+        outcome = _fit(place, cache, classes, options, say)
+        described = wanted | outcome | {"status": "finished", "network": digest_of(place)}
+        write_text(place / "model.json", _json(described))
+        for rest in ("checkpoint.npz", "features.raw"):
+            (place / rest).unlink()
+    return described
+
+
+def _identity(classes: Mapping[str, str], features: Features, options: Options) -> dict:
+    """Describe all that decides the trained network."""
+    lines = "".join(f"{file}\t{classes[file]}\n" for file in sorted(classes))
+    rules = {name: repr(value) for name, value in vars(options.rules).items()} | {"summary": ""}
+    return {
+        "row": options.row.id,
+        "protocol": options.protocol,
+        "epochs": options.wanted_epochs,
+        "seed": options.seed,
+        "classes": sorted(set(classes.values())),
+        "train_list": hashlib.sha256(lines.encode()).hexdigest(),
+        "rules": hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest(),
+        "recipe": features.identity,
+        "features": features.fingerprint,
+    }
+
+
+def _fit(
+    place: Path,
+    cache: FeatureCache,
+    classes: Mapping[str, str],
+    options: Options,
+    say: Callable[[str], None],
+) -> dict:
+    """Train; return what the description says of it beside its identity."""
+    plan = _plan(cache, classes, options)
+    progress = train(plan, place, _Reporter(plan.max_epochs, say))
+    return {
+        **{"files": dict(Counter(classes.values())), "segments": len(plan.train)},
+        **{"parameters": count_trainable(plan.network), "best_epoch": progress.best_epoch},
+        "training_seconds": round(progress.seconds, 1),
+        **records.environment(),
+    }
+
+
+def _plan(cache: FeatureCache, classes: Mapping[str, str], options: Options) -> Plan:
+    row, protocol = options.row, options.rules
+    names = sorted(set(classes.values()))
+    labels = np.array([names.index(classes[file]) for file in cache.tracks], np.int32)
+    segments = cut(protocol.cut, cache.offsets, row.frames, options.seed)
+    words = [options.seed, zlib.crc32(row.id.encode())]
+    seed = int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)
+    keras.utils.set_random_seed(seed)
+    plain = row.build(len(names), "softmax", **protocol.network)
+    everyone = np.arange(len(cache.tracks))
+    network = with_z_score(plain, row, protocol, cache, segments, everyone)
+    feed = open_feed(cache, segments, labels[segments.track], device.find().memory_budget)
+    everything = np.arange(len(segments))
+    return Plan(
+        network=network,
+        feed=feed,
+        model=feed.attach(network),
+        train=everything,
+        validation=everything[:0],
+        test=everything,  # a plan must name some; what is tested, only Classify is told
+        optimizer=protocol.optimizer(),
+        loss="sparse_categorical_crossentropy",
+        metrics=("accuracy",),
+        rule=protocol.rule,
+        select_by=protocol.select_by,
+        batch=EXPERIMENT.batch,
+        max_epochs=options.wanted_epochs,
+        drop_incomplete=protocol.drop_incomplete,
+        seed=seed,
+    )
+
+
+class _Reporter:
+    """Says how far a training is: where it goes on, now and then, and at its end."""
+
+    def __init__(self, epochs: int, say: Callable[[str], None]):
+        self.epochs, self.say, self.said_at = epochs, say, None
+
+    def __call__(self, line: dict) -> None:
+        if "epoch" not in line:  # within a long epoch
+            return
+        now, epoch = time.monotonic(), int(line["epoch"])
+        if self.said_at is None and epoch > 1:
+            self.say(f"going on after epoch {epoch - 1}")
+        if self.said_at is None or now - self.said_at > REPORT_SECONDS or epoch == self.epochs:
+            self.said_at = now
+            right = 100 * line["accuracy"]
+            self.say(f"epoch {epoch} of {self.epochs}: loss {line['loss']:.4f}, {right:.1f} % of "
+                     "the training segments right")  # fmt: skip
+
+
+def _clear(place: Path) -> None:
+    """Delete what belongs to another training, its description first: nothing of it is valid."""
+    (place / "model.json").unlink(missing_ok=True)
+    for path in place.iterdir():
+        if path.name != ".lock":  # it is held
+            path.unlink()
+
+
+def _json(described: dict) -> str:
+    return json.dumps(described, indent=1) + "\n"
