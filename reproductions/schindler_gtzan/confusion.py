@@ -1,0 +1,140 @@
+"""Figure 7 of the report beside ours: ``python -m reproductions.schindler_gtzan.confusion``.
+
+Draws the published confusion matrix (CQT & EXP, deep, 100 epochs; tracks by `max`) beside that of
+the finished runs of a row: one figure per set-up (data set, split, protocol, folds, epochs), all
+folds and seeds of it counted together. Each has its own classes.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mirkeras import figures, metrics
+from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.evaluation import setup_name
+from mirkeras.experiment import find_experiment
+from mirkeras.records import read_predictions
+from mirkeras.results import RESULTS, SETUP
+from mirkeras.runs import Run, find_runs
+
+PAPER = "schindler_gtzan"
+ROW = "report/cqt-exp-deep-100"  # whose matrix the report prints
+PUBLISHED = RESULTS / "published" / "confusion" / f"{PAPER}_fig7.csv"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Draw the figure of every set-up of a row; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        for path in draw(arguments.out, arguments.row):
+            print(f"written: {path}")
+    except expected_errors() as error:
+        print(f"error: {explained(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m reproductions.{PAPER}.confusion",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=__doc__.split("\n\n", 1)[1],
+        epilog="Figures go to <out>/figures/fig7-<set-up>-<row>.png.",
+    )
+    add = parser.add_argument
+    add("row", nargs="?", default=ROW, metavar="ROW", help="whose runs (default: %(default)s)")
+    add("--out", type=Path, default=Path("runs"), metavar="DIR",
+        help="where the runs are (default: %(default)s)")  # fmt: skip
+    return parser
+
+
+def draw(out: Path, row: str) -> list[Path]:
+    """Draw the published matrix beside that of each set-up in which `row` was run.
+
+    Returns
+    -------
+    list of Path
+        The figures.
+
+    Raises
+    ------
+    UsageError
+        Unknown row, or none of its runs is finished.
+    """
+    experiment = find_experiment(PAPER)
+    if row not in experiment.rows:
+        raise UsageError(f"unknown row {row!r}; rows: {', '.join(experiment.rows)}")
+    paths = []
+    theirs, their_classes = published()
+    theirs_title = f"published: Fig. 7, {experiment.rows[ROW].model}\n{_right(theirs)}"
+    for group, runs in _finished(out, row):
+        aggregate = experiment.protocol_of(group.protocol.iloc[0], row).aggregate
+        ours = metrics.confusion(runs, aggregate)
+        title = f"measured: {experiment.rows[row].model}\n{_setup(group)}\n{_right(ours)}"
+        path = out / "figures" / f"fig7-{setup_name(group)}-{row.replace('/', '-')}.png"
+        beside([(theirs, their_classes, theirs_title), (ours, runs[0]["classes"], title)], path)
+        paths.append(path)
+    if not paths:
+        raise UsageError(
+            f"no finished run of {row} below {out}: train it with `python -m "
+            f"reproductions.{PAPER}.train --rows {row} --out {out}`, or name another row"
+        )
+    return paths
+
+
+def published() -> tuple[np.ndarray, np.ndarray]:
+    """Read Fig. 7: int (10, 10) tracks, true class in rows, and str (10,) the classes."""
+    table = pd.read_csv(PUBLISHED, index_col="true")
+    return table.to_numpy(), table.columns.to_numpy(str)
+
+
+def _finished(out: Path, row: str) -> Iterator[tuple[pd.DataFrame, list[dict]]]:
+    """Go through the set-ups of a row: (its runs, their predictions)."""
+    found = [
+        asdict(Run.of(record)) | {"path": path}
+        for path, record in find_runs(out, PAPER)
+        if record["row"] == row
+    ]
+    for _, group in pd.DataFrame(found, columns=[*SETUP, "path"]).groupby(SETUP):
+        yield group, [read_predictions(path) for path in group.path]
+
+
+def _setup(runs: pd.DataFrame) -> str:
+    """Put a set-up into words."""
+    first = runs.iloc[0]
+    return (
+        f"{first.dataset}, split {first.split}\n"
+        f"protocol {first.protocol}, {len(runs)} run(s) of {first.max_epochs} epochs"
+    )
+
+
+def _right(matrix: np.ndarray) -> str:
+    share = metrics.PER_CENT * matrix.trace() / matrix.sum()
+    return f"{matrix.trace()} of {matrix.sum()} tracks right ({share:.1f} %)"
+
+
+def beside(panels: list[tuple[np.ndarray, np.ndarray, str]], path: Path) -> None:
+    """Draw confusion matrices side by side.
+
+    Parameters
+    ----------
+    panels : list of (int (classes, classes), str (classes,), str)
+        Matrix in tracks with the true class in rows, names of its classes, title.
+    """
+    widths = [max(5.0, 3.0 + 0.42 * len(classes)) for _, classes, _ in panels]
+    figure = Figure(figsize=(sum(widths), max(widths) + 0.7), layout="constrained")
+    places = figure.subplots(1, len(panels), width_ratios=widths, squeeze=False)[0]
+    for axes, (matrix, classes, title) in zip(places, panels, strict=True):
+        figures.draw_confusion(axes, matrix, classes)
+        axes.set_title(title, fontsize="medium")
+    figures.save(figure, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

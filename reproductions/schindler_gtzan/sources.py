@@ -1,0 +1,170 @@
+"""What the misclassification browser reads: a finished run, its features, and its tracks' audio."""
+
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+
+# isort: on
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.prepare import Prepared
+from mirkeras import audio, extraction
+from mirkeras.cache import open_cache
+from mirkeras.cachefile import FeatureCache, first_difference
+from mirkeras.errors import UsageError
+from mirkeras.experiment import find_experiment
+from mirkeras.features import find_recipe
+from mirkeras.planning import PARTIAL
+from mirkeras.recipe import Recipe
+from mirkeras.records import RunError, read_predictions, read_record
+from mirkeras.runs import Run
+from reproductions.schindler_gtzan import disputes, excerpts
+
+REMEDY = "put back the file that the features were made from, or train again"
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A finished run of a classifier on spectrograms.
+
+    Attributes
+    ----------
+    run, record, predictions
+        See `mirkeras.runs.Run` and `mirkeras.records`.
+    recipe : Recipe
+        Of its input.
+    frames : int
+        Length of a segment.
+    aggregate : "mean" or "product"
+        How `max` decides.
+    """
+
+    run: Run
+    record: dict
+    predictions: dict[str, np.ndarray]
+    recipe: Recipe
+    frames: int
+    aggregate: str
+
+
+def read_run(directory: Path) -> Finished:
+    """Read a finished run.
+
+    Raises
+    ------
+    UsageError
+        It is no run's directory, or a run without segments of spectrograms or without classes.
+    RunError
+        The run is not finished, damaged, or of another version.
+    """
+    record = read_record(directory)
+    if record is None:
+        raise UsageError(f"{directory} holds no run.json; give the directory of one run")
+    if record["status"] != "finished":
+        raise RunError(f"{directory}: the run is not finished; give its training command again")
+    run = Run.of(record)
+    if "recipe" not in record["recipe"]:
+        raise UsageError(f"{directory}: {run.row} is made on features of other networks")
+    predictions = read_predictions(directory)
+    if predictions["labels"].ndim == 2:
+        raise UsageError(f"{directory}: {run.row} gives tags; the page is for classes")
+    if "segment_frame" not in predictions:
+        raise RunError(
+            f"{directory}: predictions.npz, of an older version, does not say where the segments "
+            "lie; delete the folder and train again"
+        )
+    try:
+        recipe = find_recipe(record["recipe"]["recipe"]["name"])
+        experiment = find_experiment(run.paper)
+        frames = experiment.rows[run.row].frames
+        aggregate = experiment.protocol_of(run.protocol, run.row).aggregate
+    except (ImportError, KeyError, ValueError) as error:
+        raise RunError(f"{directory}: a run of another version, {error}; train again") from error
+    excerpts.plain(recipe)
+    return Finished(run, record, predictions, recipe, frames, disputes.deciding(aggregate))
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """What a run's tracks look and sound like.
+
+    Attributes
+    ----------
+    finished, prepared
+        The run and its data set.
+    cache : FeatureCache
+        The features it was trained on.
+    """
+
+    finished: Finished
+    prepared: Prepared
+    cache: FeatureCache
+
+    def inputs(self, track: str, frames: np.ndarray) -> np.ndarray:
+        """Read segments as the cache holds them: (segments, time, band).
+
+        Parameters
+        ----------
+        frames : int64 (segments,)
+            First frame of each within the track.
+        """
+        first = self.cache.offsets[self._numbers[track]]
+        return self.cache.segments(first + frames, self.finished.frames)
+
+    def samples(self, track: str) -> np.ndarray:
+        """Decode a track: float32 (samples,) at the recipe's rate.
+
+        Raises
+        ------
+        UsageError
+            Its file is missing, has changed since the features were made, or cannot be decoded.
+        """
+        path = self._paths.get(track)
+        if path is None:
+            raise UsageError(f"{self.prepared.root}: no audio of track {track}; {REMEDY}")
+        then, now = self.cache.sizes[self._numbers[track]], extraction.file_size(path)
+        if now != then:
+            what = "missing" if now < 0 else f"not as it was, {then} -> {now} bytes"
+            raise UsageError(f"{path} is {what}; {REMEDY}")
+        try:
+            return audio.load(path, sample_rate=self.finished.recipe.sample_rate)
+        except audio.AudioError as error:
+            raise UsageError(f"{error}; {REMEDY}") from error
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {track: number for number, track in enumerate(self.cache.tracks)}
+
+    @cached_property
+    def _paths(self) -> dict[str, Path]:
+        index = self.prepared.index
+        return {
+            track: self.prepared.root / path
+            for track, path in zip(index["track"], index["path"], strict=True)
+        }
+
+
+def open_tracks(finished: Finished, prepared: Prepared) -> Tracks:
+    """Open the features that a run was trained on.
+
+    Raises
+    ------
+    UsageError
+        The run is on another data set.
+    CacheError, RunError
+        There are no features, or not those of the run.
+    """
+    run, record = finished.run, finished.record
+    if run.dataset.removesuffix(PARTIAL) != prepared.home.name:
+        raise UsageError(f"the run is on {run.dataset}, --dataset says {prepared.home.name}")
+    path = prepared.home / f"{finished.recipe.name}.h5"
+    cache = open_cache(path, finished.recipe)
+    difference = first_difference(cache.identity, record["recipe"])
+    if cache.fingerprint != record["features"]:
+        difference = difference or "other audio"
+    if difference:
+        raise RunError(f"{path} is not what the run was trained on ({difference}); train again")
+    return Tracks(finished, prepared, cache)
