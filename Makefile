@@ -49,7 +49,7 @@ bench: $(READY) ## the benchmarks' ratios
 
 bench-torch: $(READY) ## SampleCNN and Schindler's networks against the same in plain PyTorch (installs PyTorch)
 	@$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
-	@$(BIN)/python -m tests.benchmarks.samplecnn $(EXTRA) && $(BIN)/python -m tests.benchmarks.parallel $(EXTRA)
+	@$(BIN)/python -m tests.benchmarks.samplecnn && $(BIN)/python -m tests.benchmarks.parallel
 
 reproduce-ballroom: $(READY) ## Pons, Lidy & Serra 2016 on Ballroom: all twelve rows, ten folds, then the verdicts
 	@$(BIN)/python -m reproductions.pons_cbmi2016.train --dataset ballroom --rows $(or $(ROWS),all) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
@@ -61,5 +61,5 @@ reproduce-mtat: $(READY) ## Lee et al. 2018 on MagnaTagATune: Tables 2, 4 and 5,
 reproduce-gtzan: $(READY) ## Schindler et al. 2016 on GTZAN: Table 2 on random folds and fault-filtered, verdicts, Figure 7, the tracks it misses
 	@$(BIN)/python -m reproductions.schindler_gtzan.reproduce --dataset $(or $(DATASET),gtzan) --rows $(or $(ROWS),table2) --protocol $(or $(PROTOCOL),paper) --jobs $(JOBS) --out runs $(EXTRA)
 
-reproduce-mirex: $(READY) ## Lidy & Schindler 2016: four networks on music/speech, ten folds, then once through the MIREX executables
+reproduce-mirex: $(READY) ## Lidy & Schindler 2016: all networks on music/speech, ten folds, then once through the MIREX executables
 	@$(BIN)/python -m reproductions.lidy_mirex2016.reproduce --dataset $(or $(DATASET),music_speech) --rows $(or $(ROWS),all) --protocol $(or $(PROTOCOL),paper) --jobs $(JOBS) --out runs --executables $(EXTRA)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+import data_prep
 from data_prep.prepare import Prepared, prepare
 from mirkeras import cache, device, jobs, runs, workers
 from mirkeras.errors import UsageError, expected_errors, explained
@@ -22,12 +23,12 @@ from mirkeras.options import (
     seeds,
     words,
 )
-from mirkeras.planning import PARTIAL, choose_split, lacks_audio, plan_rows, plan_waves
+from mirkeras.planning import PARTIAL, choose_split, lacks_audio, leaks, plan_rows, plan_waves
 from mirkeras.protocols import Protocol, divide
 from mirkeras.running import origin_of, tracks_of, train_run
 from mirkeras.runs import Run
 from mirkeras.segments import consecutive
-from mirkeras.splits import DRAWN, SEEDED, STRATIFIED
+from mirkeras.splits import DRAWN, STRATIFIED
 
 
 def train(paper: str, argv: list[str] | None = None) -> int:
@@ -89,20 +90,20 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     if extractors and not any(experiment.rows[row].features_from for row in rows):
         raise UsageError("--extractor is for rows on features of trained networks; none is wanted")
     _check_machine(arguments)
+    protocol = experiment.protocols[arguments.protocol]
+    if data_prep.get(arguments.dataset).tags and protocol.select_by != "val_loss":
+        raise UsageError(
+            f"{experiment.paper} classifies; the tracks of {arguments.dataset} have tags. "
+            "Taggers: lee_samplecnn"
+        )
     prepared = prepare(
         arguments.dataset,
         data_root=arguments.data_root,
         cache_root=arguments.cache_root,
         mirror=arguments.mirror,
     )
-    protocol = experiment.protocols[arguments.protocol]
-    if prepared.dataset.tags and protocol.select_by != "val_loss":
-        raise UsageError(
-            f"{experiment.paper} classifies; the tracks of {prepared.dataset.name} have tags. "
-            "Taggers: lee_samplecnn"
-        )
     split, folds = choose_split(prepared, protocol, arguments.split, arguments.folds)
-    warning = prepared.dataset.repeats if split in SEEDED else ""
+    warning = leaks(prepared, protocol, split)
     if warning:
         print(f"warning: split {split}: {warning}", file=sys.stderr)
     caches = _features(experiment, rows, extractors, prepared)
@@ -165,23 +166,40 @@ def _check_division(
         tracks = tracks_of(features, setting.index)
         for seed in wanted_seeds:
             for fold in range(folds):
-                _check_fold(protocol, tracks, split, folds, fold, seed)
+                division = (split, folds, fold, seed)
+                _check_fold(protocol, tracks, *division, have_tags=bool(setting.tags))
 
 
 def _check_fold(
-    protocol: Protocol, tracks: pd.DataFrame, split: str, folds: int, fold: int, seed: int
+    protocol: Protocol,
+    tracks: pd.DataFrame,
+    split: str,
+    folds: int,
+    fold: int,
+    seed: int,
+    *,
+    have_tags: bool,
 ) -> None:
     whole = consecutive(np.arange(len(tracks) + 1), 1)  # tracks are divided, whatever their length
+    held = "" if protocol.validate_by == "test" else " with a validation part"
     try:
         parts = divide(protocol, whole, tracks, split=split, folds=folds, fold=fold, seed=seed)
     except ValueError as error:
         raise UsageError(
-            f"{len(tracks)} tracks cannot be cut into {folds} folds with a validation part "
-            f"({error}); use fewer --folds or more tracks"
+            f"{len(tracks)} tracks cannot be cut into {folds} folds{held} ({error}); use fewer "
+            "--folds or more tracks"
         ) from error
     for part in ("train", "validation", "test"):
         if not len(getattr(parts, part)):
             raise UsageError(f"the split {split} leaves no track in the {part} part")
+    if have_tags:
+        return
+    labels = tracks.label.to_numpy()
+    if lost := sorted(set(labels[parts.test]) - set(labels[parts.train])):
+        raise UsageError(
+            f"split {split}, seed {seed}, fold {fold + 1}: tracks of {', '.join(lost)} are tested "
+            "and none trained on; use other --folds or --seeds, or more tracks"
+        )
 
 
 def _features(

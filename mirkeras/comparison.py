@@ -158,8 +158,10 @@ def _measured(row: tuple, runs: pd.DataFrame) -> dict:
         return line | {"verdict": "not published", "note": _notes(row.note, *_warnings(runs))}
     summary = Summary(values.mean(), values.std(), len(values))
     interval = _interval(summary, row)
-    why, digits = _why_different(row, runs), DECIMALS[row.metric]
+    data, network = _why_different(row, runs), _why_another_network(row, runs)
+    why, digits = "; ".join(filter(None, (data, network))), DECIMALS[row.metric]
     other = "different hardware" if row.metric == "time_ratio" else "different data"
+    other = other if data else "different protocol"
     alone = "" if interval or why else "one run has no interval: train more, --seeds 0,1,2"
     return line | {
         "difference": round(summary.mean - row.value, digits),
@@ -211,8 +213,8 @@ def _why_different(row: tuple, runs: pd.DataFrame) -> str:
         reasons.append(f"split {first.split}, not {row.split}")
     if first.split in SEEDED and first.protocol == CLEAN:
         reasons.append(f"split of protocol {first.protocol}")
-    if first.folds != row.folds:
-        reasons.append(f"{first.folds} folds, published {row.folds}")
+    if not np.isnan(row.folds) and first.folds != row.folds:
+        reasons.append(f"{first.folds} folds, published {row.folds:.0f}")
     if (per_seed != first.folds).any():
         reasons.append(f"{per_seed.min()} of {first.folds} folds run")
     if runs.features.nunique() > 1:
@@ -222,6 +224,14 @@ def _why_different(row: tuple, runs: pd.DataFrame) -> str:
     if "pretrained" in runs:
         reasons += runs.pretrained.dropna().unique().tolist()
     return "; ".join(reasons)
+
+
+def _why_another_network(row: tuple, runs: pd.DataFrame) -> str:
+    """Say that the published number belongs to another protocol: other layers, other decisions."""
+    protocol = runs.protocol.iloc[0]
+    if not row.protocol or protocol == row.protocol:
+        return ""
+    return f"protocol {protocol}, published {row.protocol}"
 
 
 def markdown(table: pd.DataFrame) -> str:

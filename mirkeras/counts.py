@@ -7,16 +7,16 @@ from mirkeras.experiment import Experiment, Row, find_experiment
 from mirkeras.layers import count_trainable
 
 
-def parameters(experiment: Experiment, row: str, outputs: int) -> int:
-    """Count the trained parameters of a row's network under the paper's first protocol."""
-    return _count(experiment.paper, row, outputs)
+def parameters(experiment: Experiment, row: str, outputs: int, protocol: str = "") -> int:
+    """Count the trained parameters of a row's network, by default under the first protocol."""
+    return _count(experiment.paper, row, outputs, protocol or next(iter(experiment.protocols)))
 
 
 @lru_cache
-def _count(paper: str, name: str, outputs: int) -> int:
+def _count(paper: str, name: str, outputs: int, protocol: str) -> int:
     experiment = find_experiment(paper)
     row = experiment.rows[name]
-    options = next(iter(experiment.protocols.values())).network
+    options = experiment.protocols[protocol].network
     if row.features_from:
         options = {"features": sum(_channels(paper, source, row) for source in row.features_from)}
     return count_trainable(row.build(outputs, "softmax", **options))

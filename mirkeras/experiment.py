@@ -33,7 +33,7 @@ class Row:
     recipe : str
         Name of its feature recipe; empty for a network on features of other networks.
     standardise : bool
-        Whether a scalar z-score of the input stands in front of the network.
+        Whether a z-score of the input stands in front of the network, where the protocol has one.
     starts_from : tuple of str
         Rows of the same fold whose trained networks this one starts from.
     transfer : callable or None

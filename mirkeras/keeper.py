@@ -71,7 +71,8 @@ class Keeper(keras.callbacks.Callback):
         self.progress.stopped = self.model.stop_training = verdict.stop
         # As in the authors' code of CBMI 2016, the epoch that ends the run is no candidate. (A rule
         # that waits for the validation loss ends a run with a bad epoch anyway.)
-        if not verdict.stop and self._is_best(logs):
+        last = self.plan.select_by == "last"
+        if last or (not verdict.stop and self._is_best(logs)):
             self.progress.best = logs.get(self.plan.select_by)
             self.progress.best_epoch = epoch + 1
             self.best = self.plan.network.get_weights()
@@ -81,9 +82,7 @@ class Keeper(keras.callbacks.Callback):
 
     def _is_best(self, logs: dict) -> bool:
         best, plan = self.progress.best, self.plan
-        if best is None:  # the first, or the last so far where that counts
-            return True
-        return plan.merit(logs[plan.select_by]) > plan.merit(best)
+        return best is None or plan.merit(logs[plan.select_by]) > plan.merit(best)
 
     def _restart(self, forget: bool) -> None:
         """Begin a stage: best weights, and an optimiser that remembers nothing but its rate."""

@@ -54,8 +54,8 @@ def accuracies(predictions: dict[str, np.ndarray], aggregate: str) -> dict[str, 
     -------
     dict
         ``accuracy`` of tracks by `aggregate`, ``segment_accuracy`` of single segments. In the words
-        of Schindler et al. 2016: ``raw`` of segments, ``max`` of tracks by their summed scores,
-        ``maj`` of tracks by majority vote.
+        of Schindler et al. 2016: ``raw`` of segments, ``max`` of tracks by `aggregate`
+        (there: summed scores), ``maj`` of tracks by majority vote.
     """
     labels = predictions["labels"]
     segments = predictions["scores"].argmax(axis=1)

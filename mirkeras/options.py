@@ -29,6 +29,13 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def data_words(arguments: argparse.Namespace) -> list[str]:
+    """Spell out which data, and where, for a command that this one calls."""
+    words = ["--dataset", arguments.dataset, "--data-root", str(arguments.data_root)]
+    words += ["--cache-root", str(arguments.cache_root)]
+    return words + (["--mirror", arguments.mirror] if arguments.mirror else [])
+
+
 def add_cache_option(parser: argparse.ArgumentParser) -> None:
     """Add where what is derived from data sets lives."""
     parser.add_argument(

@@ -93,7 +93,9 @@ class Feed:
         Call it once: a resident feed copies the frames into the model.
         """
         if not self.resident:
-            return network
+            # a model of its own, too: compiling it leaves the network, which is saved, as it is
+            segments = keras.Input(network.input_shape[1:], name="segment")
+            return keras.Model(segments, network(segments), name=f"streamed_{network.name}")
         first = keras.Input((), dtype="int32", name="first_frame")
         segments = Gather(self.cache.memmap(), self.segments.length, self.cache.scale)(first)
         return keras.Model(first, network(segments), name=f"resident_{network.name}")

@@ -73,6 +73,20 @@ def choose_split(
     return split, named_folds(prepared.index[split].to_numpy(str))
 
 
+def leaks(prepared: Prepared, protocol: Protocol, split: str) -> str:
+    """Say what folds drawn from the seed put on both sides, as far as it is known; or nothing."""
+    if split not in SEEDED:
+        return ""
+    said = [prepared.dataset.repeats] if prepared.dataset.repeats else []
+    shared = int(prepared.index.group.duplicated(keep=False).sum())
+    if shared and not protocol.keep_groups:
+        said.append(
+            f"{shared} of {len(prepared.index)} tracks share their recording with others, and this "
+            "protocol lets it be in both training and test."
+        )
+    return " ".join(said)
+
+
 def lacks_audio(prepared: Prepared, split: str) -> bool:
     """Whether tracks of the split are not there: what is measured is not the published set."""
     if not prepared.dataset.own_audio or split in SEEDED:

@@ -1,7 +1,7 @@
 """Protocols: what a paper's text says, what its code did, and the same without leakage, as data."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -19,11 +19,11 @@ class Protocol:
     Attributes
     ----------
     name : str
-        ``paper``, ``code`` or ``clean``.
+        ``paper``, ``code``, ``clean`` or a name of the paper's own.
     summary : str
         For people.
     normalise_on : "all tracks" or "training tracks"
-        Whose frames give the scalar mean and standard deviation.
+        Whose frames give mean and standard deviation, see `z_score`.
     validate_by : "track", "segment" or "test"
         Whether segments of one track may lie in both the training and the validation part. "test":
         nothing is held out for validation, curves are watched on the test part, and `select_by`
@@ -84,6 +84,15 @@ class Protocol:
     def __post_init__(self) -> None:
         if (self.validate_by == "test") != (self.select_by == "last"):
             raise ValueError(f"protocol {self.name}: an epoch would be chosen on the test part")
+
+    def chosen(self) -> dict[str, str]:
+        """Spell out what decides numbers: the fields that are not as they are by default.
+
+        So a field that is added one day changes nothing of the runs made before.
+        """
+        default = {known.name: known.default for known in fields(self)}
+        default |= {"network": {}, "variants": {}, "summary": self.summary}
+        return {name: repr(value) for name, value in vars(self).items() if value != default[name]}
 
     def of(self, variant: str, epochs: int | None) -> "Protocol":
         """Return the protocol of rows of a variant ("": none) that train so many epochs."""

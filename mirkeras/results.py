@@ -51,8 +51,9 @@ def published(paper: str) -> pd.DataFrame:
     DataFrame
         Columns id, row (the network that is run for it; empty for cited earlier work), model,
         params, dataset, split, metric, value (nan: a network without a published number), std,
-        folds, baseline, baseline_source, source, note, outputs (classes of a data set that is not
-        one of `data_prep`).
+        folds (nan: unknown), baseline, baseline_source, source, note, outputs (classes of a data
+        set that is not one of `data_prep`), protocol (the only one it can be compared with; empty:
+        any).
 
     Raises
     ------
@@ -63,9 +64,9 @@ def published(paper: str) -> pd.DataFrame:
     if not path.exists():
         raise ResultsError(f"unknown paper {paper!r}; known: {', '.join(papers())}")
     table = pd.read_csv(path)
-    for optional in {"note", "outputs"} - set(table):
+    for optional in {"note", "outputs", "protocol"} - set(table):
         table[optional] = pd.NA
-    return table.fillna({"row": "", "split": "", "note": ""})
+    return table.fillna({"row": "", "split": "", "note": "", "protocol": ""})
 
 
 def row_ids(paper: str) -> dict[str, str]:
@@ -126,9 +127,9 @@ def listing(paper: str) -> pd.DataFrame:
     table = comparison.compare(rows, runs[runs.dataset.isin(rows.dataset)])
     table = table[table.id.isin(rows.id)]
     experiment = find_experiment(paper)
-    outputs = _outputs(rows)
+    outputs, protocols = _outputs(rows), rows.set_index("id").protocol
     counted = [
-        parameters(experiment, row, outputs[id]) if row else None
+        parameters(experiment, row, outputs[id], protocols[id]) if row else None
         for id, row in zip(table.id, table.row, strict=True)
     ]
     return table.assign(params=pd.array(counted, dtype="Int64"))

@@ -83,7 +83,7 @@ def origin_of(run: Run, experiment: Experiment, setting: Setting) -> str:
         # lists of other splits may arrive later
         "tracks": tracks[["label", "group", *({run.split} & set(tracks))]].to_csv(),
         "tags": setting.tags,
-        "protocol": {name: repr(value) for name, value in vars(protocol).items()} | {"summary": ""},
+        "protocol": protocol.chosen(),
         "row": [row.frames, row.layers, row.standardise, _batch(run, experiment)],
         "networks": [digest(path) for path in songs.sources(run, row, setting) if path.exists()],
         "embedding": EMBEDDING,

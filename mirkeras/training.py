@@ -78,7 +78,8 @@ def prediction_batch(values: int) -> int:
 
 
 def _check(plan: Plan) -> None:
-    checked = ("train", "test") if plan.select_by == "last" else ("train", "validation", "test")
+    # where the last epoch counts, nothing else is needed to train
+    checked = ("train",) if plan.select_by == "last" else ("train", "validation", "test")
     for part in checked:
         least = plan.batch if plan.drop_incomplete and part != "test" else 1
         if len(getattr(plan, part)) < least:

@@ -12,7 +12,7 @@ import data_prep
 from mirkeras.commands import train
 from mirkeras.errors import expected_errors, explained
 from mirkeras.evaluation import evaluate
-from mirkeras.options import add_data_options
+from mirkeras.options import add_data_options, data_words
 from mirkeras.runs import Run, find_runs
 from reproductions.lee_samplecnn import filters, levels, timing
 
@@ -22,7 +22,7 @@ PAPER = "lee_samplecnn"
 def main(argv: list[str] | None = None) -> int:
     """Run everything; returns the exit status."""
     arguments, rest = _parser().parse_known_args(argv)
-    data, out = _data_words(arguments), ["--out", str(arguments.out)]
+    data, out = data_words(arguments), ["--out", str(arguments.out)]
     status = train(PAPER, [*data, *rest, *out])
     if not status and arguments.timing:
         status = timing.main(out)
@@ -44,13 +44,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--marks", metavar="A,B", help="tags or classes of Figure 5, e.g. piano,techno")
     add_data_options(parser)
     return parser
-
-
-def _data_words(arguments: argparse.Namespace) -> list[str]:
-    """Spell out which data, and where, for the commands that this one calls."""
-    words = ["--dataset", arguments.dataset, "--data-root", str(arguments.data_root)]
-    words += ["--cache-root", str(arguments.cache_root)]
-    return words + (["--mirror", arguments.mirror] if arguments.mirror else [])
 
 
 def _figures(arguments: argparse.Namespace, data: list[str]) -> int:

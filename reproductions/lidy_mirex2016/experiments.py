@@ -60,7 +60,7 @@ PAPER = Protocol(
     "one counts",
     normalise_on="training tracks",
     validate_by="test",  # no validation part is mentioned; nothing is chosen by the test part
-    keep_groups=True,  # MIREX's artist filter
+    keep_groups=True,  # as far as a data set names them
     drop_incomplete=False,
     rule=Constant(),
     max_epochs=EPOCHS,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mirkeras.commands import train
 from mirkeras.evaluation import evaluate
-from mirkeras.options import add_data_options, positive
+from mirkeras.options import add_data_options, data_words, positive
 from reproductions.lidy_mirex2016.experiments import PROTOCOLS
 
 PAPER = "lidy_mirex2016"
@@ -49,9 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _shared_words(arguments: argparse.Namespace) -> list[str]:
     """Spell out what the commands that this one calls have in common: which data, trained how."""
-    words = ["--dataset", arguments.dataset, "--data-root", str(arguments.data_root)]
-    words += ["--cache-root", str(arguments.cache_root), "--protocol", arguments.protocol]
-    words += ["--mirror", arguments.mirror] if arguments.mirror else []
+    words = [*data_words(arguments), "--protocol", arguments.protocol]
     return words + (["--epochs", str(arguments.epochs)] if arguments.epochs else [])
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import pandas as pd
 
 import data_prep
+from data_prep import gtzan
 from data_prep.prepare import Prepared, prepare
 from mirkeras.commands import train
 from mirkeras.errors import expected_errors, explained
 from mirkeras.evaluation import evaluate, setup_name
 from mirkeras.experiment import find_experiment
-from mirkeras.options import add_data_options, positive
+from mirkeras.options import add_data_options, data_words, positive
 from mirkeras.planning import PARTIAL
 from mirkeras.results import SETUP
 from mirkeras.runs import Run
@@ -26,7 +27,7 @@ from reproductions.schindler_gtzan import confusion
 
 PAPER = "schindler_gtzan"
 # Without the faulty excerpts of GTZAN, and no artist in two parts: what random splits flatter.
-FILTERED = "fault-filtered"
+FILTERED = gtzan.FAULT_FILTERED
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -60,20 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _data(arguments: argparse.Namespace) -> list[str]:
-    """Spell out which data, and where, for the commands that this one calls."""
-    words = ["--dataset", arguments.dataset, "--data-root", str(arguments.data_root)]
-    words += ["--cache-root", str(arguments.cache_root)]
-    return words + (["--mirror", arguments.mirror] if arguments.mirror else [])
-
-
 def _out(arguments: argparse.Namespace) -> list[str]:
     return ["--out", str(arguments.out)]
 
 
 def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Train on the split asked for, or on the protocol's and the fault-filtered one."""
-    words = [*_data(arguments), "--protocol", arguments.protocol, *rest, *_out(arguments)]
+    words = [*data_words(arguments), "--protocol", arguments.protocol, *rest, *_out(arguments)]
     split = ["--split", arguments.split] if arguments.split else []
     folds = ["--folds", str(arguments.folds)] if arguments.folds else []
     status = train(PAPER, [*words, *split, *folds])
@@ -112,11 +106,14 @@ def _look(arguments: argparse.Namespace) -> int:
     last = runs.sort_values("finished").iloc[-1]
     run = Run.of(last.to_dict()).directory(arguments.out)
     name = f"misclassified-{setup_name(runs)}-{row.replace('/', '-')}.html"
-    return browser.main([str(run), *_data(arguments), "--out", str(arguments.out / name)])
+    return browser.main([str(run), *data_words(arguments), "--out", str(arguments.out / name)])
 
 
 def _best(arguments: argparse.Namespace) -> pd.DataFrame:
-    """Find the runs of the row that is best by `max` on this data, split and protocol."""
+    """Find the runs of the row that is best by `max`, of the set-up that was run last.
+
+    Of this data, split and protocol; earlier trials with fewer epochs or folds do not count.
+    """
     split = arguments.split or find_experiment(PAPER).protocols[arguments.protocol].split
     data = _prepared(arguments).home.name
     measured = pd.read_csv(arguments.out / "measured.csv")
@@ -125,8 +122,9 @@ def _best(arguments: argparse.Namespace) -> pd.DataFrame:
         & (measured.protocol == arguments.protocol)
         & (measured.split == split)
     ]
-    groups = [group for _, group in same.groupby([*SETUP, "row"])]
-    return max(groups, key=lambda group: group["max"].mean())
+    last = same.sort_values("finished").iloc[-1]
+    newest = same[(same[SETUP] == last[SETUP]).all(axis=1)]
+    return max((group for _, group in newest.groupby("row")), key=lambda group: group["max"].mean())
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import data_prep
 from data_prep.prepare import Prepared
 from mirkeras.errors import UsageError
 from mirkeras.experiment import find_experiment
-from mirkeras.planning import choose_split, lacks_audio, plan_rows, plan_waves
+from mirkeras.planning import choose_split, lacks_audio, leaks, plan_rows, plan_waves
 
 LEE = find_experiment("lee_samplecnn")
 PAPER = LEE.protocols["paper"]
@@ -60,3 +60,14 @@ def test_what_others_build_on_is_trained_first(capsys) -> None:
     waves = plan_waves(LEE, rows, [0, 1], plain | {"split": "msd-lee"}, 5, ())
     assert {run.max_epochs for wave in waves for run in wave} == {5}
     assert [[run.row for run in wave] for wave in waves] == [rows[:2] * 2, rows[2:] * 2]
+
+
+def test_what_drawn_folds_leak_is_said() -> None:
+    index = pd.DataFrame({"track": list("abcd"), "group": list("xxyz")})
+    known = replace(data_prep.get("gtzan"), repeats="Artists repeat.")
+    gtzan = Prepared(known, Path(), index, Path("gtzan"))
+    assert leaks(gtzan, PAPER, "fault-filtered") == ""
+    assert leaks(gtzan, PAPER, "stratified").startswith("Artists repeat. 2 of 4 tracks share")
+    assert leaks(gtzan, LEE.protocols["clean"], "drawn") == "Artists repeat."
+    silent = replace(gtzan, dataset=replace(known, repeats=""), index=index.drop(index=1))
+    assert leaks(silent, PAPER, "drawn") == ""

@@ -269,3 +269,55 @@ def test_a_damaged_record_is_named(tmp_path) -> None:
         (tmp_path / "run.json").write_text(text)
         with pytest.raises(RunError, match=r"run\.json is damaged"):
             results.collect(tmp_path.parent, tmp_path.name, dict)
+
+
+def schindler(row: str, values: list[float], **changes) -> pd.DataFrame:
+    """Folds of a row of Schindler et al. on GTZAN as the paper has them, unless changed."""
+    plain = {"paper": "schindler_gtzan", "row": row, "dataset": "gtzan", "split": "stratified"}
+    plain |= {"protocol": "paper", "folds": 4, "max_epochs": 100}
+    lines = measured(values, **(plain | changes)).rename(columns={"accuracy": "max"})
+    return lines.assign(maj=lines["max"], raw=lines["max"] - 12)
+
+
+def test_a_number_is_compared_with_its_own_protocol_only() -> None:
+    four = [78.0, 79.0, 77.5, 78.2]
+    shallow = "table2/shallow-100"
+    table = compare("schindler_gtzan", schindler(shallow, four))
+    lines = table.set_index("id")
+    assert lines.verdict[f"schindler_gtzan/{shallow}-max"] == "consistent"
+    other = compare("schindler_gtzan", schindler(shallow, four, protocol="student"))
+    line = other.set_index("id").loc[f"schindler_gtzan/{shallow}-max"]
+    assert line.verdict == "different protocol"
+    assert "protocol student, published paper" in line.note
+    fewer = schindler(shallow, four[:1], protocol="student", folds=1)
+    line = compare("schindler_gtzan", fewer).set_index("id").loc[f"schindler_gtzan/{shallow}-max"]
+    assert line.verdict == "different data"
+
+
+def test_what_nobody_published_is_measured_without_a_verdict() -> None:
+    runs = schindler("report/cqt84-deep-100", [80.0], protocol="student", folds=1)
+    table = compare("schindler_gtzan", runs.assign(warning="Artists repeat."))
+    line = table.set_index("id").loc["schindler_gtzan/report/cqt84-deep-100-maj"]
+    assert (line.verdict, line.measured, line.n) == ("not published", 80.0, 1)
+    assert "split stratified: Artists repeat." in line.note.splitlines()
+    page = markdown(table[table.measured.notna()])
+    assert page.count("- split stratified: Artists repeat.") == 1
+    unrun = table.set_index("id").verdict["schindler_gtzan/report/cqt84-shallow-100-maj"]
+    assert unrun == "not published"
+
+
+def test_unknown_folds_of_a_publication_are_no_difference() -> None:
+    row = "mirex2015/music-speech"
+    runs = measured([99.0] * 3, paper="lidy_mirex2016", row=row, folds=3)
+    runs = runs.assign(dataset="mirex2015-music-speech", split="mirex")
+    line = compare("lidy_mirex2016", runs).set_index("id").loc[f"lidy_mirex2016/{row}"]
+    assert line.verdict in ("below", "consistent")
+    assert "folds" not in line.note
+
+
+def test_counts_are_those_of_the_published_protocol() -> None:
+    table = results.listing("schindler_gtzan").set_index("id").params
+    assert table["schindler_gtzan/table2/deep-100-raw"] == 1_280_002
+    assert table["schindler_gtzan/report/exp-deep-100-raw"] == 1_279_522
+    assert table["schindler_gtzan/report/base-shallow-200-raw"] == 2_060_610
+    assert results.listing("lidy_mirex2016").set_index("id").params.tolist()[-1] == 3_068_057

@@ -170,7 +170,7 @@ def test_the_other_published_split_is_another_run(trained: Path, home: Path) -> 
     ("changes", "message"),
     [
         ({"split": "mine"}, "has no split 'mine'; known: mtat-lee, mtat-pons, drawn"),
-        ({"folds": 3}, "--folds is for --split drawn; the split mtat-lee has its own"),
+        ({"folds": 3}, "--split drawn or stratified; the split mtat-lee has its own"),
         ({"rows": "table6/crnn-msd"}, "cited from earlier work row 'table6/crnn-msd'"),
         ({"rows": "table9/x"}, "unknown row 'table9/x'"),
         ({"rows": "table6/layer-1", "extractor": "/nowhere"}, "neither a run's directory"),

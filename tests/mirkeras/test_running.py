@@ -1,0 +1,75 @@
+"""From a run to a plan: augmented rows, and what a run's origin is made of."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_prep.prepare import prepare
+from mirkeras import cache, features
+from mirkeras.cachefile import FeatureCache
+from mirkeras.deformed import Deformed
+from mirkeras.experiment import Setting, find_experiment
+from mirkeras.running import make_plan, origin_of, tracks_of
+from mirkeras.runs import Run
+
+PAPER = "schindler_gtzan"
+ROW = "table2/shallow-augmented-100"
+# one deformed segment of 80 frames instead of 48
+RECIPE = Deformed(features.RECIPES["schindler2016-mel"], (1.2,), (2,), segments=1)
+RUN = Run(PAPER, ROW, "tempi", "paper", 0, 0, 2, 1, "stratified")
+
+
+@pytest.fixture(scope="module")
+def setting(audio_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Setting:
+    root = tmp_path_factory.mktemp("augmented")
+    prepared = prepare(f"folder:{audio_folder}", data_root=root / "data", cache_root=root)
+    path = prepared.home / f"{RECIPE.name}.h5"
+    cache.build(prepared.index, prepared.root, RECIPE, path, jobs=1)
+    return Setting(root, prepared.home / "index.csv", {RECIPE.name: path}, (), (), "", 1, 0, False)
+
+
+@pytest.fixture
+def opened(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> FeatureCache:
+    monkeypatch.setitem(features.RECIPES, RECIPE.name, RECIPE)
+    return cache.open_cache(setting.caches[RECIPE.name], RECIPE)
+
+
+def test_deformed_copies_are_trained_on_and_never_tested(
+    setting: Setting, opened: FeatureCache
+) -> None:
+    tracks = tracks_of(opened, setting.index)
+    plan, parts, _ = make_plan(RUN, find_experiment(PAPER), setting, opened, tracks)
+    segments = plan.feed.segments
+    own = opened.offsets[1:] - 80  # where each track's deformed frames begin
+    ends = segments.first + 80
+    assert (ends[parts.test] <= own[segments.track[parts.test]]).all()
+    deformed = parts.train[segments.first[parts.train] == own[segments.track[parts.train]]]
+    assert segments.deformed[deformed].all()
+    # 9 of 18 tracks train: 15 random segments and a deformed one of each
+    assert (len(parts.train), len(deformed), len(parts.test)) == (9 * 16, 9, 9 * 15)
+    assert not set(segments.track[parts.train]) & set(segments.track[parts.test])
+
+
+def test_lists_of_other_splits_make_no_other_run(
+    setting: Setting, opened: FeatureCache, tmp_path: Path
+) -> None:
+    experiment = find_experiment(PAPER)
+    header, *lines = setting.index.read_text().splitlines()
+    other = tmp_path / "index.csv"
+    other.write_text("\n".join([f"{header},official", *(f"{line},1" for line in lines)]) + "\n")
+    expected = origin_of(RUN, experiment, setting)
+    assert origin_of(RUN, experiment, replace(setting, index=other)) == expected
+    named = replace(RUN, split="official")
+    assert origin_of(named, experiment, replace(setting, index=other)) != expected
+
+
+def test_only_fields_that_are_not_as_by_default_decide_an_origin() -> None:
+    paper = find_experiment(PAPER).protocols["paper"]
+    chosen = paper.chosen()
+    assert "select_by" in chosen
+    assert not {"overlapping", "summary"} & set(chosen)
+    assert replace(paper, summary="").chosen() == chosen
+    assert replace(paper, overlapping=True).chosen() != chosen
+    assert np.all([isinstance(value, str) for value in chosen.values()])
