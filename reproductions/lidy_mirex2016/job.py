@@ -1,9 +1,10 @@
 """A whole MIREX job on a data set: ``python -m reproductions.lidy_mirex2016.job --help``.
 
 The three executables are called as MIREX calls them: extractFeatures once, then Train and Classify
-for every fold of every model. Folds keep every group (an artist, an album, replicas) on one side.
-Output lists are scored as MIREX scores them, and every fold leaves a run record. What is done
-already is skipped.
+for every fold of every model. Folds divide no group. By default a group is the index's: replicas,
+or clips of one recording, not an artist; MIREX's artist filter is to be had by --groups, or by
+--filter where the index has such a column. Output lists are scored as MIREX scores them, and every
+fold leaves a run record. What is done already is skipped.
 """
 
 # isort: off
@@ -24,10 +25,16 @@ from mirkeras.files import write_text
 from mirkeras.options import DATA_SETS, add_data_options, add_jobs_option, positive, words
 from mirkeras.runs import claimed
 from reproductions.lidy_mirex2016 import mirex_lists, mirex_scores, tasks
-from reproductions.lidy_mirex2016.experiments import EXPERIMENT, PROTOCOLS
+from reproductions.lidy_mirex2016.experiments import EPOCHS, EXPERIMENT, PROTOCOLS
 from reproductions.lidy_mirex2016.mirex import one_seed
 from reproductions.lidy_mirex2016.mirex_folds import Job, draw_folds, extract, given, run_fold
 from reproductions.lidy_mirex2016.mirex_training import ROWS
+from reproductions.lidy_mirex2016.tasks import TASKS
+
+REPLICAS = "group"  # the column that every index has
+KNOWN_TASKS = "MIREX's tasks:\n" + "".join(
+    f"  {name:10}  {task.summary}\n" for name, task in TASKS.items()
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -51,7 +58,39 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _job(arguments: argparse.Namespace) -> Job:
-    """Turn the words of the command into a job."""
+    """Turn the words of the command into a job; say how the files are divided."""
+    prepared = _prepare(arguments)
+    files = [str((prepared.root / path).absolute()) for path in prepared.index.path]
+    classes = prepared.index.label.tolist()
+    if arguments.task:
+        tasks.check(TASKS[arguments.task], dict(zip(files, classes, strict=True)))
+    groups, filtered_by = _groups(arguments, prepared, files)
+    folds = draw_folds(files, classes, groups, arguments.folds, arguments.seed)
+    print(f"{prepared.home.name}: {len(folds)} folds of {len(files)} files; "
+          f"{_kept_whole(groups, filtered_by)}")  # fmt: skip
+    return Job(
+        dataset=prepared.home.name,
+        scratch=(arguments.scratch or prepared.home / "mirex2016").absolute(),
+        out=arguments.out.absolute(),
+        folds=folds,
+        filtered_by=filtered_by,
+        warning=_warning(arguments, prepared),
+        protocol=arguments.protocol,
+        epochs=arguments.epochs,
+        seed=arguments.seed,
+        threads=arguments.jobs or workers.usable_cores(),
+    )
+
+
+def _prepare(arguments: argparse.Namespace) -> Prepared:
+    """Make the data set usable; refuse what does not fit a train/test task."""
+    if arguments.task and not (arguments.groups or arguments.filter):
+        kept = TASKS[arguments.task].filter_by
+        raise UsageError(
+            f"task {arguments.task} keeps every {kept} in one part, the column {REPLICAS!r} of an "
+            f"index only replicas: name each file's {kept} by --groups FILE, or the column that "
+            "holds it by --filter COLUMN"
+        )
     prepared = prepare(
         arguments.dataset,
         data_root=arguments.data_root,
@@ -60,25 +99,23 @@ def _job(arguments: argparse.Namespace) -> Job:
     )
     if prepared.dataset.tags:
         raise UsageError(f"{prepared.dataset.name} has tags; the train/test tasks have classes")
-    files = [str((prepared.root / path).absolute()) for path in prepared.index.path]
-    classes = prepared.index.label.tolist()
-    if arguments.task:
-        tasks.check(tasks.find(arguments.task), dict(zip(files, classes, strict=True)))
-    groups, filtered_by = _groups(arguments, prepared, files)
-    folds = draw_folds(files, classes, groups, arguments.folds, arguments.seed)
-    print(f"{prepared.home.name}: {len(folds)} folds of {len(files)} files; none of the "
-          f"{len(set(groups))} groups ({filtered_by}) is in two of them")  # fmt: skip
-    return Job(
-        dataset=prepared.home.name,
-        scratch=(arguments.scratch or prepared.home / "mirex2016").absolute(),
-        out=arguments.out.absolute(),
-        folds=folds,
-        filtered_by=filtered_by,
-        protocol=arguments.protocol,
-        epochs=arguments.epochs,
-        seed=arguments.seed,
-        threads=arguments.jobs or workers.usable_cores(),
-    )
+    return prepared
+
+
+def _warning(arguments: argparse.Namespace, prepared: Prepared) -> str:
+    """Say, once, and return what is known against folds that keep only replicas together."""
+    whole = arguments.groups or arguments.filter not in (None, REPLICAS)
+    warning = "" if whole else prepared.dataset.repeats
+    if warning:
+        print(f"warning: {warning}", file=sys.stderr)
+    return warning
+
+
+def _kept_whole(groups: Sequence[str], filtered_by: str) -> str:
+    count = len(set(groups))
+    if count == len(groups):
+        return f"no groups are known ({filtered_by}): every file is its own"
+    return f"none of the {count} groups ({filtered_by}) is in two of them"
 
 
 def _groups(
@@ -87,12 +124,13 @@ def _groups(
     """Read what folds must not divide, of each file, and name it."""
     index = prepared.index
     if not arguments.groups:
-        if arguments.filter not in index:
+        column = arguments.filter or REPLICAS
+        if column not in index:
             raise UsageError(
-                f"the index of {prepared.dataset.name} has no column {arguments.filter!r}; "
+                f"the index of {prepared.dataset.name} has no column {column!r}; "
                 f"it has {', '.join(index)}"
             )
-        return index[arguments.filter].astype(str).tolist(), arguments.filter
+        return index[column].astype(str).tolist(), column
     named = dict(mirex_lists.read_pairs(arguments.groups, absolute=False))
     tracks = zip(index.track, index.path, files, strict=True)
     found = [next((named[name] for name in names if name in named), "") for names in tracks]
@@ -152,32 +190,44 @@ def _parser() -> argparse.ArgumentParser:
         prog=f"python -m reproductions.{EXPERIMENT.paper}.job",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=__doc__.split("\n\n", 1)[1],
-        epilog=DATA_SETS,
+        epilog=f"{DATA_SETS}\n{KNOWN_TASKS}",
     )
     add = parser.add_argument
     add("--dataset", required=True, metavar="D", help="data set, see below")
-    add("--folds", type=positive, default=tasks.FOLDS, metavar="K",
-        help="number of folds (default: MIREX's %(default)s)")  # fmt: skip
-    add("--model", type=_models, default=["1"], metavar="M[,M…]",
-        help=f"of {', '.join(ROWS)} (default: 1); three or more are compared")  # fmt: skip
-    add("--protocol", choices=PROTOCOLS, default=next(iter(PROTOCOLS)),
-        help="default: %(default)s")  # fmt: skip
-    add("--epochs", type=positive, metavar="E", help="default: the protocol's")
-    add("--seed", type=one_seed, default=0, metavar="S", help="of folds and training (default: 0)")
-    add("--task", choices=tasks.TASKS,
-        help="MIREX task whose classes and counts the data set must have")  # fmt: skip
-    filters = parser.add_mutually_exclusive_group()
-    filters.add_argument("--filter", default="group", metavar="COLUMN",
-        help="column of the index whose values folds must not divide (default: %(default)s, "
-        "replicas)")  # fmt: skip
-    filters.add_argument("--groups", type=Path, metavar="FILE",
-        help="the same from a file: a track (id or path), a tab, its artist per line")  # fmt: skip
+    _add_fold_options(parser)
+    _add_training_options(parser)
     add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
     add("--scratch", type=Path, metavar="DIR",
         help="the executables' scratch folder (default: beside the caches)")  # fmt: skip
     add_jobs_option(parser, "processor cores the executables use, -numThreads", None)
     add_data_options(parser)
     return parser
+
+
+def _add_fold_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--folds", type=positive, default=tasks.FOLDS, metavar="K",
+        help="number of folds (default: MIREX's %(default)s)")  # fmt: skip
+    add("--task", choices=TASKS, metavar="TASK",
+        help="MIREX task whose classes and counts the data set must have, see below; its artists "
+        "or albums are to be named by --groups or --filter")  # fmt: skip
+    filters = parser.add_mutually_exclusive_group()
+    filters.add_argument("--filter", metavar="COLUMN",
+        help="column of the index whose values folds must not divide (default: "
+        f"{REPLICAS}: replicas, or clips of one recording)")  # fmt: skip
+    filters.add_argument("--groups", type=Path, metavar="FILE",
+        help="the same from a file: a track (id or path), a tab, its artist per line")  # fmt: skip
+
+
+def _add_training_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--model", type=_models, default=["1"], metavar="M[,M…]",
+        help=f"of {', '.join(ROWS)} (default: 1); three or more are compared")  # fmt: skip
+    add("--protocol", choices=PROTOCOLS, default=next(iter(PROTOCOLS)),
+        help="default: %(default)s")  # fmt: skip
+    add("--epochs", type=positive, metavar="E",
+        help=f"cap on the protocol's epochs (default and most: {EPOCHS})")  # fmt: skip
+    add("--seed", type=one_seed, default=0, metavar="S", help="of folds and training (default: 0)")
 
 
 def _models(text: str) -> list[str]:

@@ -105,7 +105,8 @@ def train(arguments: argparse.Namespace) -> None:
     )
     described = mirex_training.fit(arguments.scratch, usable, features, options, _say)
     _say(f"{described['row']}, {len(described['classes'])} classes, {described['segments']} "
-         f"segments of {len(usable)} files: {arguments.scratch / mirex_model.FOLDER}")  # fmt: skip
+         f"segments of {len(usable)} files, {described['epochs']} epochs: "
+         f"{arguments.scratch / mirex_model.FOLDER}")  # fmt: skip
 
 
 def classify(arguments: argparse.Namespace) -> None:
@@ -211,7 +212,8 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         help="30 random segments per file drawn once (paper), drawn anew every epoch (anew), "
         "consecutive segments (consecutive), standardised by bin × frame (code); default: "
         "%(default)s")  # fmt: skip
-    add("-epochs", type=positive, metavar="n", help="default: the protocol's, 150")
+    add("-epochs", type=positive, metavar="n",
+        help="cap on the protocol's epochs (default and most: 150)")  # fmt: skip
     add("-seed", type=one_seed, default=0, metavar="n",
         help="of the segments, the weights and the order (default: 0)")  # fmt: skip
 

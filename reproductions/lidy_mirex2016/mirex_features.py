@@ -119,13 +119,17 @@ def gather(features: Features, files: Sequence[str], path: Path) -> FeatureCache
     ----------
     path
         Raw float32; to be deleted after use.
+
+    Raises
+    ------
+    OSError
+        The disk is full.
     """
     offsets, bands = features.offsets(files), features.recipe.bands
-    with whole_file(path) as temporary:
-        frames = np.memmap(temporary, np.float32, "w+", shape=(int(offsets[-1]), bands))
-        for file, start, end in zip(files, offsets, offsets[1:], strict=False):
-            frames[start:end] = features.frames(file)
-        frames.flush()
+    # Written, not mapped: on a full disk a write says so, a mapped page ends the process.
+    with whole_file(path) as temporary, temporary.open("wb") as raw:
+        for file in files:
+            raw.write(np.ascontiguousarray(features.frames(file), np.float32).data)
     return FeatureCache(
         path=path,
         tracks=tuple(files),

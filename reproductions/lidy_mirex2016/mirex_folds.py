@@ -56,9 +56,12 @@ class Job:
         The executables' scratch folder, where run records go.
     folds : list of Fold
     filtered_by : str
-        What the folds never divide, in words.
+        Where it stands what the folds never divide: a column of the index or a file.
+    warning : str
+        What is wrong with folds drawn by this filter, for every record; empty if nothing.
     protocol : str
     epochs : int or None
+        Cap on the protocol's.
     seed, threads : int
     """
 
@@ -67,6 +70,7 @@ class Job:
     out: Path
     folds: list[Fold]
     filtered_by: str
+    warning: str
     protocol: str
     epochs: int | None
     seed: int
@@ -158,6 +162,7 @@ def run_fold(job: Job, model: str, number: int, features: Features) -> None:
         record = asdict(run) | {"origin": origin, "features": features.fingerprint}
         record |= {"recipe": features.identity, "filter": job.filtered_by}
         record |= {"started": (earlier or {}).get("started", _now())} | records.environment()
+        record |= {"warning": job.warning} if job.warning else {}
         records.write_record(directory, record | {"status": "started"})
         described = _train_and_classify(job, model, fold, directory)
         record |= _outcome(job, model, fold, directory, described, features)
@@ -166,11 +171,13 @@ def run_fold(job: Job, model: str, number: int, features: Features) -> None:
 
 def _origin(job: Job, model: str, fold: Fold, features: Features) -> str:
     """Digest what decides a fold's numbers besides its name."""
-    rules = {name: repr(value) for name, value in vars(job.options(model).rules).items()}
+    options = job.options(model)
+    rules = {name: repr(value) for name, value in vars(options.rules).items()}
     parts = {
         "features": [features.identity, features.fingerprint],
         "lists": [sorted(fold.train.items()), sorted(fold.test.items())],
         "protocol": rules | {"summary": ""},
+        "row": [options.row.frames, EXPERIMENT.batch],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

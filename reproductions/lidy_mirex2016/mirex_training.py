@@ -29,7 +29,7 @@ from mirkeras.pipeline import open_feed
 from mirkeras.protocols import Protocol
 from mirkeras.running import with_z_score
 from mirkeras.runs import claimed
-from mirkeras.segments import cut
+from mirkeras.segments import Segments, cut
 from mirkeras.training import Plan, train
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features, gather
@@ -54,7 +54,7 @@ class Options:
     protocol : str
         Name of a protocol of the paper.
     epochs : int or None
-        None: the protocol's.
+        Cap on the protocol's; None: all of them.
     seed : int
     """
 
@@ -75,8 +75,9 @@ class Options:
 
     @property
     def wanted_epochs(self) -> int:
-        """How many epochs to train."""
-        return self.epochs or self.rules.max_epochs
+        """How many epochs to train: those asked for, at most the protocol's."""
+        most = self.rules.max_epochs
+        return min(self.epochs or most, most)
 
 
 def fit(
@@ -106,13 +107,13 @@ def fit(
             write_text(place / "model.json", _json(wanted | {"status": "training"}))
         elif found["status"] == "finished" and digest_of(place) == found["network"]:
             say("trained already on this list with these options; nothing to do")
+            _tidy(place)  # a kill may have come before
             return found
         cache = gather(features, sorted(classes), place / "features.raw")
         outcome = _fit(place, cache, classes, options, say)
         described = wanted | outcome | {"status": "finished", "network": digest_of(place)}
         write_text(place / "model.json", _json(described))
-        for rest in ("checkpoint.npz", "features.raw"):
-            (place / rest).unlink()
+        _tidy(place)
     return described
 
 
@@ -124,6 +125,8 @@ def _identity(classes: Mapping[str, str], features: Features, options: Options) 
         "row": options.row.id,
         "protocol": options.protocol,
         "epochs": options.wanted_epochs,
+        "batch": EXPERIMENT.batch,
+        "frames": options.row.frames,
         "seed": options.seed,
         "classes": sorted(set(classes.values())),
         "train_list": hashlib.sha256(lines.encode()).hexdigest(),
@@ -152,16 +155,12 @@ def _fit(
 
 
 def _plan(cache: FeatureCache, classes: Mapping[str, str], options: Options) -> Plan:
-    row, protocol = options.row, options.rules
+    """Make a plan without validation and test: what is tested, only Classify is told."""
+    protocol = options.rules
     names = sorted(set(classes.values()))
     labels = np.array([names.index(classes[file]) for file in cache.tracks], np.int32)
-    segments = cut(protocol.cut, cache.offsets, row.frames, options.seed)
-    words = [options.seed, zlib.crc32(row.id.encode())]
-    seed = int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)
-    keras.utils.set_random_seed(seed)
-    plain = row.build(len(names), "softmax", **protocol.network)
-    everyone = np.arange(len(cache.tracks))
-    network = with_z_score(plain, row, protocol, cache, segments, everyone)
+    segments = cut(protocol.cut, cache.offsets, options.row.frames, options.seed)
+    network = _network(len(names), cache, segments, options)
     feed = open_feed(cache, segments, labels[segments.track], device.find().memory_budget)
     everything = np.arange(len(segments))
     return Plan(
@@ -170,7 +169,7 @@ def _plan(cache: FeatureCache, classes: Mapping[str, str], options: Options) -> 
         model=feed.attach(network),
         train=everything,
         validation=everything[:0],
-        test=everything,  # a plan must name some; what is tested, only Classify is told
+        test=everything[:0],
         optimizer=protocol.optimizer(),
         loss="sparse_categorical_crossentropy",
         metrics=("accuracy",),
@@ -179,8 +178,23 @@ def _plan(cache: FeatureCache, classes: Mapping[str, str], options: Options) -> 
         batch=EXPERIMENT.batch,
         max_epochs=options.wanted_epochs,
         drop_incomplete=protocol.drop_incomplete,
-        seed=seed,
+        seed=_seed(options),
     )
+
+
+def _network(
+    classes: int, cache: FeatureCache, segments: Segments, options: Options
+) -> keras.Model:
+    row, protocol = options.row, options.rules
+    keras.utils.set_random_seed(_seed(options))
+    plain = row.build(classes, "softmax", **protocol.network)
+    return with_z_score(plain, row, protocol, cache, segments, np.arange(len(cache.tracks)))
+
+
+def _seed(options: Options) -> int:
+    """Seed of everything random in a training but the segments, from its seed and row."""
+    words = [options.seed, zlib.crc32(options.row.id.encode())]
+    return int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)
 
 
 class _Reporter:
@@ -208,6 +222,12 @@ def _clear(place: Path) -> None:
     for path in place.iterdir():
         if path.name != ".lock":  # it is held
             path.unlink()
+
+
+def _tidy(place: Path) -> None:
+    """Delete what only a training that goes on needs."""
+    for rest in ("checkpoint.npz", "features.raw"):
+        (place / rest).unlink(missing_ok=True)
 
 
 def _json(described: dict) -> str:

@@ -7,7 +7,7 @@ digits only ("Hip-Hop" is "hiphop"). The ten Latin genres stay undeclared: the t
 them could not be read.
 
 All tasks: 30 s, 22,050 Hz, mono, 16-bit WAV; three-fold cross-validation, with no artist (or album)
-in both the training and the test part.
+in both the training and the test part. Who the artists are, a list does not say.
 """
 
 import unicodedata
@@ -49,9 +49,10 @@ class Task:
     per_class : int or None
         Files of each class, where all have the same number.
     filter_by : "artist" or "album"
-        What never lies in both the training and the test part of a fold.
+        What MIREX has in one part of a fold only. A job must be told of each file's: by a file of
+        groups, or by a column of the index.
     annotations : tuple of str
-        Who labelled the files, where there are several sets of labels: each is a task of its own.
+        Whose labels there are, where there are several sets: each is a task of its own.
     """
 
     name: str
@@ -63,6 +64,13 @@ class Task:
     per_class: int | None = None
     filter_by: Literal["artist", "album"] = "artist"
     annotations: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """What it is, in a line."""
+        labels = f", {' or '.join(self.annotations)} labels" if self.annotations else ""
+        counts = f"{self.files:,} files, {self.labels} classes"
+        return f"{self.title}: {counts}{labels}; {self.filter_by} filter"
 
 
 TASKS = {
@@ -131,28 +139,13 @@ TASKS = {
 }
 
 
-def find(name: str) -> Task:
-    """Return a task by its short name.
-
-    Raises
-    ------
-    UsageError
-        Unknown name; the message lists the known ones.
-    """
-    if name not in TASKS:
-        raise UsageError(f"unknown MIREX task {name!r}; known: {', '.join(TASKS)}")
-    return TASKS[name]
-
-
-def check(task: Task, listed: Mapping[str | Path, str], *, whole: bool = True) -> None:
-    """Compare a list of files with what its task declares.
+def check(task: Task, listed: Mapping[str | Path, str]) -> None:
+    """Compare the list of all files with what the task declares.
 
     Parameters
     ----------
     listed : mapping
-        Path → class, of all files of the task or of one part of a fold.
-    whole : bool
-        Whether `listed` must hold all files; otherwise it may hold fewer, but none too many.
+        Path → class.
 
     Raises
     ------
@@ -160,32 +153,28 @@ def check(task: Task, listed: Mapping[str | Path, str], *, whole: bool = True) -
         Unknown, missing or too many classes, or another number of files (of a class).
     """
     counts = Counter(listed.values())
-    _check_names(task, counts, whole)
-    for label, count in sorted(counts.items()):
-        if task.per_class:
-            _check_count(task, f"files of class {label!r}", count, task.per_class, whole)
-    _check_count(task, "files", len(listed), task.files, whole)
-
-
-def _check_names(task: Task, counts: Counter[str], whole: bool) -> None:
-    """Refuse classes that the task does not have, and a whole list without one that it has."""
     if task.classes:
-        declared = {plain(name) for name in task.classes}
-        found = {plain(label) for label in counts}
-        unknown = sorted(label for label in counts if plain(label) not in declared)
-        missing = [name for name in task.classes if plain(name) not in found]
-        if unknown:
-            raise UsageError(
-                f"task {task.name} has no class {', '.join(map(repr, unknown))}; "
-                f"its classes: {', '.join(task.classes)}"
-            )
-        if whole and missing:
-            raise UsageError(f"task {task.name}: the list has no file of {', '.join(missing)}")
-    _check_count(task, "classes", len(counts), task.labels, whole)
+        _check_names(task, counts)
+    _check_count(task, "classes", len(counts), task.labels)
+    for label, count in sorted(counts.items()):
+        _check_count(task, f"files of class {label!r}", count, task.per_class or count)
+    _check_count(task, "files", len(listed), task.files)
 
 
-def _check_count(task: Task, what: str, found: int, declared: int, whole: bool) -> None:
-    if found > declared or (whole and found < declared):
+def _check_names(task: Task, counts: Counter[str]) -> None:
+    declared = {plain(name) for name in task.classes}
+    if unknown := sorted(label for label in counts if plain(label) not in declared):
+        raise UsageError(
+            f"task {task.name} has no class {', '.join(map(repr, unknown))}; "
+            f"its classes: {', '.join(task.classes)}"
+        )
+    found = {plain(label) for label in counts}
+    if missing := [name for name in task.classes if plain(name) not in found]:
+        raise UsageError(f"task {task.name}: the list has no file of {', '.join(missing)}")
+
+
+def _check_count(task: Task, what: str, found: int, declared: int) -> None:
+    if found != declared:
         raise UsageError(
             f"the list has {found} {what}, task {task.name} has {declared} ({task.source})"
         )

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras import device
+from mirkeras import device, extraction
 from mirkeras.evaluation import evaluate
 from mirkeras.records import read_record
 from reproductions.lidy_mirex2016 import job, mirex, mirex_folds, mirex_lists
@@ -24,9 +25,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def extract_here(tracks, jobs=None):
+    yield from map(extraction.extract_track, tracks)
+
+
 def run_here(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Run the job's executables in this process; returns a list that fills with their names."""
     calls: list[str] = []
+    monkeypatch.setattr(extraction, "run", extract_here)
 
     def run(command: list, **options) -> subprocess.CompletedProcess:
         calls.append(Path(command[0]).name)
@@ -68,7 +74,8 @@ def job_words(home: Path, **changes) -> list[str]:
         "epochs": 1,
         "jobs": 2,
     } | changes
-    return [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    given = {name: value for name, value in options.items() if value is not None}
+    return [text for name, value in given.items() for text in (f"--{name}", str(value))]
 
 
 def fold_directories(out: Path) -> list[Path]:
@@ -131,7 +138,10 @@ def test_finished_folds_are_skipped_scored_and_evaluated(
 
 @pytest.mark.parametrize(
     ("lost", "repeated"),
-    [((), []), (("output.txt",), ["Train", "Classify"])],
+    [
+        ((), []),
+        pytest.param(("output.txt",), ["Train", "Classify"], marks=pytest.mark.long),
+    ],
     ids=["killed after its output list", "killed before its output list"],
 )
 def test_a_job_goes_on_where_it_stopped(
@@ -153,6 +163,10 @@ def test_a_job_goes_on_where_it_stopped(
     ("changes", "message"),
     [
         ({"task": "mood"}, "has no class 'high', 'low'"),
+        ({"task": "mood", "groups": None}, "each file's artist by --groups FILE, or the column"),
+        ({"task": "composer", "groups": None}, "keeps every album in one part"),
+        ({"task": "mood", "groups": None, "filter": "group"}, "has no class 'high', 'low'"),
+        ({"groups": None, "filter": "artist"}, "has no column 'artist'"),
         ({"groups": "SHORT"}, "has no line for 11 track(s), the first is high/1"),
         ({"epochs": 2}, "choose another --out"),
     ],
@@ -165,6 +179,45 @@ def test_a_job_that_does_not_fit_is_refused(
     changes = {name: short if value == "SHORT" else value for name, value in changes.items()}
     assert job.main(job_words(home, **changes)) == 1
     assert message in capsys.readouterr().err
+    assert "Train" not in executed
+
+
+@pytest.mark.parametrize(
+    ("changes", "warned", "divided"),
+    [
+        ({"groups": None}, True, "no groups are known (group): every file is its own"),
+        ({"groups": None, "filter": "group"}, True, "no groups are known (group)"),
+        ({"groups": None, "filter": "label", "folds": 2}, False, "none of the 2 groups (label) is"),
+        ({}, False, "none of the 6 groups (artists.txt) is in two of them"),
+    ],
+)
+def test_folds_that_keep_only_replicas_together_are_warned_of(
+    changes: dict, warned: bool, divided: str, home: Path, monkeypatch, capsys
+) -> None:
+    prepare = job.prepare
+
+    def prepare_faulty(*words, **options):
+        prepared = prepare(*words, **options)
+        return replace(prepared, dataset=replace(prepared.dataset, repeats="Artists repeat."))
+
+    monkeypatch.setattr(job, "prepare", prepare_faulty)
+    monkeypatch.setattr(job, "draw_folds", lambda *of_files: [None] * of_files[3])
+    made = job._job(job._parser().parse_args(job_words(home, **changes)))
+    assert made.warning == ("Artists repeat." if warned else "")
+    printed = capsys.readouterr()
+    assert printed.err.count("warning: Artists repeat.") == warned
+    assert divided in printed.out
+
+
+def test_a_warning_stands_in_the_records(home: Path, finished, executed: list[str]) -> None:
+    made = job._job(job._parser().parse_args(job_words(home)))
+    features, fold = mirex_folds.extract(made), fold_directories(home / "runs")[0]
+    record = read_record(fold)
+    assert "warning" not in record
+    for warning in ("Artists repeat.", ""):
+        (fold / "run.json").write_text(json.dumps(record | {"status": "started"}))
+        mirex_folds.run_fold(replace(made, warning=warning), "1", 0, features)
+        assert read_record(fold).get("warning", "") == warning
     assert "Train" not in executed
 
 
