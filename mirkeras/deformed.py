@@ -17,22 +17,17 @@ It computes in double precision: phases grow to 10⁵ within an excerpt, where s
 steps of 0.01. In double precision librosa 0.11 and 1.0, which add them up differently, agree.
 """
 
-from __future__ import annotations
-
 import warnings
 import zlib
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import product
 from math import ceil
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mirkeras.logmel import LogMel
 from mirkeras.recipe import Recipe, mono
-
-if TYPE_CHECKING:
-    from mirkeras.features import LogMel
 
 # Raise by one whenever a change of this module changes numbers: old caches are then refused.
 IMPLEMENTATION = 1

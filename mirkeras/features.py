@@ -2,7 +2,7 @@
 
 A recipe is data: everything that defines the numbers. There are four kinds.
 
-`LogMel`, compressed mel frames, float32. Those in `RECIPES`:
+`LogMel`, compressed mel frames, float32, see `mirkeras.logmel`. Those in `RECIPES`:
 
 `cbmi2016`
     The authors' front-end of Pons, Lidy & Serra (CBMI 2016), rebuilt from Essentia 2.1-beta6
@@ -31,81 +31,18 @@ A recipe is data: everything that defines the numbers. There are four kinds.
 """
 
 import re
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from mirkeras.constantq import ConstantQ
 from mirkeras.deformed import Deformed
+from mirkeras.logmel import LogMel
 from mirkeras.recipe import Recipe, mono
-from mirkeras.spectra import COMPRESSIONS, SPECTRA
 
-# Raise by one whenever a change of this room (with `spectra` and `filterbanks`) changes numbers:
-# old caches are then refused.
+# Raise by one whenever a change of waveforms changes numbers: old caches are then refused.
 IMPLEMENTATION = 1
-
-
-@dataclass(frozen=True)
-class LogMel(Recipe):
-    """Log-compressed mel frames; attributes beside those of `Recipe`:
-
-    Attributes
-    ----------
-    window
-        Key of `spectra.WINDOWS`.
-    n_fft
-        Length of the transform in samples.
-    filterbank
-        Key of `spectra.SPECTRA`: whose mel spectrum.
-    compression
-        Key of `spectra.COMPRESSIONS`.
-    window_length
-        In samples; a shorter window lies in the middle of zeros. None: `n_fft`.
-    power
-        Exponent of the magnitudes that the bands sum. None: 2.
-    centred
-        False: the first frame starts at sample 0 and the last ends within the track. None: every
-        frame is centred on a multiple of the hop, zeros beyond both ends.
-    """
-
-    name: str
-    sample_rate: int
-    window: str
-    n_fft: int
-    hop: int
-    bands: int
-    filterbank: str
-    compression: str
-    window_length: int | None = None
-    power: float | None = None
-    min_frames: int = 80
-    centred: bool | None = None
-
-    dtype: ClassVar[str] = "float32"
-
-    def identity(self) -> dict[str, str | int | float]:
-        """Return all that defines the numbers, as plain values in a fixed order."""
-        # Fields added later are left out where unused, so that older caches keep their identity;
-        # `min_frames` changes no frame.
-        chosen = {key: value for key, value in asdict(self).items() if value is not None}
-        del chosen["min_frames"]
-        return {**chosen, "implementation": IMPLEMENTATION}
-
-    def libraries(self) -> dict[str, str]:
-        """Return the versions of the libraries that compute this recipe."""
-        names = ["numpy", "scipy"] + ["librosa"] * (self.filterbank == "librosa")
-        return {name: version(name) for name in names}
-
-    def extract(self, samples: np.ndarray) -> np.ndarray:
-        """Compute log-compressed mel frames, see `Recipe.extract`."""
-        return COMPRESSIONS[self.compression](self.energies(samples))
-
-    def energies(self, samples: np.ndarray) -> np.ndarray:
-        """Compute the mel bands before compression; arguments and shape as `extract`."""
-        samples = np.ascontiguousarray(mono(samples), np.float32)
-        return SPECTRA[self.filterbank](samples, self)
 
 
 @dataclass(frozen=True)

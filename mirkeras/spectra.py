@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from mirkeras import filterbanks
 
 if TYPE_CHECKING:
-    from mirkeras.features import LogMel
+    from mirkeras.logmel import LogMel
 
 # Frames per Fourier transform call: 256 frames of 2048 samples are 2 MiB, which stays in the
 # processor's cache.

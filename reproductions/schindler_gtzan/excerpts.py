@@ -13,7 +13,8 @@ from mirkeras import filterbanks
 from mirkeras.constantq import ConstantQ
 from mirkeras.deformed import Deformed
 from mirkeras.errors import UsageError
-from mirkeras.features import LogMel, Waveform
+from mirkeras.features import Waveform
+from mirkeras.logmel import LogMel
 from mirkeras.recipe import Recipe
 
 HERTZ = (250, 500, 1000, 2000, 4000, 8000, 16000)  # where a mel axis has ticks
