@@ -46,3 +46,28 @@ def cached(audio_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     path = prepared.home / "cbmi2016.h5"
     cache.build(prepared.index, prepared.root, RECIPES["cbmi2016"], path, jobs=2)
     return root
+
+
+def run_here(work: list, at_once: int, set_up) -> list:
+    """Run jobs in this process: a process of its own each costs seconds and is tested elsewhere."""
+    for one in work:
+        one.function(*one.arguments, lambda message: None)
+    return []
+
+
+def extract_here(tracks, jobs=None):
+    """Extract in this process, for the same reason."""
+    from mirkeras import extraction
+
+    yield from map(extraction.extract_track, tracks)
+
+
+@pytest.fixture(scope="module")
+def in_process():
+    """Let a module extract and train in one process."""
+    from mirkeras import extraction, jobs
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "run_all", run_here)
+        patch.setattr(extraction, "run", extract_here)
+        yield

@@ -159,6 +159,7 @@ def test_the_recipe_is_plain_and_travels_between_processes():
     assert RECIPE.deformed == 0
 
 
+@pytest.mark.long  # what is tested of deformed copies in short
 def test_processes_and_interruptions_change_no_byte(tmp_path, monkeypatch, capfd):
     resumed_is_whole(tmp_path, RECIPE, monkeypatch, capfd)
 

@@ -14,6 +14,7 @@ from mirkeras import device, extraction
 from mirkeras.evaluation import evaluate
 from mirkeras.records import read_record
 from reproductions.lidy_mirex2016 import job, mirex, mirex_folds, mirex_lists
+from tests.conftest import extract_here
 from tests.reproductions.mirex_tones import make_tones
 
 
@@ -23,10 +24,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("job")
     make_tones(folder / "audio")
     return folder
-
-
-def extract_here(tracks, jobs=None):
-    yield from map(extraction.extract_track, tracks)
 
 
 def run_here(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -5,11 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras import extraction, jobs, results
+from mirkeras import results
 from mirkeras.cache import open_cache
 from mirkeras.commands import train
 from mirkeras.features import find_recipe
-from mirkeras.jobs import Job
 from mirkeras.records import read_log, read_predictions, read_record
 from mirkeras.segments import Consecutive
 from reproductions.lidy_mirex2016 import job, reproduce
@@ -43,29 +42,8 @@ class Home:
         return directory
 
 
-def run_here(work: list[Job], at_once: int, set_up) -> list:
-    """Run jobs in this process: a process of its own each costs seconds and is tested elsewhere."""
-    for one in work:
-        one.function(*one.arguments, lambda message: None)
-    return []
-
-
-def extract_here(tracks, jobs=None):
-    """Extract in this process, for the same reason."""
-    yield from map(extraction.extract_track, tracks)
-
-
 @pytest.fixture(scope="module")
-def here():
-    """Let this module work in one process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jobs, "run_all", run_here)
-        patch.setattr(extraction, "run", extract_here)
-        yield
-
-
-@pytest.fixture(scope="module")
-def home(audio_folder, tmp_path_factory, here) -> Home:
+def home(audio_folder, tmp_path_factory, in_process) -> Home:
     """Model 1 under the protocol `paper`, one division."""
     home = Home(audio_folder, tmp_path_factory.mktemp("lidy"))
     assert reproduce.main(arguments(home)) == 0

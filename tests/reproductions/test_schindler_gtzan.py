@@ -122,7 +122,7 @@ def words(home: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def reproduced(home: Path, words: list[str]) -> Path:
+def reproduced(home: Path, words: list[str], in_process: None) -> Path:
     """Everything that the command makes."""
     assert reproduce.main(words) == 0
     return home / "runs"
