@@ -180,7 +180,7 @@ def _notes(*texts: str) -> str:
 def _warnings(runs: pd.DataFrame) -> list[str]:
     """What readers must know of the split, as the runs' records have it."""
     given = runs.warning.dropna().unique() if "warning" in runs else ()
-    return [f"split {runs.split.iloc[0]}: {text}" for text in given]
+    return [f"split {runs.split.iloc[0]}: {text}" for text in given if text]
 
 
 def _interval(summary: Summary, row: tuple) -> tuple[float, float] | None:

@@ -284,6 +284,13 @@ def test_a_number_is_compared_with_its_own_protocol_only() -> None:
     shallow = "table2/shallow-100"
     table = compare("schindler_gtzan", schindler(shallow, four))
     lines = table.set_index("id")
+    assert "split stratified: Folds drawn at random" in lines.note[f"schindler_gtzan/{shallow}-max"]
+    part = schindler(shallow, four, dataset="gtzan-jazz-rock")
+    noted = compare("schindler_gtzan", part).set_index("id").note[f"schindler_gtzan/{shallow}-max"]
+    assert "Folds drawn at random" in noted
+    own = schindler(shallow, four[:1], split="fault-filtered", folds=1)
+    noted = compare("schindler_gtzan", own).set_index("id").note[f"schindler_gtzan/{shallow}-max"]
+    assert "Folds drawn at random" not in noted
     assert lines.verdict[f"schindler_gtzan/{shallow}-max"] == "consistent"
     other = compare("schindler_gtzan", schindler(shallow, four, protocol="student"))
     line = other.set_index("id").loc[f"schindler_gtzan/{shallow}-max"]
