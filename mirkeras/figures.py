@@ -58,7 +58,9 @@ def comparison(table: pd.DataFrame, path: Path) -> None:
         axes.set_ylim(0, 105)
     elif metric == "roc_auc":  # half is chance
         axes.set_ylim(min(0.5, table[["published", "measured"]].min(axis=None)), 1)
-    figure.legend(loc="outside upper center", ncols=2)
+    # names of parts of data sets are long
+    columns = 2 if len(table.dataset.iloc[0]) < 30 else 1
+    figure.legend(loc="outside upper center", ncols=columns)
     save(figure, path)
 
 
