@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mirkeras import audio, building, cache, extraction, features
+from mirkeras import audio, building, cache, extraction, features, logmel
 
 RECIPE = features.RECIPES["cbmi2016"]
 
@@ -101,7 +101,7 @@ def test_another_identity_is_refused(root, finished, monkeypatch):
         cache.open_cache(path, replace(RECIPE, hop=512))
     with pytest.raises(cache.CacheError, match="min_frames 80 -> 250"):
         cache.build(index, root, RECIPE, path, min_frames=250)
-    monkeypatch.setattr(features, "version", lambda name: "9.9")
+    monkeypatch.setattr(logmel, "version", lambda name: "9.9")
     with pytest.raises(cache.CacheError, match=r"numpy \S+ -> 9\.9"):
         cache.open_cache(path, RECIPE)
     monkeypatch.setattr(audio.soxr, "__version__", "9.9")

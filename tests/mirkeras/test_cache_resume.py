@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mirkeras import building, cache, cachefile, extraction, features
+from mirkeras import building, cache, cachefile, extraction, features, logmel
 
 RECIPE = features.RECIPES["cbmi2016"]
 REPOSITORY = Path(__file__).parents[2]
@@ -104,7 +104,7 @@ def test_unfinished_work_of_another_identity_is_discarded(
 ):
     path = tmp_path / "cbmi2016.h5"
     with monkeypatch.context() as patch:
-        patch.setattr(features, "version", lambda name: "1.0")
+        patch.setattr(logmel, "version", lambda name: "1.0")
         interrupted(root, path, patch)
     cache.build(index_of(root), root, RECIPE, path, jobs=1)
     messages = capfd.readouterr().err
