@@ -12,7 +12,7 @@ comma := ,
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=… (default: code for Ballroom, else paper) ROWS=R,R… (default: see the target) DATASET=… (of the last two); EXTRA='…' is passed to the command: make reproduce-gtzan DATASET=mini_ballroom EXTRA='--epochs 3'."
+	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=… (default: code for Ballroom, else paper) ROWS=R,R… (default: see the target) DATASET=… (of the last two); EXTRA='…' is passed to the command: make reproduce-gtzan DATASET=mini_ballroom ROWS=table2/shallow-100 EXTRA='--epochs 3'."
 
 install: $(READY) ## create .venv and install mirkeras with what its tests need
 

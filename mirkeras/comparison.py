@@ -178,7 +178,7 @@ def _notes(*texts: str) -> str:
 
 
 def _warnings(runs: pd.DataFrame) -> list[str]:
-    """What readers must know of the split, as the runs' records have it."""
+    """What readers must know of the split, see `mirkeras.results.compare`."""
     given = runs.warning.dropna().unique() if "warning" in runs else ()
     return [f"split {runs.split.iloc[0]}: {text}" for text in given if text]
 

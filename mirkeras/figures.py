@@ -136,6 +136,6 @@ def training_curves(logs: dict[str, pd.DataFrame], path: Path, watched: str = "v
         axes[0, column].set_title(title, fontsize="medium")
         axes[-1, column].set_xlabel("epoch")
     for line, quantity in enumerate(quantities):
-        axes[line, 0].set_ylabel({"loss": "loss", "accuracy": "segment accuracy"}[quantity])
+        axes[line, 0].set_ylabel({"accuracy": "segment accuracy"}.get(quantity, quantity))
     axes[0, 0].legend()
     save(figure, path)
