@@ -17,7 +17,8 @@ SETUP = ["dataset", "split", "protocol", "folds", "max_epochs"]
 # The protocol that draws folds another way than the papers: it keeps replicas together.
 CLEAN = "clean"
 # What a paper may print, with its decimals: accuracies in per cent, the others as they are.
-DECIMALS = {"accuracy": 2, "raw": 2, "max": 2, "maj": 2, "roc_auc": 4, "time_ratio": 2}
+DECIMALS = {"accuracy": 2, "raw": 2, "max": 2, "maj": 2}
+DECIMALS |= {"roc_auc": 4, "pr_auc": 4, "time_ratio": 2}
 
 
 class ResultsError(RuntimeError):
@@ -103,7 +104,8 @@ def sources(runs: pd.DataFrame) -> pd.Series:
 def _unpublished(published: pd.DataFrame, measured: pd.DataFrame) -> list[dict]:
     """List what was measured of networks for which the paper prints no number of that kind."""
     lines = []
-    for metric in [name for name in DECIMALS if name in measured]:
+    printed = set(published.metric)
+    for metric in [name for name in DECIMALS if name in measured and name in printed]:
         known = published.row[published.metric == metric]
         runs = measured[measured[metric].notna() & ~measured.row.isin(known)]
         for (name, *_), group in runs.groupby(["row", *SETUP, sources(runs)], sort=True):

@@ -25,6 +25,15 @@ A recipe is data: everything that defines the numbers. There are four kinds.
     22,050 and 11,025 Hz, first frame from sample 0, so that 124,416 samples (at 44,100 Hz) are
     80 frames exactly. `lidy2016-22050-80` has the 80 bands that the shapes printed there imply.
 
+`musicnn`
+    The input of the released musicnn and vgg taggers and of their training (Pons & Serra, LBD
+    ISMIR 2019; jordipons/musicnn, configuration.py and extractor.py), and of the spectrogram model
+    of Pons et al. (ISMIR 2018): 96 bands, 512/256 at 16 kHz. librosa mirrored the samples at both
+    ends then.
+`won2020`
+    The input of Won et al. (SMC 2020; minzwon/sota-music-tagging-models, model.py): the same
+    transform with HTK's mel scale, bands of height 1, in decibels.
+
 `ConstantQ`, constant-Q frames, see `mirkeras.constantq`: `schindler2016-cqt-80` and `-84`.
 
 `Waveform`, the samples themselves at a rate, int16: ``waveform-22050`` and so on for any rate.
@@ -174,6 +183,21 @@ def _lidy2016(sample_rate: int, bands: int = 40) -> LogMel:
     )
 
 
+def _at_16_khz(name: str, filterbank: str, compression: str, min_frames: int) -> LogMel:
+    return LogMel(
+        name=name,
+        sample_rate=16000,
+        window="hann",
+        n_fft=512,
+        hop=256,
+        bands=96,
+        filterbank=filterbank,
+        compression=compression,
+        min_frames=min_frames,
+        edges="reflect",
+    )
+
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -185,5 +209,7 @@ RECIPES: dict[str, Recipe] = {
         *(ConstantQ(f"schindler2016-cqt-{bands}", bands) for bands in (80, 84)),
         *(_lidy2016(rate) for rate in (44100, 22050, 11025)),
         _lidy2016(22050, bands=80),
+        _at_16_khz("musicnn", "librosa", "log10(10000x+1)", 187),
+        _at_16_khz("won2020", "torchaudio", "10log10(x)", 188),
     )
 }

@@ -18,6 +18,7 @@ LABELS = {
     "max": "track accuracy, max (%)",
     "maj": "track accuracy, maj (%)",
     "roc_auc": "macro ROC-AUC",
+    "pr_auc": "macro PR-AUC",
     "time_ratio": "training time / that at 22,050 Hz",
 }
 

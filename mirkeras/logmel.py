@@ -34,7 +34,10 @@ class LogMel(Recipe):
         Exponent of the magnitudes that the bands sum. None: 2.
     centred
         False: the first frame starts at sample 0 and the last ends within the track. None: every
-        frame is centred on a multiple of the hop, zeros beyond both ends.
+        frame is centred on a multiple of the hop.
+    edges
+        What lies beyond both ends of the track under centred frames: "reflect" (the samples
+        mirrored, as librosa before 0.10 and torchaudio have it). None: zeros.
     """
 
     name: str
@@ -49,6 +52,7 @@ class LogMel(Recipe):
     power: float | None = None
     min_frames: int = 80
     centred: bool | None = None
+    edges: str | None = None
 
     dtype: ClassVar[str] = "float32"
 
@@ -62,7 +66,7 @@ class LogMel(Recipe):
 
     def libraries(self) -> dict[str, str]:
         """Return the versions of the libraries that compute this recipe."""
-        names = ["numpy", "scipy"] + ["librosa"] * (self.filterbank == "librosa")
+        names = ["numpy", "scipy"] + ["librosa"] * (self.filterbank != "essentia")
         return {name: version(name) for name in names}
 
     def extract(self, samples: np.ndarray) -> np.ndarray:

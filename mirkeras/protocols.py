@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mirkeras.schedules import Rule
-from mirkeras.segments import CONSECUTIVE, Consecutive, Drawn, Segments
+from mirkeras.segments import CONSECUTIVE, Consecutive, Drawn, DrawnToTrain, Segments
 from mirkeras.splits import SEEDED, STRATIFIED, cut_folds, hold_out, named_parts
 
 
@@ -50,7 +50,7 @@ class Protocol:
         The split it uses unless asked otherwise; empty: the data set's own, else drawn folds.
     folds : int
         Number of folds of a split from the seed, unless asked otherwise.
-    cut : Consecutive or Drawn
+    cut : Consecutive, Drawn or DrawnToTrain
         How tracks are cut into segments.
     aggregate : "majority", "mean" or "product"
         How the scores of a track's segments become its own, see `mirkeras.aggregate`.
@@ -76,7 +76,7 @@ class Protocol:
     overlapping: bool = False
     split: str = ""
     folds: int = 10
-    cut: Consecutive | Drawn = CONSECUTIVE
+    cut: Consecutive | Drawn | DrawnToTrain = CONSECUTIVE
     aggregate: Literal["majority", "mean", "product"] = "mean"
     z_score: Literal["none", "scalar", "cell"] = "scalar"
     variants: Mapping[str, Mapping[str, object]] = field(default_factory=dict)

@@ -105,6 +105,31 @@ class HalveOnPlateau:
 
 
 @dataclass(frozen=True)
+class HalveOnCount:
+    """The rule of the musicnn-training code (train.py): halve after so many bad epochs in all.
+
+    An epoch whose validation loss is not below the best so far counts as bad. The count is not
+    reset by an improvement, only by a halving; it is looked at before the epoch itself is counted,
+    so the rate falls one epoch after the count is full. The number of epochs ends the run.
+    """
+
+    patience: int = 75
+
+    def start(self) -> dict:
+        return {"best": float("inf"), "bad": 0}
+
+    def step(self, memory: dict, logs: Mapping[str, float]) -> Verdict:
+        full = memory["bad"] >= self.patience
+        if full:
+            memory["bad"] = 0
+        if logs["val_loss"] < memory["best"]:
+            memory["best"] = logs["val_loss"]
+        else:
+            memory["bad"] += 1
+        return Verdict(factor=0.5 if full else 1.0)
+
+
+@dataclass(frozen=True)
 class Staged:
     """The rule of SampleCNN (Lee et al. 2018, section 5.2): stages of falling rate.
 

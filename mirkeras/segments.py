@@ -30,6 +30,23 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class DrawnToTrain:
+    """Training sees random segments, drawn anew every epoch; scoring sees consecutive ones.
+
+    Attributes
+    ----------
+    count : int
+        Random segments per track and epoch.
+    """
+
+    count: int
+
+
+# What a segment is for.
+ALL, TRAINING, SCORING = range(3)
+
+
+@dataclass(frozen=True)
 class Segments:
     """Fixed-length windows into the long frame array of a cache.
 
@@ -41,8 +58,9 @@ class Segments:
         Number of the track each segment belongs to.
     length : int
         Frames per segment.
-    deformed : bool (segments,) or None
-        Which segments come from deformed copies of their track and are for training only.
+    use : int8 (segments,) or None
+        What each segment is for: `ALL`, `TRAINING` alone (random ones of rules that score others,
+        deformed copies) or `SCORING` alone. None: all for all.
     redrawn : (int64 (segments,), int64 (segments,)) or None
         Where training draws segments anew every epoch: the first place of each and the number of
         places it can have.
@@ -51,31 +69,32 @@ class Segments:
     first: np.ndarray
     track: np.ndarray
     length: int
-    deformed: np.ndarray | None = None
+    use: np.ndarray | None = None
     redrawn: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.first)
 
     def of_tracks(self, tracks: np.ndarray, *, training: bool = False) -> np.ndarray:
-        """Positions, in order, of the segments that belong to the numbered tracks.
-
-        Deformed ones are among them only if they are for `training`.
-        """
+        """Positions, in order, of the numbered tracks' segments for `training`, or for scoring."""
         belongs = np.isin(self.track, tracks)
-        if self.deformed is not None and not training:
-            belongs &= ~self.deformed
+        if self.use is not None:
+            belongs &= np.isin(self.use, (ALL, TRAINING if training else SCORING))
         return np.flatnonzero(belongs)
 
 
 def cut(
-    rule: Consecutive | Drawn, offsets: np.ndarray, length: int, seed: int, deformed: int = 0
+    rule: Consecutive | Drawn | DrawnToTrain,
+    offsets: np.ndarray,
+    length: int,
+    seed: int,
+    deformed: int = 0,
 ) -> Segments:
     """Cut the tracks of a cache by a rule.
 
     Parameters
     ----------
-    rule : Consecutive or Drawn
+    rule : Consecutive, Drawn or DrawnToTrain
     offsets, length
         As for `consecutive`.
     seed : int
@@ -89,23 +108,35 @@ def cut(
         If a track is shorter than one segment, or the deformed frames are not whole segments.
     """
     starts, ends = offsets[:-1], offsets[1:] - deformed
-    whole = isinstance(rule, Consecutive)
-    plain = _follow(starts, ends, length) if whole else drawn(starts, ends, length, rule, seed)
-    if not deformed:
-        return plain
+    if isinstance(rule, Consecutive):
+        kinds = [(ALL, _follow(starts, ends, length))]
+    elif isinstance(rule, Drawn):
+        kinds = [(ALL, drawn(starts, ends, length, rule, seed))]
+    else:
+        random = drawn(starts, ends, length, Drawn(rule.count, anew=True), seed)
+        kinds = [(TRAINING, random), (SCORING, _follow(starts, ends, length))]
     if deformed % length:
         raise ValueError(f"{deformed} deformed frames are not whole segments of {length}")
-    copies = _follow(ends, offsets[1:], length)
-    first, track = (np.concatenate([getattr(s, name) for s in (plain, copies)])
-                    for name in ("first", "track"))  # fmt: skip
-    flags = np.repeat([False, True], [len(plain), len(copies)])
-    redrawn = plain.redrawn and tuple(
-        np.concatenate([column, rest])
-        for column, rest in zip(
-            plain.redrawn, (copies.first, np.ones_like(copies.first)), strict=True
-        )
+    if deformed:
+        kinds.append((TRAINING, _follow(ends, offsets[1:], length)))
+    return _joined(kinds) if len(kinds) > 1 else kinds[0][1]
+
+
+def _joined(kinds: list[tuple[int, Segments]]) -> Segments:
+    """Put segments for several uses one after another; those not redrawn have one place each."""
+    use = np.repeat(
+        np.array([use for use, _ in kinds], np.int8), [len(segments) for _, segments in kinds]
     )
-    return Segments(first, track, length, flags, redrawn)
+    first, track = (
+        np.concatenate([getattr(segments, name) for _, segments in kinds])
+        for name in ("first", "track")
+    )
+    redrawn = None
+    if any(segments.redrawn for _, segments in kinds):
+        fixed = [segments.redrawn or (segments.first, np.ones_like(segments.first))
+                 for _, segments in kinds]  # fmt: skip
+        redrawn = tuple(np.concatenate(columns) for columns in zip(*fixed, strict=True))
+    return Segments(first, track, kinds[0][1].length, use, redrawn)
 
 
 def drawn(starts: np.ndarray, ends: np.ndarray, length: int, rule: Drawn, seed: int) -> Segments:

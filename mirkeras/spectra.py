@@ -60,7 +60,17 @@ def _centred_frames(audio: np.ndarray, recipe: LogMel) -> Iterator[np.ndarray]:
 
 
 def _librosa(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
-    """librosa's mel spectrogram.
+    """librosa's mel spectrogram, see `_mel`: Slaney's scale, bands of area 1."""
+    return _mel(audio, recipe, htk=False, norm="slaney")
+
+
+def _torchaudio(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
+    """torchaudio's mel spectrogram, see `_mel`: HTK's scale, bands of height 1."""
+    return _mel(audio, recipe, htk=True, norm=None)
+
+
+def _mel(audio: np.ndarray, recipe: LogMel, *, htk: bool, norm: str | None) -> np.ndarray:
+    """Compute a mel spectrogram by librosa.
 
     Centred: 1 + samples // hop frames, each centred on a multiple of hop. Else as many as lie
     within the samples (none if they are fewer than a transform).
@@ -80,13 +90,13 @@ def _librosa(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
         win_length=length,
         window=WINDOWS[recipe.window](length),
         center=centred,
-        pad_mode="constant",
+        pad_mode=recipe.edges or "constant",
         power=2.0 if recipe.power is None else recipe.power,
         n_mels=recipe.bands,
         fmin=0.0,
         fmax=recipe.sample_rate / 2,
-        htk=False,
-        norm="slaney",
+        htk=htk,
+        norm=norm,
     )
     return np.ascontiguousarray(energies.T, np.float32)
 
@@ -111,6 +121,11 @@ def _log10(energies: np.ndarray) -> np.ndarray:
     return np.log10(energies, out=np.zeros_like(energies), where=energies > 0)
 
 
+def _decibels(energies: np.ndarray) -> np.ndarray:
+    """10 log10 of x, at least -100: torchaudio's AmplitudeToDB."""
+    return 10 * np.log10(np.maximum(energies, np.float32(1e-10)))
+
+
 WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
     "blackmanharris62": filterbanks.blackmanharris62,
     "hann": filterbanks.hann,
@@ -118,10 +133,12 @@ WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
 SPECTRA: dict[str, Callable[[np.ndarray, LogMel], np.ndarray]] = {
     "essentia": _essentia,
     "librosa": _librosa,
+    "torchaudio": _torchaudio,
 }
 COMPRESSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "log10(10000x+1)": _log10_10000,
     "ln(10x+1)": _ln_10,
     "ln(x+1e-6)": _ln_1e6,
     "log10(x)": _log10,
+    "10log10(x)": _decibels,
 }

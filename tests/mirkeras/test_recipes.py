@@ -46,6 +46,39 @@ def test_lee_mel_has_a_frame_at_every_hop_and_at_the_end(name, samples):
     assert recipe.extract(SIGNAL[:samples]).shape == (1 + samples // recipe.hop, 128)
 
 
+def mirrored(signal: np.ndarray, bank: np.ndarray) -> np.ndarray:
+    """Mel power frame after frame in float64: periodic Hann of 512, mirrored at both ends."""
+    around = np.pad(signal.astype(float), 256, mode="reflect")
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(512) / 512)
+    starts = range(0, len(signal) + 1, 256)
+    frames = np.stack([around[start : start + 512] for start in starts]) * hann
+    return np.abs(np.fft.rfft(frames)) ** 2 @ bank.T
+
+
+def test_musicnn_is_the_plain_definition():
+    import librosa
+
+    bank = librosa.filters.mel(sr=16000, n_fft=512, n_mels=96)
+    expected = np.log10(10000 * mirrored(SIGNAL, bank) + 1)
+    frames = features.RECIPES["musicnn"].extract(SIGNAL)
+    assert frames.shape == (1 + len(SIGNAL) // 256, 96)
+    np.testing.assert_allclose(frames, expected, atol=1e-5)
+
+
+def test_won2020_is_the_plain_definition():
+    # HTK's scale, bands of height 1
+    mels = np.linspace(0, 2595 * np.log10(1 + 8000 / 700), 98)
+    edges = 700 * (10 ** (mels / 2595) - 1)
+    hertz = np.arange(257) * 16000 / 512
+    low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rise, fall = (hertz - low) / (middle - low), (high - hertz) / (high - middle)
+    bank = np.maximum(0, np.minimum(rise, fall))
+    expected = 10 * np.log10(np.maximum(mirrored(SIGNAL, bank), 1e-10))
+    frames = features.RECIPES["won2020"].extract(SIGNAL)
+    np.testing.assert_allclose(frames, expected, atol=2e-3)
+    assert features.RECIPES["won2020"].extract(np.zeros(600, np.float32)).max() == -100
+
+
 def test_lee_recipes_are_table_2():
     sizes = [(recipe.window_length, recipe.hop) for recipe in map(features.RECIPES.get, LEE)]
     assert sizes == [(729, 729), (729, 243), (243, 243), (243, 81), (81, 81)]

@@ -13,6 +13,7 @@ from mirkeras.deformed import Deformed
 from mirkeras.experiment import Setting, find_experiment
 from mirkeras.running import make_plan, origin_of, tracks_of
 from mirkeras.runs import Run
+from mirkeras.segments import TRAINING
 
 PAPER = "schindler_gtzan"
 ROW = "table2/shallow-augmented-100"
@@ -46,7 +47,7 @@ def test_deformed_copies_are_trained_on_and_never_tested(
     ends = segments.first + 80
     assert (ends[parts.test] <= own[segments.track[parts.test]]).all()
     deformed = parts.train[segments.first[parts.train] == own[segments.track[parts.train]]]
-    assert segments.deformed[deformed].all()
+    assert (segments.use[deformed] == TRAINING).all()
     # 9 of 18 tracks train: 15 random segments and a deformed one of each
     assert (len(parts.train), len(deformed), len(parts.test)) == (9 * 16, 9, 9 * 15)
     assert not set(segments.track[parts.train]) & set(segments.track[parts.test])

@@ -1,4 +1,4 @@
-from mirkeras.schedules import HalveOnPlateau, HalveOnRecovery, Rule, Staged
+from mirkeras.schedules import HalveOnCount, HalveOnPlateau, HalveOnRecovery, Rule, Staged
 
 
 def play(rule: Rule, losses: list[float]) -> tuple[list[int], int | None]:
@@ -86,3 +86,17 @@ def test_separate_stages_measure_themselves_against_themselves() -> None:
     losses = [1.0, *[2.0] * 4, 1.5, *[1.6] * 3]
     assert rates(Staged(separate_stages=True), losses)[-1] == 0.002
     assert rates(Staged(), losses)[-1] == 0.0004
+
+
+def test_the_count_of_bad_epochs_outlives_improvements_and_is_looked_at_first() -> None:
+    def rates(losses: list[float]) -> list[int]:
+        rule = HalveOnCount(patience=3)
+        memory = rule.start()
+        factors = [rule.step(memory, {"val_loss": loss}).factor for loss in losses]
+        return [epoch for epoch, factor in enumerate(factors, 1) if factor == 0.5]
+
+    # bad, bad, better, bad: three in all after epoch 5, halved at the end of epoch 6
+    assert rates([1.0, 2.0, 1.0, 0.9, 2.0, 0.8, 2.0]) == [6]
+    # what epoch 6 was counts for the next halving
+    assert rates([1.0, *[2.0] * 8]) == [5, 8]
+    assert rates([1.0, 2.0, 2.0, 0.9, 0.8]) == []

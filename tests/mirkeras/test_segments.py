@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mirkeras.segments import Consecutive, Drawn, consecutive, cut
+from mirkeras.segments import TRAINING, Consecutive, Drawn, DrawnToTrain, consecutive, cut
 
 
 def test_segments_do_not_cross_tracks_and_tails_are_dropped() -> None:
@@ -53,8 +53,22 @@ def test_deformed_frames_are_whole_segments_for_training_only(rule) -> None:
     assert segments.first[np.setdiff1d(training, plain)].tolist() == [16, 18]
     if segments.redrawn:
         starts, places = segments.redrawn
-        assert (places[segments.deformed] == 1).all()
-        assert (starts[segments.deformed] == segments.first[segments.deformed]).all()
+        assert (places[segments.use == TRAINING] == 1).all()
+        assert (starts[segments.use == TRAINING] == segments.first[segments.use == TRAINING]).all()
         assert set(places[segments.track == 0]) == {2, 1}
     with pytest.raises(ValueError, match="not whole segments"):
         cut(rule, OFFSETS, 2, seed=0, deformed=3)
+
+
+def test_training_may_draw_anew_what_is_scored_in_order() -> None:
+    segments = cut(DrawnToTrain(1), OFFSETS, 3, seed=0)
+    one = np.array([1])
+    training = segments.of_tracks(one, training=True)
+    starts, places = segments.redrawn
+    assert (starts[training].tolist(), places[training].tolist()) == ([7], [11])
+    scored = segments.of_tracks(one)
+    assert segments.first[scored].tolist() == [7, 10, 13, 16]
+    assert (starts[scored] == segments.first[scored]).all()
+    assert (places[scored] == 1).all()
+    with pytest.raises(ValueError, match="number 0, 2 frames"):
+        cut(DrawnToTrain(1), np.array([0, 2]), 3, seed=0)

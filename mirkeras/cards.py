@@ -1,0 +1,145 @@
+"""Trained taggers: what each is, what it takes, what it was trained on, and what it is known for.
+
+A card goes with every set of trained weights, as a recipe goes with every feature. The cards
+themselves stand in the papers' folders, beside the networks they fill (`trained.py`).
+"""
+
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+
+# isort: on
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import keras
+
+from mirkeras.errors import UsageError
+
+#: Modules that each have a tuple `CARDS`.
+HOMES = (
+    "reproductions.pons_ismir2018.trained",
+    "reproductions.won_smc2020.trained",
+    "reproductions.pons_eusipco2017.trained",
+)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Where a variable of a network comes from in a file of weights.
+
+    Attributes
+    ----------
+    name : str
+        Name of the array in the file.
+    axes : tuple of int or None
+        The array's axes are put into this order first; None: as they are.
+    rearrange : callable or None
+        What else turns the array into the variable's form (gates of a recurrent layer).
+    """
+
+    name: str
+    axes: tuple[int, ...] | None = None
+    rearrange: Callable | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where weights come from.
+
+    Attributes
+    ----------
+    filename : str
+        Name of the file, or folder, to look for.
+    sha256 : str
+        Of the file, or of its arrays where `by_arrays`.
+    by_arrays : bool
+        Whether `sha256` is the digest of the arrays (see `mirkeras.weights.digest_arrays`), so that
+        any file holding the same numbers will do.
+    package : str
+        ``name==version`` of the package that the file is, "" where it is given by hand only.
+    member : str
+        Inside the file: the folder of a checkpoint; "" where the file itself holds the arrays.
+    advice : str
+        How a user gets the file by hand.
+    """
+
+    filename: str
+    sha256: str
+    by_arrays: bool = False
+    package: str = ""
+    member: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A trained tagger.
+
+    Attributes
+    ----------
+    name : str
+        What users call it: ``MTT_musicnn``.
+    title : str
+        What it is, in words.
+    build : callable
+        () → its network without weights: (batch, frames, bands) → (batch, tags).
+    recipe : str
+        Name of the feature recipe of its input.
+    frames : int
+        Frames per segment.
+    tags : tuple of str
+        Its outputs, in order.
+    source : Source
+        Its weights.
+    names : mapping
+        Variable of the network, ``layer/variable``, → where it comes from. All variables, all
+        arrays: nothing is matched by guessing.
+    ignored : tuple of str
+        Regular expressions of arrays in the file that are no part of the network (optimiser state,
+        counters, the window and filterbank of its input).
+    embeddings : mapping
+        Name of a hidden feature → the layer whose output it is; the first is the default.
+    data, split : str
+        What it was trained on.
+    scores : mapping
+        Published scores of these weights, ``roc_auc`` and ``pr_auc``; empty where none is known.
+    licence, origin : str
+        Licence of the weights, and where they were published.
+    """
+
+    name: str
+    title: str
+    build: Callable[[], keras.Model]
+    recipe: str
+    frames: int
+    tags: tuple[str, ...]
+    source: Source
+    names: Mapping[str, Taken]
+    ignored: tuple[str, ...]
+    embeddings: Mapping[str, str]
+    data: str
+    split: str
+    licence: str
+    origin: str
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+def all_cards() -> dict[str, Card]:
+    """Collect all cards by name, in the order of `HOMES`."""
+    cards = [card for home in HOMES for card in importlib.import_module(home).CARDS]
+    return {card.name: card for card in cards}
+
+
+def find_card(name: str) -> Card:
+    """Find a card by its name.
+
+    Raises
+    ------
+    UsageError
+        No trained tagger has that name; the message lists those that there are.
+    """
+    cards = all_cards()
+    if name not in cards:
+        raise UsageError(f"no trained tagger {name!r}; there are: {', '.join(cards)}")
+    return cards[name]
