@@ -2,6 +2,18 @@
 
 Arrays are (batch, time, band, channel). Kernel and pool shapes are written as the papers write
 them, frequency × time, and turned into the arrays' order here, once.
+
+Front-ends stand in two modules of their own, `spectrogram` and `waveform`. They fill the grid of
+Pons' thesis: what goes in, and how much is known about it when the filters are shaped.
+
+- minimal filters, nothing assumed: `spectrogram.vgg_stage` (Choi et al. 2016),
+  `waveform.sample_level` (Lee et al. 2017);
+- one shape: `spectrogram.one_shape`, vertical (Lee et al. 2009) or horizontal (Schlüter & Böck
+  2014), `waveform.frame_level` (Dieleman & Schrauwen 2014);
+- many shapes: `spectrogram.many_shapes` (Pons et al. 2016), `waveform.many_frame_levels` (Zhu et
+  al. 2016).
+
+Tensors go in and come out; a `style.Style` says what the layers of a network have in common.
 """
 
 import math
@@ -10,8 +22,8 @@ import keras
 import numpy as np
 
 
-def image(frames: int, bands: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Open a network on a spectrogram.
+def image(frames: int | None, bands: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Open a network on a spectrogram; `frames` None is any length.
 
     Returns
     -------
@@ -20,7 +32,8 @@ def image(frames: int, bands: int) -> tuple[keras.KerasTensor, keras.KerasTensor
         (batch, frames, bands, 1).
     """
     spectrogram = keras.Input((frames, bands), name="spectrogram")
-    return spectrogram, keras.layers.Reshape((frames, bands, 1), name="channel")(spectrogram)
+    shape = (frames or -1, bands, 1)
+    return spectrogram, keras.layers.Reshape(shape, name="channel")(spectrogram)
 
 
 def conv(
