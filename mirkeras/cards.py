@@ -36,11 +36,14 @@ class Taken:
         The array's axes are put into this order first; None: as they are.
     rearrange : callable or None
         What else turns the array into the variable's form (gates of a recurrent layer).
+    others : tuple of str
+        Arrays of which the variable is made beside that; `rearrange` gets them as they are.
     """
 
     name: str
     axes: tuple[int, ...] | None = None
     rearrange: Callable | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,14 @@ class Source:
     sha256 : str
         Of the file, or of its arrays where `by_arrays`.
     by_arrays : bool
-        Whether `sha256` is the digest of the arrays (see `mirkeras.weights.digest_arrays`), so that
-        any file holding the same numbers will do.
+        Whether `sha256` is the digest of the arrays that the network takes (see
+        `mirkeras.weights.digest_arrays`), so that any file holding the same numbers will do.
     package : str
         ``name==version`` of the package that the file is, "" where it is given by hand only.
     member : str
         Inside the file: the folder of a checkpoint; "" where the file itself holds the arrays.
+    companions : tuple of str
+        Names of `.npy` files that lie beside the file; each is an array named as its stem.
     advice : str
         How a user gets the file by hand.
     """
@@ -69,6 +74,7 @@ class Source:
     by_arrays: bool = False
     package: str = ""
     member: str = ""
+    companions: tuple[str, ...] = ()
     advice: str = ""
 
 

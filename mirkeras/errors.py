@@ -14,8 +14,9 @@ def expected_errors() -> tuple[type[Exception], ...]:
     from mirkeras.records import RunError
     from mirkeras.results import ResultsError
     from mirkeras.training import TrainingError
+    from mirkeras.weightfiles import WeightsError
 
-    named = (UsageError, DataError, CacheError, RunError, ResultsError, TrainingError)
+    named = (UsageError, DataError, CacheError, RunError, ResultsError, TrainingError, WeightsError)
     return (*named, OSError)
 
 

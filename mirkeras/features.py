@@ -1,6 +1,6 @@
 """Room `features`: mono samples become frames, by a named and frozen recipe.
 
-A recipe is data: everything that defines the numbers. There are four kinds.
+A recipe is data: everything that defines the numbers. There are five kinds.
 
 `LogMel`, compressed mel frames, float32, see `mirkeras.logmel`. Those in `RECIPES`:
 
@@ -34,6 +34,11 @@ A recipe is data: everything that defines the numbers. There are four kinds.
     The input of Won et al. (SMC 2020; minzwon/sota-music-tagging-models, model.py): the same
     transform with HTK's mel scale, bands of height 1, in decibels.
 
+`pons2017-irmas`
+    The input of the instrument recognition of Pons et al. (EUSIPCO 2017; Veleslavia/EUSIPCO2017,
+    `singlelayer.py`): 96 bands, 512/256 at 12 kHz, the mel energies squared once more, in decibels,
+    at most 80 below the track's loudest value, see `mirkeras.floored`: it needs whole tracks.
+
 `ConstantQ`, constant-Q frames, see `mirkeras.constantq`: `schindler2016-cqt-80` and `-84`.
 
 `Waveform`, the samples themselves at a rate, int16: ``waveform-22050`` and so on for any rate.
@@ -47,6 +52,7 @@ import numpy as np
 
 from mirkeras.constantq import ConstantQ
 from mirkeras.deformed import Deformed
+from mirkeras.floored import Floored
 from mirkeras.logmel import LogMel
 from mirkeras.recipe import Recipe, mono
 
@@ -198,6 +204,21 @@ def _at_16_khz(name: str, filterbank: str, compression: str, min_frames: int) ->
     )
 
 
+def _irmas() -> LogMel:
+    return LogMel(
+        name="pons2017-irmas-unfloored",
+        sample_rate=12000,
+        window="hann",
+        n_fft=512,
+        hop=256,
+        bands=96,
+        filterbank="librosa",
+        compression="10log10(x^2)",
+        min_frames=128,
+        edges="reflect",
+    )
+
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -211,5 +232,6 @@ RECIPES: dict[str, Recipe] = {
         _lidy2016(22050, bands=80),
         _at_16_khz("musicnn", "librosa", "log10(10000x+1)", 187),
         _at_16_khz("won2020", "torchaudio", "10log10(x)", 188),
+        Floored("pons2017-irmas", _irmas()),
     )
 }

@@ -126,6 +126,11 @@ def _decibels(energies: np.ndarray) -> np.ndarray:
     return 10 * np.log10(np.maximum(energies, np.float32(1e-10)))
 
 
+def _decibels_of_square(energies: np.ndarray) -> np.ndarray:
+    """10 log10 of x², at least -100."""
+    return _decibels(np.square(energies))
+
+
 WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
     "blackmanharris62": filterbanks.blackmanharris62,
     "hann": filterbanks.hann,
@@ -141,4 +146,5 @@ COMPRESSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "ln(x+1e-6)": _ln_1e6,
     "log10(x)": _log10,
     "10log10(x)": _decibels,
+    "10log10(x^2)": _decibels_of_square,
 }

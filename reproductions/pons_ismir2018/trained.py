@@ -1,0 +1,155 @@
+"""Cards of the four released taggers: MTT_musicnn, MTT_vgg, MSD_musicnn, MSD_vgg.
+
+The weights are TensorFlow 1 checkpoints in the wheel of the package musicnn 0.1.0 (jordipons/
+musicnn, ISC licence); data, scores and tags are those of the files beside them there
+(`config.json`, `experiment.result`, `configuration.py`).
+
+MSD_vgg is built as it was trained. The graph in its checkpoint pools 4 frames, then 4 bands, before
+the pools of 2 × 2; the package's own code runs its weights with the pools of MTT_vgg, which the
+shapes of the weights permit. What that does to the tags is measured by
+`reproductions.pons_ismir2018.parity`.
+"""
+
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+
+# isort: on
+from collections.abc import Callable
+from functools import partial
+
+import keras
+import numpy as np
+from keras import layers
+
+from data_prep.msd import TAGS as MSD_TAGS
+from mirkeras.cards import Card, Source, Taken
+from mirkeras.layers.spectrogram import vgg_stage
+from mirkeras.layers.style import Style, normalise
+from reproductions.pons_ismir2018 import musicnn
+
+#: The tags of MagnaTagATune in the order of the networks' outputs (`configuration.py`); Won's
+#: networks have the same. It is not quite the order of `data_prep.magnatagatune`.
+MTT_TAGS = (
+    "guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast",
+    "piano", "ambient", "beat", "violin", "vocal", "synth", "female", "indian", "opera", "male",
+    "singing", "vocals", "no vocals", "harpsichord", "loud", "quiet", "flute", "woman",
+    "male vocal", "no vocal", "pop", "soft", "sitar", "solo", "man", "classic", "choir", "voice",
+    "new age", "dance", "male voice", "female vocal", "beats", "harp", "cello", "no voice",
+    "weird", "country", "metal", "female voice", "choral",
+)  # fmt: skip
+
+TAGS = {"MTT": MTT_TAGS, "MSD": MSD_TAGS}
+DATA = {"MTT": "MagnaTagATune", "MSD": "Million Song Dataset, tags of Last.fm"}
+SPLITS = {
+    "MTT": "mtat-pons: 18,706 / 1,825 / 5,329 clips",
+    "MSD": "msd-lee: 201,680 / 11,774 / 28,435 songs",
+}
+#: ROC-AUC and PR-AUC on the test part, from the authors' `experiment.result`.
+SCORES = {
+    "MTT_musicnn": (0.9066769123674747, 0.38310571748763617),
+    "MTT_vgg": (0.9030268990308291, 0.382267685217377),
+    "MSD_musicnn": (0.8801927178090048, 0.28906431196994925),
+    "MSD_vgg": (0.8767615259520635, 0.28192480359001065),
+}
+#: Pools of MSD_vgg in (bands, frames), stride = pool: the graph in its checkpoint.
+MSD_POOLS = ((1, 4), (4, 1), (2, 2), (2, 2), (4, 4))
+
+WHEEL = "musicnn-0.1.0-py3-none-any.whl"
+WHEEL_SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
+
+#: Adam's state, in TensorFlow's names.
+IGNORED = (r".*/Adam(_1)?", r"beta[12]_power")
+
+_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
+_MIDEND = ("cnn1", "cnn2", "cnn3")
+
+
+def vgg_of_msd(outputs: int) -> keras.Model:
+    """Build vgg with the pools that MSD_vgg was trained with, see `musicnn.vgg`."""
+    style = Style()
+    spectrogram = keras.Input((musicnn.FRAMES, musicnn.BANDS), name="spectrogram")
+    x = layers.Reshape((musicnn.FRAMES, musicnn.BANDS, 1), name="channel")(spectrogram)
+    x = normalise(x, "input_bn")
+    for number, pool in enumerate(MSD_POOLS, start=1):
+        x = vgg_stage(x, number, 128, pool, style)
+        if number < len(MSD_POOLS):
+            x = layers.Dropout(0.25, name=f"dropout{number}")(x)
+    x = layers.Dropout(0.5, name="dropout")(layers.Flatten(name="flatten")(x))
+    return keras.Model(spectrogram, style.scores(x, outputs, "sigmoid"), name="vgg")
+
+
+def _numbered(kind: str, number: int) -> str:
+    """Write the name that TensorFlow 1 gives to the so-manieth layer of a kind."""
+    return f"{kind}_{number}" if number else kind
+
+
+def _norms(ours: tuple[str, ...]) -> dict[str, Taken]:
+    return {
+        f"{name}_bn/{variable}": Taken(f"{_numbered('batch_normalization', number)}/{variable}")
+        for number, name in enumerate(ours)
+        for variable in _NORM
+    }
+
+
+def _weighted(ours: str, theirs: str, rearrange: Callable | None = None) -> dict[str, Taken]:
+    return {
+        f"{ours}/kernel": Taken(f"{theirs}/kernel", rearrange=rearrange),
+        f"{ours}/bias": Taken(f"{theirs}/bias"),
+    }
+
+
+def _along_time(kernel: np.ndarray) -> np.ndarray:
+    """Turn (frames, channels, 1, filters), a kernel over all channels, into a 1-D kernel."""
+    return kernel[:, :, 0]
+
+
+def _musicnn_names() -> dict[str, Taken]:
+    """Map musicnn's variables to the checkpoint's: layers in the order of `models.py`."""
+    convolved = ("f74", "f77", "s1", "s2", "s3", *_MIDEND)
+    names = _norms(("input", *convolved, "pooled", "dense"))
+    for number, name in enumerate(convolved):
+        form = _along_time if name in _MIDEND else None
+        names |= _weighted(f"{name}_conv", _numbered("conv2d", number), form)
+    return names | _weighted("dense", "dense") | _weighted("scores", "dense_1")
+
+
+def _vgg_names() -> dict[str, Taken]:
+    names = _norms(("input", *(f"cnn{number}" for number in range(1, 6))))
+    for number in range(1, 6):
+        names |= _weighted(f"cnn{number}_conv", f"{number}CNN")
+    return names | _weighted("scores", "dense")
+
+
+def _card(name: str, build: Callable, names: dict[str, Taken], embeddings: tuple[str, ...]) -> Card:
+    data, network = name.split("_")
+    roc_auc, pr_auc = SCORES[name]
+    return Card(
+        name=name,
+        title=f"{network} (Pons & Serra 2019), trained on {DATA[data]}",
+        build=build,
+        recipe="musicnn",
+        frames=musicnn.FRAMES,
+        tags=TAGS[data],
+        source=Source(WHEEL, WHEEL_SHA256, package="musicnn==0.1.0", member=f"musicnn/{name}"),
+        names=names,
+        ignored=IGNORED,
+        embeddings={layer: layer for layer in embeddings},
+        data=DATA[data],
+        split=SPLITS[data],
+        licence="ISC",
+        origin="jordipons/musicnn",
+        scores={"roc_auc": roc_auc, "pr_auc": pr_auc},
+    )
+
+
+_HIDDEN = {
+    "musicnn": ("penultimate", "max_pool", "mean_pool", *_MIDEND, "timbral", "temporal"),
+    "vgg": ("pool5", "pool4", "pool3", "pool2", "pool1"),
+}
+
+CARDS = (
+    _card("MTT_musicnn", partial(musicnn.musicnn, 50), _musicnn_names(), _HIDDEN["musicnn"]),
+    _card("MTT_vgg", partial(musicnn.vgg, 50), _vgg_names(), _HIDDEN["vgg"]),
+    _card("MSD_musicnn", partial(musicnn.musicnn, 50), _musicnn_names(), _HIDDEN["musicnn"]),
+    _card("MSD_vgg", partial(vgg_of_msd, 50), _vgg_names(), _HIDDEN["vgg"]),
+)
