@@ -1,6 +1,12 @@
-"""Room `audio`: a file becomes mono float32 samples at one rate, or an error that says why not."""
+"""Room `audio`: a file becomes mono float32 samples at one rate, or an error that says why not.
 
+Whole files; `mirkeras.streaming` gives the same samples piece by piece.
+"""
+
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,10 +112,12 @@ def decode(path: str | Path) -> Recording:
         `SILENCE_PEAK`.
     """
     path = Path(path)
-    samples, rate = _decode(path)
-    # A product with a vector is ten times faster than `mean(axis=1)` over two columns.
-    mono = samples @ np.full(samples.shape[1], 1 / samples.shape[1], np.float32)
-    _check(path, mono)
+    with opened(path) as file:
+        promised, rate = file.frames, file.samplerate
+        samples = file.read(dtype="float32", always_2d=True)
+    check_length(path, len(samples), promised)
+    mono = mix(samples)
+    check_silence(path, peak(path, mono))
     return Recording(path, mono, rate)
 
 
@@ -124,29 +132,40 @@ def load(path: str | Path, *, sample_rate: int) -> np.ndarray:
     return decode(path).at(sample_rate)
 
 
-def _decode(path: Path) -> tuple[np.ndarray, int]:
-    """Read all samples, float32 (samples, channels), and the file's own rate in Hz."""
-    if not path.exists():
-        raise AudioError(path, "missing")
-    if path.is_file() and path.stat().st_size == 0:
-        raise AudioError(path, "empty file", "zero bytes")
+@contextmanager
+def opened(
+    path: Path, kind: type[soundfile.SoundFile] = soundfile.SoundFile
+) -> Iterator[soundfile.SoundFile]:
+    """Open a file; what libsndfile or the system objects to, now or later, is an AudioError.
+
+    Raises
+    ------
+    AudioError
+        "missing", "empty file" (no bytes) or "unreadable".
+    """
     try:
-        with soundfile.SoundFile(path) as file:
-            promised, log, rate = file.frames, file.extra_info, file.samplerate
-            samples = file.read(dtype="float32", always_2d=True)
+        if not path.exists():
+            raise AudioError(path, "missing")
+        if path.is_file() and path.stat().st_size == 0:
+            raise AudioError(path, "empty file", "zero bytes")
+        # As bytes: a name that is no valid UTF-8 cannot be encoded once more.
+        with kind(str(path) if os.name == "nt" else os.fsencode(path)) as file:
+            if short := _missing_bytes(file.extra_info):
+                raise AudioError(
+                    path, "unreadable", f"truncated: {short} bytes of audio are missing"
+                )
+            yield file
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
         # A raw-data suffix (.raw) makes soundfile ask for parameters: TypeError.
         raise AudioError(path, "unreadable", str(error) or "broken or truncated") from error
-    short = _missing_bytes(log)
-    if short:
-        raise AudioError(path, "unreadable", f"truncated: {short} bytes of audio are missing")
-    if len(samples) < promised:
-        raise AudioError(
-            path, "unreadable", f"truncated: {len(samples)} of {promised} samples decoded"
-        )
-    if not len(samples):
+
+
+def check_length(path: Path, decoded: int, promised: int) -> None:
+    """Refuse a file with fewer samples than its header promises, or with none."""
+    if decoded < promised:
+        raise AudioError(path, "unreadable", f"truncated: {decoded} of {promised} samples decoded")
+    if not decoded:
         raise AudioError(path, "empty file", "no samples")
-    return samples, rate
 
 
 def _missing_bytes(log: str) -> int:
@@ -155,11 +174,21 @@ def _missing_bytes(log: str) -> int:
     return sum(max(0, promised - found) for promised, found in sizes if promised < _UNKNOWN_LENGTH)
 
 
-def _check(path: Path, mono: np.ndarray) -> None:
-    """Refuse samples that would poison or dilute a training set."""
+def mix(samples: np.ndarray) -> np.ndarray:
+    """Average channels: float32 (samples, channels) → (samples,)."""
+    # A product with a vector is ten times faster than `mean(axis=1)` over two columns.
+    return samples @ np.full(samples.shape[1], 1 / samples.shape[1], np.float32)
+
+
+def peak(path: Path, mono: np.ndarray) -> float:
+    """Return the largest magnitude; refuse NaN and infinity, which would poison a training set."""
     low, high = float(mono.min()), float(mono.max())  # NaN and infinity survive both
     if not np.isfinite(low) or not np.isfinite(high):
         raise AudioError(path, "non-finite", "NaN or infinity among the samples")
-    peak = max(-low, high)
+    return max(-low, high)
+
+
+def check_silence(path: Path, peak: float) -> None:
+    """Refuse samples that would dilute a training set."""
     if peak < SILENCE_PEAK:
         raise AudioError(path, "silent", f"peak {peak:.1e} of full scale")

@@ -13,6 +13,12 @@ from mirkeras.spectra import COMPRESSIONS, SPECTRA
 # caches are then refused.
 IMPLEMENTATION = 1
 
+# Spectra and compressions of which a frame depends on nothing but the samples under its window.
+_LOCAL_SPECTRA = frozenset({"librosa", "torchaudio"})  # Essentia's has frames of its own at the end
+_LOCAL_COMPRESSIONS = frozenset(
+    {"log10(10000x+1)", "ln(10x+1)", "ln(x+1e-6)", "log10(x)", "10log10(x)"}
+)
+
 
 @dataclass(frozen=True)
 class LogMel(Recipe):
@@ -55,6 +61,11 @@ class LogMel(Recipe):
     edges: str | None = None
 
     dtype: ClassVar[str] = "float32"
+
+    @property
+    def local(self) -> bool:
+        """Whether frames can be computed piece by piece, see `mirkeras.streaming`."""
+        return self.filterbank in _LOCAL_SPECTRA and self.compression in _LOCAL_COMPRESSIONS
 
     def identity(self) -> dict[str, str | int | float]:
         """Return all that defines the numbers, as plain values in a fixed order."""

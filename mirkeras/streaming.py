@@ -1,0 +1,254 @@
+"""Long files piece by piece: samples and frames as of `audio` and `features`, in little memory.
+
+What comes out is what `audio.load` and `Recipe.extract` give for the whole file; the tests compare
+them. `ahead` lets several files be read at once while somebody else computes.
+"""
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import soundfile
+import soxr
+
+from mirkeras import audio
+from mirkeras.audio import AudioError
+from mirkeras.logmel import LogMel
+from mirkeras.recipe import Recipe
+
+# Of a piece: long enough that nobody waits for Python, short enough to be held several times.
+SECONDS = 30.0
+
+_POLL = 0.1  # seconds between two looks of a waiting thread at whether it should end
+
+T = TypeVar("T")
+
+
+class _Forward(soundfile.SoundFile):
+    """A file that is read once, from its beginning to its end.
+
+    After each read `soundfile` seeks to where it is. In an MP3 file that breaks the frames behind,
+    which need bits of the ones before: samples differ by up to 0.3 of full scale.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+def blocks(path: str | Path, sample_rate: int, seconds: float = SECONDS) -> Iterator[np.ndarray]:
+    """Decode a file piece by piece.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sample_rate
+        In Hz, of the result.
+    seconds
+        Length of a piece.
+
+    Yields
+    ------
+    np.ndarray
+        Mono, float32, shape (samples,), not empty; joined they are `audio.load`'s samples.
+
+    Raises
+    ------
+    AudioError
+        As `audio.load` does, as soon as it is known: damage in the middle of the file, or the lack
+        of any sound in it, after the pieces before. A file that becomes shorter meanwhile is
+        "unreadable".
+    """
+    path, decoded, left, peak = Path(path), 0, 0, 0.0
+    with audio.opened(path, _Forward) as file:
+        resample = _resampler(file.samplerate, sample_rate)
+        for samples in _pieces(file, max(1, int(seconds * file.samplerate))):
+            mono = audio.mix(samples)
+            decoded, peak = decoded + len(mono), max(peak, audio.peak(path, mono))
+            if (piece := resample(mono, False)).size:
+                left += piece.size
+                yield piece
+        audio.check_length(path, decoded, file.frames)
+    audio.check_silence(path, peak)
+    if (piece := resample(np.zeros(0, np.float32), True)).size:
+        yield piece
+    elif not left:
+        raise AudioError(path, "too short", f"no sample is left at {sample_rate} Hz")
+
+
+def _pieces(file: soundfile.SoundFile, size: int) -> Iterator[np.ndarray]:
+    """Read up to `size` samples of all channels at a time, float32 (samples, channels)."""
+    while len(samples := file.read(size, dtype="float32", always_2d=True)):
+        yield samples
+
+
+def _resampler(before: int, after: int) -> Callable[[np.ndarray, bool], np.ndarray]:
+    """Make what resamples piece after piece: takes samples and whether they are the last."""
+    if before == after:
+        return lambda samples, last: samples
+    stream = soxr.ResampleStream(before, after, 1, dtype="float32", quality=audio.RESAMPLER_QUALITY)
+    return stream.resample_chunk
+
+
+def frames(pieces: Iterable[np.ndarray], recipe: Recipe) -> Iterator[np.ndarray]:
+    """Compute the frames of a track from pieces of its samples.
+
+    Parameters
+    ----------
+    pieces
+        Samples at the recipe's rate, as of `blocks`, of any lengths.
+    recipe
+        A recipe whose frames depend on far samples (`LogMel.local` says which do not) gets all
+        samples at once, so that the whole track is held in memory.
+
+    Yields
+    ------
+    np.ndarray
+        Shape (time, band); joined they are `recipe.extract` of the joined samples but for rounding:
+        float32 transforms of few frames and of many differ, by up to 1e-4 of an energy.
+    """
+    if not (isinstance(recipe, LogMel) and recipe.local):
+        yield recipe.extract(np.concatenate(list(pieces)))
+        return
+    inner = replace(recipe, centred=False, edges=None)
+    edge = recipe.n_fft // 2 if recipe.centred is not False else 0
+    held, begun = np.zeros(0, np.float32), False
+    for piece in pieces:
+        held = np.concatenate([held, piece])
+        if not begun and held.size > recipe.n_fft:
+            held, begun = _pad(held, (edge, 0), recipe), True
+        # What the far edge will be made of is kept back: a reflection leaves out the last sample.
+        count = (held.size - edge - 1 - recipe.n_fft) // recipe.hop + 1 if begun else 0
+        if count > 0:
+            yield inner.extract(held[: (count - 1) * recipe.hop + recipe.n_fft])
+            held = held[count * recipe.hop :]
+    if not begun:
+        yield recipe.extract(held)
+        return
+    # The zero behind an odd transform: see `spectra`.
+    held = np.pad(held, (0, recipe.n_fft % 2 if edge else 0))
+    yield inner.extract(_pad(held, (0, edge), recipe))
+
+
+def _pad(samples: np.ndarray, widths: tuple[int, int], recipe: LogMel) -> np.ndarray:
+    """Put before and behind the samples what the recipe sees there."""
+    return np.pad(samples, widths, mode=recipe.edges or "constant")
+
+
+def segments(pieces: Iterable[np.ndarray], length: int, hop: int) -> Iterator[np.ndarray]:
+    """Cut a stream of frames into segments.
+
+    Parameters
+    ----------
+    pieces
+        Frames as of `frames`, each (time, band).
+    length, hop
+        Frames of a segment, and from one to the next: at most `length`.
+
+    Yields
+    ------
+    np.ndarray
+        As many segments as are complete, read-only views: shape (segments, length, band). The rest
+        at the end that fills none is left out, but a track shorter than a segment is repeated until
+        it fills one.
+    """
+    held, cut = None, 0
+    for piece in pieces:
+        held = piece if held is None else np.concatenate([held, piece])
+        count = (len(held) - length) // hop + 1
+        if count > 0:
+            view = np.lib.stride_tricks.sliding_window_view(held, length, axis=0)
+            yield view[: count * hop : hop].transpose(0, 2, 1)
+            held, cut = held[count * hop :], cut + count
+    if not cut and held is not None and len(held):
+        yield np.tile(held, (-(-length // len(held)), 1))[None, :length]
+
+
+def ahead(
+    function: Callable[[Any], Iterator[T]],
+    arguments: Iterable[Any],
+    *,
+    threads: int,
+    depth: int = 2,
+) -> Iterator[tuple[Any, Iterator[T]]]:
+    """Work through several iterators in threads, and give their items in order.
+
+    Parameters
+    ----------
+    function
+        Makes an iterator of an argument.
+    arguments
+        Taken one by one, no sooner than their turn comes.
+    threads
+        Iterators at work at once.
+    depth
+        Items of each that wait to be taken at most; then its thread waits. So no more than
+        ``threads * (depth + 1)`` items exist at any time, however many and long the iterators.
+
+    Yields
+    ------
+    (argument, iterator)
+        In the order of the arguments; the iterator must be used up, or raise, before the next pair
+        is asked for. It raises what the function's own raised. When the caller stops early, the
+        threads end after the item they are at.
+    """
+    arguments, stop, running = iter(arguments), threading.Event(), deque()
+    try:
+        while True:
+            for argument in islice(arguments, threads - len(running)):
+                running.append((argument, _start(function, argument, depth, stop)))
+            if not running:
+                return
+            argument, (items, thread) = running[0]
+            yield argument, _taken(items)
+            running.popleft()
+            thread.join()
+    finally:
+        stop.set()
+        for _, (_, thread) in running:
+            thread.join()
+
+
+def _start(
+    function: Callable[[Any], Iterator[T]], argument: Any, depth: int, stop: threading.Event
+) -> tuple[queue.Queue, threading.Thread]:
+    """Let a thread put items, then the end or an error, into a queue."""
+    items: queue.Queue = queue.Queue(depth)
+
+    def put(kind: str, content: object = None) -> None:
+        while not stop.is_set():
+            try:
+                return items.put((kind, content), timeout=_POLL)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for item in function(argument):
+                put("item", item)
+                if stop.is_set():
+                    return
+            put("end")
+        except BaseException as error:  # whatever it is, it is for the one who takes the items
+            put("error", error)
+
+    thread = threading.Thread(target=work, daemon=True, name=f"ahead {argument}")
+    thread.start()
+    return items, thread
+
+
+def _taken(items: queue.Queue) -> Iterator[Any]:
+    """Take what a thread puts."""
+    while True:
+        kind, content = items.get()
+        if kind == "error":
+            raise content
+        if kind == "end":
+            return
+        yield content

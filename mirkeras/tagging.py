@@ -1,0 +1,294 @@
+"""Tagging one's own music: a trained network, files, and what it hears in them over time.
+
+    from mirkeras.tagging import tag
+    tag("song.mp3").top(10)
+
+Files are decoded and turned into frames by threads, piece by piece, while the network scores
+segments of the files before: those of many short files together, those of a long file a batch at a
+time. So neither the length of a file nor the number of files fills memory.
+"""
+
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+
+# isort: on
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import librosa
+import numpy as np
+
+from mirkeras import streaming, workers
+from mirkeras.audio import AudioError
+from mirkeras.cards import Card, find_card
+from mirkeras.errors import UsageError
+from mirkeras.features import find_recipe
+from mirkeras.inference import Score, scorer
+from mirkeras.recipe import Recipe
+from mirkeras.weights import feature_model, load
+
+SHORTEST = 1.0  # seconds; less is not repeated until it fills a segment
+
+# Frames that the network scores at once: 8 segments of musicnn. More is no faster on a CPU, and
+# each takes tens of MiB meanwhile.
+_BATCH_FRAMES = 1500
+_MOST_READERS = 4  # each holds a few pieces of its file
+
+
+@dataclass(frozen=True, eq=False)
+class Tagged:
+    """What a network hears in a track.
+
+    Attributes
+    ----------
+    path
+        The file.
+    model
+        Name of the card.
+    tags
+        Names of the tags.
+    starts
+        Where the segments begin, in seconds: float64 (segments,).
+    length
+        Of a segment, in seconds.
+    seconds
+        Of the track.
+    repeated
+        Whether it is shorter than a segment, and was repeated until it filled one.
+    taggram
+        Scores within [0, 1]: float32 (segments, tags).
+    features
+        A hidden layer's output: float32 (segments, dims); None if none was asked for.
+    """
+
+    path: Path
+    model: str
+    tags: tuple[str, ...]
+    starts: np.ndarray
+    length: float
+    seconds: float
+    repeated: bool
+    taggram: np.ndarray
+    features: np.ndarray | None = None
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The mean over the segments, as the authors rank tags: float32 (tags,)."""
+        return self.taggram.mean(axis=0)
+
+    def top(self, n: int = 3) -> list[tuple[str, float]]:
+        """List the `n` likeliest tags and their scores, best first."""
+        scores = self.scores
+        best = np.argsort(-scores, kind="stable")[:n]
+        return [(self.tags[i], float(scores[i])) for i in best]
+
+
+@dataclass(eq=False)
+class _Track:
+    """A file under way."""
+
+    path: Path
+    samples: int = 0
+    frames: int = 0
+    waiting: int = 0  # segments that are not yet scored
+    ended: bool = False
+    error: AudioError | None = None
+    scored: list[list[np.ndarray]] = field(default_factory=list)  # per batch: scores (, features)
+
+    @property
+    def finished(self) -> bool:
+        return self.ended and (self.error is not None or not self.waiting)
+
+
+class Tagger:
+    """A trained network, ready to tag any number of files.
+
+    Parameters
+    ----------
+    model
+        Name of a card, see `mirkeras.cards`.
+    weights, mirror, offline
+        Where its weights come from, see `mirkeras.weights.load`.
+    hop
+        Seconds from one segment to the next, at most a segment; rounded down to whole frames the
+        authors' way, so that 1 s is 61 frames of musicnn. None: segments do not overlap.
+    features
+        Name of a hidden feature of the card to give beside the scores, None for none.
+    jobs
+        Files that are decoded at once; by default half as many as there are processor cores, up to
+        four: the network needs most of the time.
+
+    Raises
+    ------
+    UsageError
+        No such model or feature, or a hop shorter than a frame or longer than a segment.
+    WeightsError
+        See `mirkeras.weights.load`.
+    """
+
+    def __init__(
+        self,
+        model: str = "MTT_musicnn",
+        *,
+        weights: Path | None = None,
+        hop: float | None = None,
+        features: str | None = None,
+        mirror: str | None = None,
+        offline: bool = False,
+        jobs: int | None = None,
+    ) -> None:
+        self.card: Card = find_card(model)
+        self._recipe = find_recipe(self.card.recipe)
+        self._hop = _hop_frames(hop, self.card, self._recipe)
+        layer = _layer(features, self.card)
+        network = load(self.card, weights, mirror=mirror, offline=offline)
+        network = feature_model(network, layer) if layer else network
+        self._score = scorer(network, self.card.frames, self._recipe.bands)
+        self._size = max(1, _BATCH_FRAMES // self.card.frames)
+        self._jobs = jobs or min(_MOST_READERS, max(1, workers.usable_cores() // 2))
+
+    def tag(self, path: str | Path) -> Tagged:
+        """Tag one file.
+
+        Raises
+        ------
+        AudioError
+            The file cannot be read, is silent, or is shorter than a second.
+        """
+        ((_, result),) = self.tag_all([path])
+        if isinstance(result, AudioError):
+            raise result
+        return result
+
+    def tag_all(self, paths: Iterable[str | Path]) -> Iterator[tuple[Path, Tagged | AudioError]]:
+        """Tag many files: what came of each, in their order.
+
+        A file that cannot be used gives its error and does not disturb its neighbours. Any other
+        error ends all: it would come again.
+        """
+        tracks: deque[_Track] = deque()
+        batch = _Batch(self._score, self._size)
+        for track, segments in self._read(map(Path, paths)):
+            if not tracks or tracks[-1] is not track:
+                tracks.append(track)
+            batch.add(track, segments)
+            while tracks and tracks[0].finished:
+                yield self._result(tracks.popleft())
+        batch.flush()
+        for track in tracks:
+            yield self._result(track)
+
+    def _read(self, paths: Iterable[Path]) -> Iterator[tuple[_Track, np.ndarray]]:
+        """Give segments (k, frames, bands) of track after track; k is 0 at the end of each."""
+        nothing = np.zeros((0, self.card.frames, self._recipe.bands), np.float32)
+        tracks = map(_Track, paths)
+        for track, pieces in streaming.ahead(self._segments, tracks, threads=self._jobs):
+            try:
+                for segments in pieces:
+                    yield track, segments
+            except AudioError as error:
+                track.error = error
+            track.ended = True
+            yield track, nothing
+
+    def _segments(self, track: _Track) -> Iterator[np.ndarray]:
+        """Cut a track into segments (k, frames, bands), in a thread."""
+        blocks = self._measured(streaming.blocks(track.path, self._recipe.sample_rate), track)
+        frames = streaming.frames(blocks, self._recipe)
+        yield from streaming.segments(_counted(frames, track), self.card.frames, self._hop)
+
+    def _measured(self, blocks: Iterable[np.ndarray], track: _Track) -> Iterator[np.ndarray]:
+        """Count samples; a track must last a second before anything is made of its end."""
+        for samples in blocks:
+            track.samples += len(samples)
+            yield samples
+        seconds = track.samples / self._recipe.sample_rate
+        if seconds < SHORTEST:
+            detail = f"{seconds:.2f} s, at least {SHORTEST:g} s is needed"
+            raise AudioError(track.path, "too short", detail)
+
+    def _result(self, track: _Track) -> tuple[Path, Tagged | AudioError]:
+        if track.error is not None:
+            return track.path, track.error
+        taggram, *features = (np.concatenate(parts) for parts in zip(*track.scored, strict=True))
+        step = self._recipe.hop / self._recipe.sample_rate  # seconds per frame
+        return track.path, Tagged(
+            path=track.path,
+            model=self.card.name,
+            tags=self.card.tags,
+            starts=np.arange(len(taggram)) * (self._hop * step),
+            length=self.card.frames * step,
+            seconds=track.samples / self._recipe.sample_rate,
+            repeated=track.frames < self.card.frames,
+            taggram=taggram,
+            features=features[0] if features else None,
+        )
+
+
+class _Batch:
+    """Segments that wait until enough for the network have come together."""
+
+    def __init__(self, score: Score, size: int) -> None:
+        self._score, self._size = score, size
+        self._parts: list[tuple[_Track, np.ndarray]] = []
+        self._count = 0
+
+    def add(self, track: _Track, segments: np.ndarray) -> None:
+        """Take segments of a track (k, frames, bands); score whenever a batch is full."""
+        while len(segments):
+            part = segments[: self._size - self._count]
+            segments = segments[len(part) :]
+            self._parts.append((track, part))
+            self._count += len(part)
+            track.waiting += len(part)
+            if self._count == self._size:
+                self.flush()
+
+    def flush(self) -> None:
+        """Score what waits and hand the rows back to their tracks."""
+        parts, self._parts, self._count = self._parts, [], 0
+        if not parts:
+            return
+        outputs = self._score(np.concatenate([segments for _, segments in parts]))
+        ends = np.cumsum([len(segments) for _, segments in parts])[:-1]
+        rows = zip(*(np.split(output, ends) for output in outputs), strict=True)
+        for (track, segments), scored in zip(parts, rows, strict=True):
+            track.scored.append(list(scored))
+            track.waiting -= len(segments)
+
+
+def tag(path: str | Path, model: str = "MTT_musicnn", **options) -> Tagged:
+    """Tag one file; the options are those of `Tagger`, which is better for many."""
+    return Tagger(model, **options).tag(path)
+
+
+def _counted(pieces: Iterable[np.ndarray], track: _Track) -> Iterator[np.ndarray]:
+    for frames in pieces:
+        track.frames += len(frames)
+        yield frames
+
+
+def _hop_frames(hop: float | None, card: Card, recipe: Recipe) -> int:
+    """Turn seconds into frames as the authors do (musicnn, extractor.py): by librosa."""
+    if hop is None:
+        return card.frames
+    n_fft = getattr(recipe, "n_fft", None)  # frames begin that much earlier: the authors say so
+    rates = {"sr": recipe.sample_rate, "hop_length": recipe.hop, "n_fft": n_fft}
+    frames = int(librosa.time_to_frames(hop, **rates))
+    if not 1 <= frames <= card.frames:
+        step = recipe.hop / recipe.sample_rate
+        raise UsageError(
+            f"a hop of {hop:g} s is {frames} frames of {step:.3f} s; segments of {card.name} can "
+            f"be 1 to {card.frames} frames apart ({card.frames * step:.2f} s)"
+        )
+    return frames
+
+
+def _layer(features: str | None, card: Card) -> str | None:
+    """Find the layer of a hidden feature."""
+    if features is not None and features not in card.embeddings:
+        known = ", ".join(card.embeddings)
+        raise UsageError(f"{card.name} has no feature {features!r}; there are: {known}")
+    return features and card.embeddings[features]
