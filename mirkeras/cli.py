@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from mirkeras import __version__
+from mirkeras import __version__, tagcommand
 from mirkeras.options import DATA_SETS, add_data_options, add_jobs_option
 
 
@@ -17,6 +17,8 @@ def main(argv: list[str] | None = None) -> int:
 
     try:
         return arguments.command(arguments)
+    except SystemExit:  # wrong usage: to name the expected errors would load TensorFlow
+        raise
     except expected_errors() as error:
         print(f"error: {explained(error)}", file=sys.stderr)
         return 1
@@ -34,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mirkeras {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_tag(commands)
     _add_list(commands)
     _add_compare(commands)
     _add_data(commands)
@@ -50,6 +53,25 @@ def _add(
     parser = commands.add_parser(name, help=summary, description=summary, formatter_class=formatter)
     parser.set_defaults(command=command)
     return parser
+
+
+def _add_tag(commands: argparse._SubParsersAction) -> None:
+    tagcommand.add_options(_add(commands, "tag", _tag, "tag music with a trained network"))
+
+
+def _tag(arguments: argparse.Namespace) -> int:
+    tagcommand.check(arguments)
+    from mirkeras import cards, tagcards
+
+    if arguments.list:
+        print(tagcards.listing(cards.all_cards().values()), end="")
+    elif arguments.card:
+        print(tagcards.description(cards.find_card(arguments.card)), end="")
+    else:
+        from mirkeras import tagrun
+
+        return tagrun.run(arguments)
+    return 0
 
 
 def _add_list(commands: argparse._SubParsersAction) -> None:

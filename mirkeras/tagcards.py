@@ -1,0 +1,51 @@
+"""The models of `mirkeras tag`, for people to read."""
+
+import textwrap
+from collections.abc import Iterable
+
+from mirkeras.cards import Card
+
+WIDTH = 88
+
+
+def listing(cards: Iterable[Card]) -> str:
+    """Tabulate models: name, training data, published scores, number of tags, licence."""
+    rows = [("model", "trained on", "ROC-AUC", "PR-AUC", "tags", "licence")]
+    for card in cards:
+        scores = [_score(card, name) for name in ("roc_auc", "pr_auc")]
+        rows.append((card.name, card.data, *scores, str(len(card.tags)), card.licence))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join(lines) + "\n"
+
+
+def description(card: Card) -> str:
+    """Tell all about a model; its tags in the order of its outputs."""
+    source = card.source
+    facts = {
+        "what": card.title,
+        "trained on": f"{card.data} ({card.split})" if card.split else card.data,
+        "published": f"ROC-AUC {_score(card, 'roc_auc')}, PR-AUC {_score(card, 'pr_auc')}",
+        "licence": card.licence,
+        "origin": card.origin,
+        "input": f"recipe {card.recipe}, {card.frames} frames per segment",
+        "weights": f"{source.filename} {source.member}".strip(),
+        "sha256": source.sha256 + (" (of the arrays)" if source.by_arrays else ""),
+        "features": ", ".join(card.embeddings),
+        "to get it": source.advice,
+        f"{len(card.tags)} tags": ", ".join(card.tags),
+    }
+    lines = (_folded(name, text) for name, text in facts.items() if text)
+    return "\n".join([card.name, *lines]) + "\n"
+
+
+def _score(card: Card, name: str) -> str:
+    return f"{card.scores[name]:.4f}" if name in card.scores else "–"
+
+
+def _folded(name: str, text: str) -> str:
+    # words stay whole: a checksum or address is copied from here
+    return textwrap.fill(
+        text, WIDTH, initial_indent=f"  {name:<12}", subsequent_indent=" " * 14,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip

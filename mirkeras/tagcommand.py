@@ -1,0 +1,107 @@
+"""The words of `mirkeras tag`; what it does is room `tagrun`."""
+
+import argparse
+import math
+from pathlib import Path
+
+from mirkeras.options import positive
+
+DESCRIPTION = """\
+Tag music with a trained network.
+
+A track is cut into segments (3 s for the musicnn models), each gets a score between 0 and 1 for
+every tag of the model (its taggram); the scores of the track are their means.
+"""
+
+EPILOG = """\
+examples:
+  mirkeras tag song.mp3                                the ten best tags of a track
+  mirkeras tag song.mp3 --plot song.png                ... and how they go over time
+  mirkeras tag --list                                  the models there are
+  mirkeras tag --card MSD_musicnn                      all about one, its tags included
+  mirkeras tag music/ --model MSD_musicnn --format csv --out tags.csv
+                                                       a folder, every score of every track
+  mirkeras tag 'music/**/*.flac' --format jams --out jams/
+                                                       a JAMS file per track
+  mirkeras tag music/ --format json --hop 1 --out tags.json --embed features.h5
+                                                       taggrams, a segment every second, and what
+                                                       the last hidden layer makes of each segment
+
+With --out or --embed, what is finished is kept in <out>.job: the same command goes on after an
+interruption, does only what is new when files were added, and writes another --format, --top or
+--plot without tagging again. Delete that folder when the output is all you want.
+
+The first use of a model fetches its weights and checks them (once; --weights, --offline).
+Files that cannot be tagged are named with the reason, the others are done; the same command tries
+them again.
+Exit status: 0 all tagged, 1 some file could not be or the command could not go on, 2 wrong usage.
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `mirkeras tag`."""
+    parser.description, parser.epilog = DESCRIPTION, EPILOG
+    parser.set_defaults(parser=parser)
+    parser.add_argument("files", nargs="*", metavar="FILE",
+                        help="audio files, folders (and all below) or patterns")  # fmt: skip
+    about = parser.add_mutually_exclusive_group()
+    about.add_argument("--list", action="store_true", help="list the models and leave")
+    about.add_argument("--card", metavar="MODEL", help="say all about a model and leave")
+    _add_output(parser)
+    _add_network(parser)
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """End the command as argparse does, status 2, where the options do not fit together."""
+    wrong = arguments.parser.error
+    if arguments.list or arguments.card:
+        if arguments.files:
+            wrong("--list and --card take no files")
+        return
+    if not arguments.files:
+        wrong("which files? for example: mirkeras tag song.mp3; see --help")
+    if arguments.format == "jams" and not arguments.out:
+        wrong("--format jams makes a file per track: --out FOLDER says where")
+    if arguments.format != "jams" and arguments.out and arguments.out.is_dir():
+        wrong(f"--out {arguments.out} is a folder, --format {arguments.format} makes one file")
+    if arguments.feature and not arguments.embed:
+        wrong("--feature says what --embed FILE.h5 holds: name that file")
+    if arguments.embed and arguments.embed.is_dir():
+        wrong(f"--embed {arguments.embed} is a folder: name a file")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("output")
+    group.add_argument("--format", choices=["text", "csv", "json", "jams"], default="text",
+                       help="text: best tags; csv: a line per track, all tags; json: also the "
+                       "taggrams; jams: a file per track (default: %(default)s)")  # fmt: skip
+    group.add_argument("--top", type=positive, default=10, metavar="N",
+                       help="tags in text, jams and figures (default: %(default)s)")  # fmt: skip
+    group.add_argument("--out", type=Path, metavar="PATH",
+                       help="file, for jams a folder (default: standard output)")  # fmt: skip
+    group.add_argument("--plot", type=Path, metavar="PATH",
+                       help="draw the taggram: a .png, or a folder with one per track")  # fmt: skip
+    group.add_argument("--embed", type=Path, metavar="FILE.h5",
+                       help="write a hidden feature of every segment")  # fmt: skip
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("network")
+    group.add_argument("--model", default="MTT_musicnn", help="see --list (default: %(default)s)")
+    group.add_argument("--feature", metavar="NAME",
+                       help="which one, see --card (default: the model's first)")  # fmt: skip
+    group.add_argument("--hop", type=_seconds, metavar="SECONDS",
+                       help="from segment to segment (default: no overlap)")  # fmt: skip
+    group.add_argument("--weights", type=Path, metavar="PATH",
+                       help="file with the weights, or a folder that holds it")  # fmt: skip
+    group.add_argument("--mirror", metavar="DIR_OR_URL", help="fetch weights from there first")
+    group.add_argument("--offline", action="store_true", help="fetch nothing")
+    group.add_argument("--jobs", type=positive, metavar="N",
+                       help="files decoded at once (default: by the cores)")  # fmt: skip
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return seconds

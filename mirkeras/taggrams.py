@@ -1,0 +1,44 @@
+"""The figure of a taggram: how the tags of a track go over time."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mirkeras.figures import save
+from mirkeras.tagging import Tagged
+from mirkeras.tagoutput import clean
+
+WIDTH = 9.0  # inches
+
+
+def draw(tagged: Tagged, path: Path, top: int = 10) -> None:
+    """Draw the `top` tags of a track over time as a PNG, the strongest on top.
+
+    Every segment is a column from its start to the start of the next; the last one reaches to its
+    own end. Colours go from 0 to the highest score shown.
+    """
+    best = np.argsort(-tagged.scores, kind="stable")[:top]
+    figure = Figure(figsize=(WIDTH, 1.6 + 0.28 * len(best)), layout="constrained")
+    axes = figure.subplots()
+    image = axes.pcolormesh(
+        edges(tagged), np.arange(len(best) + 1), tagged.taggram[:, best].T, cmap="magma", vmin=0
+    )
+    axes.invert_yaxis()
+    axes.set_yticks(np.arange(len(best)) + 0.5, [tagged.tags[tag] for tag in best])
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("time (s)")
+    # a $ in a name begins no formula, and bytes that are no text have no picture
+    name = clean(tagged.path.name).encode("utf-8", "replace").decode()
+    axes.set_title(f"{name} — {tagged.model}", fontsize="medium", parse_math=False)
+    figure.colorbar(image, ax=axes, label="score", pad=0.01)
+    with warnings.catch_warnings():  # names in scripts the font lacks become boxes
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        save(figure, path)
+
+
+def edges(tagged: Tagged) -> np.ndarray:
+    """Give where the columns of a taggram begin and end: float64 (segments + 1,), seconds."""
+    end = tagged.starts[-1] + tagged.length
+    return np.append(tagged.starts, tagged.seconds if tagged.repeated else end)

@@ -1,0 +1,244 @@
+"""What `mirkeras tag --out` has finished: kept beside the output, so that the same command goes on.
+
+A job is a folder, ``<out>.job``:
+
+    journal.jsonl   first what decides the numbers (the settings), then a line per finished file:
+                    path, size, mtime, and where its arrays lie; a line `written` once the output
+                    itself was written
+    arrays          starts, taggram and features of the files, one ``.npy`` after another
+
+Both only grow. A file's arrays are written before its line, and both are handed to the system
+before the next file, so a killed process loses what it was at and nothing else. The output is made
+from here in one piece, in the order of the arguments.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+
+from mirkeras.errors import UsageError
+from mirkeras.tagging import Tagged
+
+#: Raise by one when the form of a job changes.
+FORM = 1
+
+
+def job_folder(out: Path) -> Path:
+    """Where the job of an output is kept."""
+    return out.with_name(f"{out.name}.job")
+
+
+def fingerprint(path: Path) -> tuple | None:
+    """Tell a file from any other and from itself after a change: path, size, mtime in ns.
+
+    None where there is no such file.
+    """
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return None
+    return os.path.abspath(path), facts.st_size, facts.st_mtime_ns
+
+
+class Job:
+    """The finished files of a job; made by `opened`.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is kept.
+    files : sequence of Path
+        What is asked for now. Files are looked at here, before they are tagged: one that changes
+        meanwhile is tagged again by the next command.
+    tags : tuple of str
+        Tags of the model.
+    settings : dict
+        What decides the numbers, plain values; ``model`` among them.
+    """
+
+    def __init__(
+        self, folder: Path, files: Sequence[Path], tags: tuple[str, ...], settings: dict
+    ) -> None:
+        self._folder = folder
+        self._settings, self._tags = settings | {"form": FORM}, tags
+        self._keys = {path: fingerprint(path) for path in files}
+        self._lines: dict[tuple, dict] = {}
+        self._written: str | None = None
+        self._journal = open(folder / "journal.jsonl", "a+b")  # noqa: SIM115 - see `close`
+        self._arrays = open(folder / "arrays", "a+b")  # noqa: SIM115
+        self._read_journal()
+
+    def __contains__(self, path: Path) -> bool:
+        """Whether a file is finished and was not changed since."""
+        return self._keys[path] in self._lines
+
+    def add(self, tagged: Tagged) -> None:
+        """Keep the result of a file.
+
+        Raises
+        ------
+        OSError
+            It could not be written; all that was kept before stays.
+        """
+        key = self._keys[tagged.path]
+        if key is None:  # it appeared after the job was opened
+            key = self._keys[tagged.path] = fingerprint(tagged.path)
+        begin = self._arrays.seek(0, os.SEEK_END)
+        features = np.empty((0, 0), np.float32) if tagged.features is None else tagged.features
+        with _named(self._arrays):
+            for array in (tagged.starts, tagged.taggram, features):
+                np.lib.format.write_array(self._arrays, array, allow_pickle=False)
+            self._arrays.flush()
+        if not self._begun:  # only now: settings under which nothing was finished bind nobody
+            self._append(self._settings)
+            self._begun = True
+        facts = {"length": tagged.length, "seconds": tagged.seconds, "repeated": tagged.repeated}
+        place = {"begin": begin, "end": self._arrays.tell()}
+        self._append({"file": key} | facts | place)
+
+    def read(self, path: Path) -> Tagged:
+        """Read back the result of a finished file.
+
+        Raises
+        ------
+        UsageError
+            The job's arrays are damaged.
+        """
+        line = self._lines[self._keys[path]]
+        self._arrays.seek(line["begin"])
+        try:
+            starts, taggram, features = (
+                np.lib.format.read_array(self._arrays, allow_pickle=False) for _ in range(3)
+            )
+        except ValueError as error:
+            raise self._damaged(str(error)) from error
+        return Tagged(
+            path=path,
+            model=self._settings["model"],
+            tags=self._tags,
+            starts=starts,
+            length=line["length"],
+            seconds=line["seconds"],
+            repeated=line["repeated"],
+            taggram=taggram,
+            features=features if features.size else None,
+        )
+
+    def finished(self) -> list[Path]:
+        """List the finished files among those asked for, in their order."""
+        return [path for path in self._keys if path in self]
+
+    def is_written(self, output: dict) -> bool:
+        """Whether this output of these files was written before."""
+        return self._written == self._output(output)
+
+    def note_written(self, output: dict) -> None:
+        """Note that an output was written."""
+        self._append({"written": self._output(output)})
+
+    def close(self) -> None:
+        """Close the job's files."""
+        for file in (self._journal, self._arrays):
+            with suppress(OSError):  # what a full disk refused, once more; it was reported
+                file.close()
+
+    def _output(self, output: dict) -> str:
+        facts = [output, [self._keys[path] for path in self.finished()]]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def _append(self, line: dict) -> None:
+        with _named(self._journal):
+            self._journal.write(json.dumps(line).encode() + b"\n")
+            self._journal.flush()
+        self._take(line)
+
+    def _take(self, line: dict) -> None:
+        if "written" in line:
+            self._written = line["written"]
+        elif "file" in line:
+            self._lines[tuple(line["file"])] = line
+
+    def _read_journal(self) -> None:
+        """Take the lines that are whole and have their arrays; cut off what lies behind them."""
+        self._journal.seek(0)
+        kept, end = 0, 0
+        arrays = os.fstat(self._arrays.fileno()).st_size
+        for text in self._journal:
+            if not text.endswith(b"\n"):
+                break
+            line = self._parsed(text)
+            if kept == 0:
+                self._refuse_other(line)
+            if line.get("end", 0) > arrays:
+                break
+            self._take(line)
+            kept, end = kept + len(text), line.get("end", end)
+        self._journal.truncate(kept)
+        self._arrays.truncate(end)
+        self._begun = kept > 0
+
+    def _parsed(self, text: bytes) -> dict:
+        try:
+            line = json.loads(text)
+            if not isinstance(line, dict):
+                raise ValueError("a line is no object")
+        except ValueError as error:
+            raise self._damaged(str(error)) from error
+        return line
+
+    def _refuse_other(self, found: dict) -> None:
+        for name in self._settings | found:
+            old, new = found.get(name), self._settings.get(name)
+            if old != new:
+                raise UsageError(
+                    f"{self._folder} holds results with {name} {old!r}, now {new!r} is asked for; "
+                    "choose another --out or delete that folder"
+                )
+
+    def _damaged(self, why: str) -> UsageError:
+        return UsageError(f"{self._folder} is damaged ({why}); delete it and run again")
+
+
+@contextmanager
+def opened(
+    folder: Path, files: Sequence[Path], tags: tuple[str, ...], settings: dict
+) -> Iterator[Job]:
+    """Open a job, new or begun before, and hold it against other processes; see `Job`.
+
+    Raises
+    ------
+    UsageError
+        Another process has it, it was made with other settings, or it is damaged.
+    OSError
+        The folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"{folder}: another process is at work on this --out; wait for it, or choose "
+                "another --out"
+            ) from error
+        job = Job(folder, files, tags, settings)
+        try:
+            yield job
+        finally:
+            job.close()
+
+
+@contextmanager
+def _named(file) -> Iterator[None]:
+    """Let an error of writing say which file it was."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or file.name
+        raise

@@ -1,0 +1,206 @@
+"""What `mirkeras tag` writes: text, CSV, JSON, JAMS, and embeddings as HDF5.
+
+Names of files survive whatever they hold. JSON and JAMS are plain ASCII with escapes, where a byte
+that is no UTF-8 is a lone surrogate (``\\udcff`` is the byte FF), as Python reads and writes it;
+text, CSV and HDF5 hold the name's own bytes. Text leaves out control characters and line ends,
+which could deceive a terminal or whoever reads line by line.
+"""
+
+import csv
+import io
+import json
+import os
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mirkeras import __version__
+from mirkeras.cards import Card
+from mirkeras.files import whole_file
+from mirkeras.records import PACKAGES
+from mirkeras.tagging import Tagged
+
+#: Decimals of scores and times; the networks themselves are proven to 1e-4.
+DECIMALS = 6
+JAMS_VERSION = "0.3.5"
+
+
+def clean(text: str) -> str:
+    """Leave out what is no part of a line: control characters, line and paragraph separators."""
+    return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Zl", "Zp"))
+
+
+@lru_cache
+def versions() -> dict[str, str]:
+    """Versions of this package and of what its numbers depend on."""
+    return {"mirkeras": __version__} | {name: version(name) for name in PACKAGES}
+
+
+def texts(tracks: Iterable[Tagged], card: Card, top: int) -> Iterator[str]:
+    """For every track its path and its `top` tags with their scores, best first."""
+    for tagged in tracks:
+        repeated = ", repeated to fill a segment" if tagged.repeated else ""
+        yield f"{clean(str(tagged.path))}  ({tagged.seconds:.1f} s{repeated})\n"
+        for tag, score in tagged.top(top):
+            yield f"  {score:.3f}  {tag}\n"
+
+
+def csv_lines(tracks: Iterable[Tagged], card: Card, top: int) -> Iterator[str]:
+    """A line per track: path, seconds, repeated (0 or 1), then the score of every tag."""
+    yield _csv_line(["path", "seconds", "repeated", *card.tags])
+    for tagged in tracks:
+        scores = (f"{score:.{DECIMALS}f}" for score in tagged.scores)
+        seconds = f"{tagged.seconds:.3f}"
+        yield _csv_line([str(tagged.path), seconds, int(tagged.repeated), *scores])
+
+
+def json_array(tracks: Iterable[Tagged], card: Card, top: int) -> Iterator[str]:
+    """One array with an object per track, each on a line of its own; see `as_object`."""
+    yield "["
+    separator = "\n"
+    for tagged in tracks:
+        yield separator + json.dumps(as_object(tagged, card))
+        separator = ",\n"
+    yield "\n]\n"
+
+
+#: Formats that make one document of all tracks: (tracks, card, top) → pieces of it.
+DOCUMENTS: dict[str, Callable[[Iterable[Tagged], Card, int], Iterator[str]]] = {
+    "text": texts,
+    "csv": csv_lines,
+    "json": json_array,
+}
+
+
+def as_object(tagged: Tagged, card: Card) -> dict:
+    """Give all that is known of a track as plain values.
+
+    ``scores`` (tags) are the means of ``taggram`` (segments × tags) over the segments, which begin
+    at ``starts`` (seconds) and last ``length`` seconds each.
+    """
+    return {
+        "path": str(tagged.path),
+        "model": tagged.model,
+        "weights": card.source.sha256,
+        "seconds": tagged.seconds,
+        "repeated": tagged.repeated,
+        "tags": list(tagged.tags),
+        "scores": _plain(tagged.scores),
+        "length": tagged.length,
+        "starts": _plain(tagged.starts),
+        "taggram": _plain(tagged.taggram),
+        "versions": versions(),
+    }
+
+
+def jams(tagged: Tagged, card: Card, top: int) -> str:
+    """Write a track as a JAMS file (JSON Annotated Music Specification 0.3; Humphrey et al. 2014).
+
+    Two annotations of namespace ``tag_open``: the `top` tags of the track, and the `top` tags of
+    every segment. Confidences are the scores.
+    """
+    whole = [_observation(0, tagged.seconds, tag, score) for tag, score in tagged.top(top)]
+    ends = np.minimum(tagged.starts + tagged.length, tagged.seconds)
+    best = np.argsort(-tagged.taggram, axis=1, kind="stable")[:, :top]
+    parts = [
+        _observation(start, end - start, tagged.tags[tag], scores[tag])
+        for start, end, scores, order in zip(tagged.starts, ends, tagged.taggram, best, strict=True)
+        for tag in order
+    ]
+    content = {
+        "annotations": [
+            _annotation(whole, tagged, card, "track: mean over segments"),
+            _annotation(parts, tagged, card, "segments"),
+        ],
+        "file_metadata": {
+            "title": "",
+            "artist": "",
+            "release": "",
+            "duration": tagged.seconds,
+            "identifiers": {},
+            "jams_version": JAMS_VERSION,
+        },
+        "sandbox": {"path": str(tagged.path), "versions": versions()},
+    }
+    return json.dumps(content, indent=1) + "\n"
+
+
+def write_embeddings(
+    path: Path, tracks: Iterable[Tagged], card: Card, feature: str, hop: float | None
+) -> None:
+    """Write the hidden features of all tracks into one HDF5 file, whole or not at all.
+
+    Its data sets, tracks one after another: ``features`` float32 (all segments, dimensions),
+    ``starts`` float64 (all segments,) in seconds, ``offsets`` int64 (tracks + 1,): track i has the
+    segments ``offsets[i]:offsets[i + 1]``; ``paths`` (tracks,), the names' own bytes. Attributes:
+    model, weights (SHA-256), feature, recipe, length and hop of segments in seconds (hop 0: without
+    overlap), versions (JSON).
+
+    Raises
+    ------
+    OSError
+        The file could not be written.
+    """
+    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+        offsets, paths, length = [0], [], 0.0
+        for tagged in tracks:
+            _append(file, "features", tagged.features)
+            _append(file, "starts", tagged.starts)
+            offsets.append(offsets[-1] + len(tagged.starts))
+            paths.append(os.fsencode(tagged.path))
+            length = tagged.length
+        longest = max(map(len, paths), default=1)
+        file["offsets"] = np.array(offsets, np.int64)
+        file["paths"] = np.array(paths, h5py.string_dtype("utf-8", longest))
+        facts = {"model": card.name, "weights": card.source.sha256, "feature": feature}
+        facts |= {"recipe": card.recipe, "length": length, "hop": hop or 0.0}
+        file.attrs.update(facts | {"versions": json.dumps(versions())})
+
+
+def _append(file: h5py.File, name: str, rows: np.ndarray) -> None:
+    if name not in file:
+        file.create_dataset(name, data=rows, maxshape=(None, *rows.shape[1:]), chunks=True)
+        return
+    data = file[name]
+    data.resize(len(data) + len(rows), axis=0)
+    data[-len(rows) :] = rows
+
+
+def _plain(values: np.ndarray) -> list:
+    return np.round(values.astype(np.float64), DECIMALS).tolist()
+
+
+def _csv_line(cells: list) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def _observation(time: float, duration: float, tag: str, score: float) -> dict:
+    numbers = {"time": time, "duration": max(duration, 0.0), "confidence": score}
+    return {key: round(float(value), DECIMALS) for key, value in numbers.items()} | {"value": tag}
+
+
+def _annotation(data: list[dict], tagged: Tagged, card: Card, what: str) -> dict:
+    return {
+        "namespace": "tag_open",
+        "time": 0.0,
+        "duration": tagged.seconds,
+        "annotation_metadata": {
+            "curator": {"name": "mirkeras", "email": ""},  # what JAMS' own library writes for none
+            "annotator": {"model": card.name, "weights": card.source.sha256},
+            "version": __version__,
+            "corpus": card.data,
+            "annotation_tools": f"mirkeras {__version__}",
+            "annotation_rules": "",
+            "validation": "",
+            "data_source": "program",
+        },
+        "data": data,
+        "sandbox": {"what": what, "segment_length": tagged.length, "repeated": tagged.repeated},
+    }

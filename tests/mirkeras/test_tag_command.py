@@ -1,0 +1,162 @@
+"""`mirkeras tag` as a user calls it, with a tagger that guesses."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from mirkeras.cli import main
+from tests.mirkeras.fake_tagger import FakeTagger, guess, install
+
+
+@pytest.fixture(autouse=True)
+def _fake(monkeypatch) -> None:
+    install(monkeypatch.setattr)
+    monkeypatch.setattr(FakeTagger, "last", None, raising=False)
+
+
+@pytest.fixture
+def music(tmp_path: Path, monkeypatch) -> Path:
+    """Three good files, one bad; the current folder is the one they lie in."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for name in ("a.wav", "b.mp3", os.fsdecode(b"c\xff,\n.flac")):
+        (folder / name).write_text("good")
+    (folder / "bad.ogg").write_text("bad")
+    return folder
+
+
+def asked() -> list[str]:
+    """Name the files that the last command gave to a tagger; fetches the tagger but once."""
+    tagger, FakeTagger.last = FakeTagger.last, None
+    return [path.name for path in tagger.asked] if tagger else []
+
+
+def test_text_on_standard_output(music, capsys) -> None:
+    assert main(["tag", "music/a.wav", "music/b.mp3", "--top", "1"]) == 0
+    out, err = capsys.readouterr()
+    first, second = guess(Path("music/a.wav")), guess(Path("music/b.mp3"))
+    lines = [f"music/a.wav  ({first.seconds:.1f} s)", f"music/b.mp3  ({second.seconds:.1f} s)"]
+    assert out.splitlines()[::2] == lines
+    assert first.top(1)[0][0] in out.splitlines()[1]
+    assert "2 files, " in err
+    assert "× real time" in err
+
+
+def test_bad_files_are_reported_and_the_others_done(music, capsys) -> None:
+    assert main(["tag", "gone.wav", "music", "--format", "json"]) == 1
+    out, err = capsys.readouterr()
+    assert [entry["path"] for entry in json.loads(out)] == [
+        "music/a.wav", "music/b.mp3", os.fsdecode(b"music/c\xff,\n.flac")
+    ]  # fmt: skip
+    assert "gone.wav: missing\n" in err
+    assert "music/bad.ogg: unreadable (no audio)\n" in err
+    assert "5 files" in err
+    assert "; 2 could not be tagged" in err
+
+
+def test_a_finished_command_does_nothing_and_new_files_only_add(music, capsys) -> None:
+    command = ["tag", "music/a.wav", "music/b.mp3", "--format", "csv", "--out", "tags.csv"]
+    Path(".tags.0123abcd.part.csv").touch()  # left by a kill
+    assert main(command) == 0
+    assert not list(Path().glob(".*"))
+    assert asked() == ["a.wav", "b.mp3"]
+    before = os.stat("tags.csv").st_mtime_ns
+    assert main(command) == 0
+    assert asked() == []
+    assert os.stat("tags.csv").st_mtime_ns == before
+    assert "2 of 2 files were tagged before\ntags.csv: complete" in capsys.readouterr().err
+    assert main(["tag", "music", *command[3:]]) == 1
+    assert asked() == ["bad.ogg", os.fsdecode(b"c\xff,\n.flac")]
+    with open("tags.csv", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        paths = [row[0] for row in csv.reader(file)]
+    assert paths == ["path", "music/a.wav", "music/b.mp3", os.fsdecode(b"music/c\xff,\n.flac")]
+
+
+def test_another_form_needs_no_tagging(music) -> None:
+    command = ["tag", "music/a.wav", "music/b.mp3", "--out", "tags"]
+    assert main(command) == 0
+    assert asked()
+    assert main([*command, "--format", "json", "--plot", "plots"]) == 0
+    assert asked() == []
+    np.testing.assert_allclose(
+        json.loads(Path("tags").read_text())[0]["taggram"], guess(Path("a.wav")).taggram, atol=1e-6
+    )
+    assert sorted(path.name for path in Path("plots").iterdir()) == ["a.png", "b.png"]
+
+
+def test_jams_a_file_per_track(music) -> None:
+    assert main(["tag", "music", "--format", "jams", "--out", "jams"]) == 1
+    names = sorted(os.fsencode(path.name) for path in Path("jams").iterdir())
+    assert names == [b"a.jams", b"b.jams", b"c\xff,\n.jams"]
+    (Path("jams") / "a.jams").unlink()
+    assert main(["tag", "music", "--format", "jams", "--out", "jams"]) == 1
+    assert (Path("jams") / "a.jams").exists()
+
+
+def test_embeddings_go_on_and_print(music, capsys) -> None:
+    command = ["tag", "music/a.wav", "--embed", "e.h5", "--feature", "max_pool"]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    with h5py.File("e.h5") as file:
+        assert file.attrs["feature"] == "max_pool"
+        np.testing.assert_array_equal(file["features"], guess(Path("a.wav"), "max_pool").features)
+    asked()
+    assert main(command) == 0
+    assert asked() == []
+    assert capsys.readouterr().out == printed
+
+
+def test_a_figure_of_one_file(music) -> None:
+    assert main(["tag", "music/a.wav", "--plot", "a.png"]) == 0
+    assert Path("a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "which files?"),
+        ("a.wav --format jams", "--out FOLDER"),
+        ("a.wav --out music", "is a folder, --format text makes one file"),
+        ("a.wav --feature max_pool", "--embed FILE.h5"),
+        ("a.wav --hop 0", "above 0"),
+        ("a.wav --hop nan", "above 0"),
+        ("a.wav --list", "take no files"),
+    ],
+)
+def test_wrong_usage_is_status_2(music, words, message, capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["tag", *words.split()])
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("music/*.aiff", "no audio file"),
+        ("music --embed e.h5 --feature nothing", "there are: penultimate, max_pool"),
+        ("music --plot x.png", "name a folder"),
+        ("music --out music/a.wav", "would be replaced"),
+        ("music --out x --embed x", "are the same file"),
+        ("music/bad.ogg --out x", "no file could be tagged"),
+    ],
+)
+def test_mistakes_are_one_message(music, words, message, capsys) -> None:
+    assert main(["tag", *words.split()]) == 1
+    assert message in capsys.readouterr().err
+    assert (music / "a.wav").read_text() == "good"
+    assert not Path("x").exists()
+
+
+def test_models_are_listed_and_described(capsys) -> None:
+    assert main(["tag", "--list"]) == 0
+    assert "fake   nothing     0.5000   –       4     none" in capsys.readouterr().out
+    assert main(["tag", "--card", "fake"]) == 0
+    described = capsys.readouterr().out
+    assert "4 tags      guitar, slow, sad, no vocals, techno" in described
+    assert "f" * 64 in described

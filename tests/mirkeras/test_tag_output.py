@@ -1,0 +1,115 @@
+"""The formats of `mirkeras tag`, with the names that files have in the wild."""
+
+import csv
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import matplotlib.image
+import numpy as np
+import pytest
+
+from mirkeras import taggrams, tagoutput
+from tests.mirkeras.fake_tagger import CARD, LENGTH, guess
+
+NAMES = [
+    "plain.mp3",
+    'a, "b"\nc.mp3',
+    "Ünïcode 音楽.mp3",
+    os.fsdecode(b"latin-\xe9\xff.mp3"),
+    "$x^2.mp3",
+    "\x1b[31mred\x1b[0m\u2028.mp3",
+]
+
+
+@pytest.fixture
+def tracks():
+    return [guess(Path("music") / name, features="penultimate") for name in NAMES]
+
+
+def document(form: str, tracks, folder: Path) -> str:
+    """Write a document as the command does and read it back."""
+    path = folder / "out"
+    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.writelines(tagoutput.DOCUMENTS[form](tracks, CARD, 2))
+    return path.read_bytes().decode("utf-8", "surrogateescape")
+
+
+def test_csv_holds_every_score_under_every_name(tracks, tmp_path: Path) -> None:
+    document("csv", tracks, tmp_path)
+    with open(tmp_path / "out", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        header, *rows = csv.reader(file, strict=True)
+    assert header == ["path", "seconds", "repeated", *CARD.tags]
+    assert [row[0] for row in rows] == [str(track.path) for track in tracks]
+    scores = np.array([row[3:] for row in rows], float)
+    np.testing.assert_allclose(scores, [track.scores for track in tracks], atol=1e-6)
+
+
+def test_json_holds_the_taggram(tracks, tmp_path: Path) -> None:
+    found = json.loads(document("json", tracks, tmp_path))
+    for track, entry in zip(tracks, found, strict=True):
+        assert entry["path"] == str(track.path)
+        assert entry["tags"] == list(CARD.tags)
+        np.testing.assert_allclose(entry["taggram"], track.taggram, atol=1e-6)
+        np.testing.assert_allclose(np.mean(entry["taggram"], 0), entry["scores"], atol=2e-6)
+        assert entry["starts"] == track.starts.tolist()
+        assert entry["versions"]["mirkeras"]
+    assert json.loads(document("json", [], tmp_path)) == []
+
+
+def test_text_is_one_line_per_fact(tracks, tmp_path: Path) -> None:
+    lines = document("text", tracks, tmp_path).split("\n")
+    assert len(lines) == 3 * len(tracks) + 1
+    assert lines[0] == f"music/plain.mp3  ({tracks[0].seconds:.1f} s)"
+    tag, score = tracks[0].top(1)[0]
+    assert lines[1] == f"  {score:.3f}  {tag}"
+    assert lines[9].startswith("music/" + NAMES[3])
+    assert lines[15].startswith("music/[31mred[0m.mp3")
+
+
+def test_jams_is_what_its_schema_wants(tracks) -> None:
+    """The schema of JAMS 0.3.5, by hand: sparse observations, non-negative times, all keys."""
+    for track in tracks:
+        content = json.loads(tagoutput.jams(track, CARD, 2))
+        assert set(content) == {"annotations", "file_metadata", "sandbox"}
+        assert content["file_metadata"]["duration"] == track.seconds
+        assert content["sandbox"]["path"] == str(track.path)
+        whole, parts = content["annotations"]
+        assert [len(whole["data"]), len(parts["data"])] == [2, 2 * len(track.starts)]
+        assert [(o["value"], round(o["confidence"], 4)) for o in whole["data"]] == [
+            (tag, round(score, 4)) for tag, score in track.top(2)
+        ]
+        for annotation in (whole, parts):
+            assert annotation["namespace"] == "tag_open"
+            assert {"name", "email"} <= set(annotation["annotation_metadata"]["curator"])
+            for observation in annotation["data"]:
+                assert set(observation) == {"time", "duration", "value", "confidence"}
+                end = observation["time"] + observation["duration"]
+                assert 0 <= observation["time"] <= end <= track.seconds
+
+
+def test_embeddings_are_found_by_track(tracks, tmp_path: Path) -> None:
+    path = tmp_path / "e.h5"
+    tagoutput.write_embeddings(path, tracks, CARD, "penultimate", 1.5)
+    with h5py.File(path) as file:
+        offsets = file["offsets"][()]
+        assert file["features"].shape == (offsets[-1], 5)
+        assert list(map(os.fsdecode, file["paths"][()])) == [str(track.path) for track in tracks]
+        for i, track in enumerate(tracks):
+            place = slice(*offsets[i : i + 2])
+            np.testing.assert_array_equal(file["features"][place], track.features)
+            np.testing.assert_array_equal(file["starts"][place], track.starts)
+        assert file.attrs["feature"] == "penultimate"
+        assert (file.attrs["hop"], file.attrs["length"]) == (1.5, LENGTH)
+
+
+def test_the_taggram_shows_when(tmp_path: Path, recwarn) -> None:
+    for number, name in enumerate(NAMES):
+        track = guess(Path(name))
+        taggrams.draw(track, tmp_path / f"{number}.png", top=3)
+        assert matplotlib.image.imread(tmp_path / f"{number}.png").std() > 0.1
+    assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
+    track = replace(guess(Path("a.wav")), starts=np.array([0.0, 1.0]), seconds=4.5)
+    assert taggrams.edges(track).tolist() == [0, 1, 4]
