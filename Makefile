@@ -8,11 +8,11 @@ ROWS ?=
 EXTRA ?=
 comma := ,
 
-.PHONY: help install demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-mtat reproduce-gtzan reproduce-mirex
+.PHONY: help install demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-mtat reproduce-gtzan reproduce-mirex reproduce-scale reproduce-transfer parity
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=… (default: code for Ballroom, else paper) ROWS=R,R… (default: see the target) DATASET=… (of the last two); EXTRA='…' is passed to the command: make reproduce-gtzan DATASET=mini_ballroom ROWS=table2/shallow-100 EXTRA='--epochs 3'."
+	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=… (default: code for Ballroom, else paper) ROWS=R,R… (default: see the target) DATASET=… (where it is not fixed); EXTRA='…' is passed to the command: make reproduce-gtzan DATASET=mini_ballroom ROWS=table2/shallow-100 EXTRA='--epochs 3'."
 
 install: $(READY) ## create .venv and install mirkeras with what its tests need
 
@@ -63,3 +63,14 @@ reproduce-gtzan: $(READY) ## Schindler et al. 2016 on GTZAN: Table 2 on random f
 
 reproduce-mirex: $(READY) ## Lidy & Schindler 2016: all networks on music/speech, ten folds, then once through the MIREX executables
 	@$(BIN)/python -m reproductions.lidy_mirex2016.reproduce --dataset $(or $(DATASET),music_speech) --rows $(or $(ROWS),all) --protocol $(or $(PROTOCOL),paper) --jobs $(JOBS) --out runs --executables $(EXTRA)
+
+reproduce-scale: $(READY) ## Pons et al. 2018 and musicnn on MagnaTagATune: released networks, training table, at-scale networks, verdicts
+	@$(BIN)/python -m reproductions.pons_ismir2018.train --dataset $(or $(DATASET),magnatagatune) --rows $(or $(ROWS),released$(comma)training$(comma)mtt) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
+	@$(BIN)/python -m reproductions.pons_ismir2018.evaluate --out runs
+
+reproduce-transfer: $(READY) ## embeddings of musicnn's trained taggers → PCA → SVM on fault-filtered GTZAN, verdicts
+	@$(BIN)/python -m reproductions.pons_ismir2018.train --dataset $(or $(DATASET),gtzan) --rows $(or $(ROWS),transfer/MTT_musicnn$(comma)transfer/MTT_vgg$(comma)transfer/MSD_musicnn$(comma)transfer/MSD_vgg) --jobs $(JOBS) --out runs $(EXTRA)
+	@$(BIN)/python -m reproductions.pons_ismir2018.evaluate --out runs
+
+parity: $(READY) ## trained taggers beside the originals: the authors' own graphs and plain NumPy, to 1e-4
+	@$(BIN)/python -m reproductions.pons_ismir2018.parity $(EXTRA)

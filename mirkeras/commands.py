@@ -9,10 +9,10 @@ import pandas as pd
 
 import data_prep
 from data_prep.prepare import Prepared, prepare
-from mirkeras import cache, device, jobs, runs, workers
+from mirkeras import cache, device, jobs, runs, transfer, workers
 from mirkeras.errors import UsageError, expected_errors, explained
 from mirkeras.experiment import Experiment, Extractor, Setting, find_experiment, recipes_of
-from mirkeras.extractors import check_input, find_extractor
+from mirkeras.extractors import check_input, check_taggers, find_extractor
 from mirkeras.features import find_recipe
 from mirkeras.options import (
     DATA_SETS,
@@ -23,7 +23,15 @@ from mirkeras.options import (
     seeds,
     words,
 )
-from mirkeras.planning import PARTIAL, choose_split, lacks_audio, leaks, plan_rows, plan_waves
+from mirkeras.planning import (
+    PARTIAL,
+    choose_protocol,
+    choose_split,
+    lacks_audio,
+    leaks,
+    plan_rows,
+    plan_waves,
+)
 from mirkeras.protocols import Protocol, divide
 from mirkeras.running import origin_of, tracks_of, train_run
 from mirkeras.runs import Run
@@ -59,8 +67,8 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
     add("--dataset", required=True, metavar="D", help="data set, see below")
     add("--rows", type=words, default=list(experiment.headline), metavar="R[,R…]",
         help="rows to train, a whole table (table1) or 'all' (default: the headline)")  # fmt: skip
-    add("--protocol", choices=experiment.protocols, default=next(iter(experiment.protocols)),
-        help="default: %(default)s; see below")  # fmt: skip
+    add("--protocol", choices=experiment.protocols,
+        help="see below (default: the first that the rows can be run by)")  # fmt: skip
     add("--split", metavar="NAME",
         help=f"a split that comes with the data set, or '{DRAWN}': folds drawn from the seed, or "
         f"'{STRATIFIED}': the same with each class's share in every fold (default: the protocol's, "
@@ -77,6 +85,10 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
             "directory or a .keras file; may be given several times")  # fmt: skip
         add("--extractor-recipe", metavar="RECIPE",
             help="what a bare .keras file takes as input, e.g. waveform-22050")  # fmt: skip
+    if any(row.pretrained for row in experiment.rows.values()):
+        add("--weights", type=Path, metavar="PATH",
+            help="weights of trained taggers: a file, or the folder that holds it (default: "
+            "fetched, see `mirkeras tag --help`)")  # fmt: skip
     add("--memory-budget", type=gibibytes, metavar="GIB",
         help="features up to this size are held in memory (default: by what is free)")  # fmt: skip
     add("--mixed-precision", action="store_true", help="half precision on a GPU")
@@ -90,12 +102,15 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     if extractors and not any(experiment.rows[row].features_from for row in rows):
         raise UsageError("--extractor is for rows on features of trained networks; none is wanted")
     _check_machine(arguments)
-    protocol = experiment.protocols[arguments.protocol]
-    if data_prep.get(arguments.dataset).tags and protocol.select_by != "val_loss":
+    protocol = choose_protocol(experiment, rows, arguments.protocol)
+    tagging = protocol.select_by == "val_loss" and protocol.classifier != "pca-svm"
+    if data_prep.get(arguments.dataset).tags and not tagging:
         raise UsageError(
-            f"{experiment.paper} classifies; the tracks of {arguments.dataset} have tags. "
-            "Taggers: lee_samplecnn"
+            f"protocol {protocol.name} of {experiment.paper} classifies; the tracks of "
+            f"{arguments.dataset} have tags. Taggers: lee_samplecnn, pons_ismir2018"
         )
+    given = getattr(arguments, "weights", None)
+    check_taggers([experiment.rows[row] for row in rows], given, arguments.mirror)
     prepared = prepare(
         arguments.dataset,
         data_root=arguments.data_root,
@@ -118,6 +133,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         threads=max(1, workers.usable_cores() // arguments.jobs),
         memory_budget=device.find().memory_budget // arguments.jobs if budget is None else budget,
         mixed_precision=arguments.mixed_precision,
+        weights=given,
     )
     _check_lengths(experiment, rows, caches)
     for extractor in extractors:
@@ -225,7 +241,7 @@ def _check_lengths(
     """Every track must give each wanted row at least one segment."""
     for name in rows:
         row = experiment.rows[name]
-        if row.features_from:
+        if row.features_from or row.pretrained:  # shorter tracks are repeated
             continue
         features = caches[row.recipe]
         frames = np.diff(features.offsets) - find_recipe(row.recipe).deformed
@@ -247,9 +263,28 @@ def _train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_on
     ]
     if done := len(wave) - len(open_runs):
         print(f"{done} run(s) already finished, skipped")
+    if failed := _embed(open_runs, experiment, setting, at_once):
+        return failed
     if not open_runs:
         return 0
     work = [jobs.Job(run.name, run.max_epochs, train_run, (run, setting)) for run in open_runs]
+    return _work(work, setting, at_once)
+
+
+def _embed(wave: list[Run], experiment: Experiment, setting: Setting, at_once: int) -> int:
+    """Compute what trained taggers make of the tracks, once for all runs; returns the failures."""
+    work = [
+        jobs.Job(f"features of {row}", 1, transfer.compute_row, (experiment.paper, row, setting))
+        for row in dict.fromkeys(run.row for run in wave if experiment.rows[run.row].pretrained)
+        if not transfer.is_kept(experiment.rows[row], setting)
+    ]
+    return _work(work, setting, at_once)
+
+
+def _work(work: list[jobs.Job], setting: Setting, at_once: int) -> int:
+    """Do jobs and say which fail; returns how many."""
+    if not work:
+        return 0
     failed = jobs.run_all(work, min(at_once, len(work)), setting.set_up)
     for job, message in failed:
         print(f"failed: {job.name}: {message}", file=sys.stderr)

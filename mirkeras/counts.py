@@ -7,8 +7,13 @@ from mirkeras.experiment import Experiment, Row, find_experiment
 from mirkeras.layers import count_trainable
 
 
-def parameters(experiment: Experiment, row: str, outputs: int, protocol: str = "") -> int:
-    """Count the trained parameters of a row's network, by default under the first protocol."""
+def parameters(experiment: Experiment, row: str, outputs: int, protocol: str = "") -> int | None:
+    """Count the trained parameters of a row's network, by default under the first protocol.
+
+    None of a row on features of a trained tagger: it has no network of its own.
+    """
+    if experiment.rows[row].pretrained:
+        return None
     return _count(experiment.paper, row, outputs, protocol or next(iter(experiment.protocols)))
 
 

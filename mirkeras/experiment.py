@@ -12,12 +12,13 @@ from pathlib import Path
 import keras
 
 from mirkeras import device
+from mirkeras.cards import find_card
 from mirkeras.protocols import Protocol
 
 
 @dataclass(frozen=True)
 class Row:
-    """A network of a published table.
+    """A network, or a classifier on features of one, of a published table.
 
     Attributes
     ----------
@@ -25,11 +26,12 @@ class Row:
         Stable name, without the paper's: ``table1/time-1x60``.
     model : str
         Its name in the paper.
-    build : callable
+    build : callable or None
         (number of classes or tags, activation of the output, **options) → network. Options are
-        those of the protocol, and ``features`` for a network on features of other networks.
+        those of the protocol, and ``features`` for a network on features of other networks. None
+        where nothing but a classifier is fitted.
     frames : int
-        Length of a segment.
+        Length of a segment; 0 where the tagger says it.
     recipe : str
         Name of its feature recipe; empty for a network on features of other networks.
     standardise : bool
@@ -49,12 +51,19 @@ class Row:
         Which of the protocol's variants it is trained by; empty: the protocol as it stands.
     epochs : int or None
         Its number of epochs, if it is not the protocol's.
+    pretrained : str
+        Name of the trained tagger (`mirkeras.cards`) whose features of each segment the protocol's
+        classifier reads; its card says recipe and length of a segment.
+    feature : str
+        Which of the card's `embeddings`.
+    hop : int
+        Frames from the start of one segment of such a row to that of the next.
     """
 
     id: str
     model: str
-    build: Callable[..., keras.Model]
-    frames: int
+    build: Callable[..., keras.Model] | None = None
+    frames: int = 0
     recipe: str = ""
     standardise: bool = True
     starts_from: tuple[str, ...] = ()
@@ -64,6 +73,13 @@ class Row:
     pretrained_on: str = ""
     variant: str = ""
     epochs: int | None = None
+    pretrained: str = ""
+    feature: str = ""
+    hop: int = 0
+
+    def __post_init__(self) -> None:
+        if self.pretrained and not (self.feature and self.hop > 0):
+            raise ValueError(f"row {self.id}: which feature of {self.pretrained}, at which hop?")
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -150,6 +166,8 @@ class Setting:
         Bytes of features a run may hold in memory.
     mixed_precision : bool
         Whether networks compute in half precision.
+    weights : Path or None
+        Where weights of trained taggers lie, as for `mirkeras.weights.load`.
     """
 
     out: Path
@@ -161,6 +179,7 @@ class Setting:
     threads: int
     memory_budget: int
     mixed_precision: bool
+    weights: Path | None = None
 
     def set_up(self) -> None:
         """Prepare a process for its runs."""
@@ -174,6 +193,8 @@ def find_experiment(paper: str) -> Experiment:
 
 def recipes_of(experiment: Experiment, row: str, extractors: tuple[Extractor, ...]) -> set[str]:
     """Name the recipes whose caches a row reads."""
+    if tagger := experiment.rows[row].pretrained:
+        return {find_card(tagger).recipe}
     sources = experiment.rows[row].features_from
     if not sources:
         return {experiment.rows[row].recipe}

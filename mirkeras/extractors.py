@@ -1,16 +1,19 @@
-"""Trained networks given on the command line: where they are and what they take as input."""
+"""Trained networks that rows take features from: where they are and what they take as input."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from mirkeras import weights as trained
 from mirkeras.cache import FeatureCache
 from mirkeras.errors import UsageError
-from mirkeras.experiment import Extractor
+from mirkeras.experiment import Extractor, Row
 from mirkeras.features import find_recipe
 from mirkeras.records import finished_network, read_record
 from mirkeras.runs import Run
+from mirkeras.transfer import embedding_of
 
 
 def find_extractor(path: Path, recipe: str | None) -> Extractor:
@@ -95,3 +98,18 @@ def check_input(extractor: Extractor, cache: FeatureCache) -> None:
             f"{extractor.path} needs tracks of {shape[1]} frames of {extractor.recipe}, "
             f"{cache.tracks[shortest]} has {frames}"
         )
+
+
+def check_taggers(rows: Sequence[Row], weights: Path | None, mirror: str | None) -> None:
+    """Get and check the weights of the trained taggers among rows, before anything starts.
+
+    Raises
+    ------
+    UsageError
+        A row's tagger is unknown or lacks the row's feature.
+    WeightsError
+        Weights are missing or not the right ones.
+    """
+    cards = [embedding_of(row).card for row in rows if row.pretrained]
+    for card in {card.name: card for card in cards}.values():
+        trained.load(card, weights, mirror=mirror)

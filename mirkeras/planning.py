@@ -44,6 +44,33 @@ def _needs(experiment: Experiment, name: str, extractors: tuple[Extractor, ...])
     return row.starts_from if extractors else row.starts_from + row.features_from
 
 
+def choose_protocol(experiment: Experiment, rows: list[str], wanted: str | None) -> Protocol:
+    """Return the protocol asked for, or the first by which these rows can be run.
+
+    Raises
+    ------
+    UsageError
+        Rows on features of trained taggers and others have no protocol in common, or the one asked
+        for is not theirs.
+    """
+    fixed = {bool(experiment.rows[row].pretrained) for row in rows}
+    if len(fixed) > 1:
+        raise UsageError(
+            "rows on features of trained taggers are run by another protocol than networks; name "
+            f"one kind in --rows: {', '.join(rows)}"
+        )
+    fitting = {
+        name: protocol
+        for name, protocol in experiment.protocols.items()
+        if {protocol.classifier == "pca-svm"} == fixed
+    }
+    if wanted and wanted not in fitting:
+        raise UsageError(
+            f"protocol {wanted} is not for {', '.join(rows)}; use --protocol {' or '.join(fitting)}"
+        )
+    return fitting[wanted or next(iter(fitting))]
+
+
 def choose_split(
     prepared: Prepared, protocol: Protocol, wanted: str | None, folds: int | None
 ) -> tuple[str, int]:

@@ -42,8 +42,9 @@ class Protocol:
         What the best epoch is best at; or that the last epoch's weights are the run's.
     network : mapping
         Options of the row's `build` that this protocol fixes.
-    classifier : "network" or "svm"
-        What classifies features of trained networks.
+    classifier : "network", "svm" or "pca-svm"
+        What classifies features of trained networks; rows on features of a trained tagger have
+        the last, see `mirkeras.svm.vote_shares`, and no others have it.
     overlapping : bool
         How tracks are cut for such features, see `mirkeras.embeddings.song_features`.
     split : str
@@ -72,7 +73,7 @@ class Protocol:
     optimizer: Callable
     select_by: Literal["val_accuracy", "val_loss", "last"] = "val_accuracy"
     network: Mapping[str, str | float] = field(default_factory=dict)
-    classifier: Literal["network", "svm"] = "network"
+    classifier: Literal["network", "svm", "pca-svm"] = "network"
     overlapping: bool = False
     split: str = ""
     folds: int = 10

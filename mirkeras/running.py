@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from data_prep.declare import read_index
-from mirkeras import device, records, songs, svm
+from mirkeras import outcome, records, songs, svm, transfer
 from mirkeras.cache import FeatureCache, cell_statistics, open_cache, statistics
 from mirkeras.embeddings import IMPLEMENTATION as EMBEDDING
 from mirkeras.embeddings import digest
@@ -29,7 +29,7 @@ from mirkeras.pipeline import open_feed
 from mirkeras.protocols import Parts, Protocol, divide
 from mirkeras.runs import Run, claimed, is_finished
 from mirkeras.segments import Segments, consecutive, cut
-from mirkeras.training import Plan, Progress, predict, train
+from mirkeras.training import Plan, predict, train
 
 
 def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> None:
@@ -49,10 +49,12 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
         records.write_record(directory, record | {"status": "started"})
         tracks = tracks_of(cache, setting.index)
         if row.features_from and protocol.classifier == "svm":
-            outcome = _fit(run, protocol, cache, tracks, setting)
+            found = _fit(run, protocol, cache, tracks, setting)
+        elif row.pretrained:
+            found = _fit_segments(run, row, protocol, cache, tracks, setting)
         else:
-            outcome = _train(run, experiment, cache, tracks, setting, report)
-        record |= {"status": "finished", "finished": _now()} | outcome
+            found = _train(run, experiment, cache, tracks, setting, report)
+        record |= {"status": "finished", "finished": _now()} | found
         records.write_record(directory, record)
         for rest in ("checkpoint.npz", songs.FILE):
             (directory / rest).unlink(missing_ok=True)
@@ -89,6 +91,8 @@ def origin_of(run: Run, experiment: Experiment, setting: Setting) -> str:
         "embedding": EMBEDDING,
         "mixed_precision": setting.mixed_precision,
     }
+    if row.pretrained:
+        parts["embedding"] = [transfer.embedding_of(row).recorded, transfer.IMPLEMENTATION]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -99,7 +103,10 @@ def _batch(run: Run, experiment: Experiment) -> int:
 
 
 def _input(run: Run, row: Row, protocol: Protocol, setting: Setting) -> tuple[FeatureCache, dict]:
-    """Open what a row reads, and say what it is: a cache of features, or song-level features."""
+    """Open what a row reads, and say what it is: a cache, or features of other networks."""
+    if row.pretrained:
+        cache = transfer.row_features(row, setting)
+        return cache, {"recipe": cache.identity} | transfer.embedding_of(row).recorded
     if not row.features_from:
         cache = open_cache(setting.caches[row.recipe], find_recipe(row.recipe))
         return cache, {"recipe": cache.identity}
@@ -119,16 +126,16 @@ def _train(
     plan, parts, labels = make_plan(run, experiment, setting, cache, tracks)
     progress = train(plan, directory, report)
     segments = plan.feed.segments
-    _write_predictions(directory, predict(plan), segments, plan.test, labels, cache)
+    outcome.write_predictions(directory, predict(plan), segments, plan.test, labels, cache)
     protocol = experiment.protocol_of(run.protocol, run.row)
     capped = not progress.stopped and progress.epochs < protocol.max_epochs
     return {
         "parameters": count_trainable(plan.network),
-        **_progress(progress, plan),
+        **outcome.of_training(progress, plan),
         "capped": capped,
         "resident": plan.feed.resident,
-        **_sizes(segments, parts),
-        **_circumstances(cache, setting),
+        **outcome.sizes(segments, parts),
+        **outcome.circumstances(cache, setting),
     }
 
 
@@ -143,14 +150,42 @@ def _fit(
     scores, penalty = svm.scores(
         features, labels.values, parts, outputs=outputs, seed=run_seed(run)
     )
-    _write_predictions(run.directory(setting.out), scores, segments, parts.test, labels, cache)
+    outcome.write_predictions(
+        run.directory(setting.out), scores, segments, parts.test, labels, cache
+    )
     return {
         # two classes share one plane
         "parameters": (features.shape[1] + 1) * (outputs if labels.are_tags or outputs > 2 else 1),
         "penalty": penalty,
         "capped": False,
-        **_sizes(segments, parts),
-        **_circumstances(cache, setting),
+        **outcome.sizes(segments, parts),
+        **outcome.circumstances(cache, setting),
+    }
+
+
+def _fit_segments(
+    run: Run,
+    row: Row,
+    protocol: Protocol,
+    cache: FeatureCache,
+    tracks: pd.DataFrame,
+    setting: Setting,
+) -> dict:
+    """Fit a machine on a trained tagger's features of segments; return what the record says."""
+    segments, labels = consecutive(cache.offsets, 1), read_labels(tracks, setting.tags)
+    parts = _parts(run, protocol, segments, tracks)
+    classes = labels.values[segments.track]
+    scores, facts = svm.vote_shares(
+        cache.memmap(), classes, parts, outputs=len(labels.names), seed=run_seed(run)
+    )
+    directory = run.directory(setting.out)
+    outcome.write_predictions(directory, scores, segments, parts.test, labels, cache, hop=row.hop)
+    return {
+        "parameters": None,  # support vectors are no trained numbers
+        **facts,
+        "capped": False,
+        **outcome.sizes(segments, parts),
+        **outcome.circumstances(cache, setting),
     }
 
 
@@ -245,53 +280,3 @@ def _trained(run: Run, row: Row, out: Path) -> list[keras.Model]:
         path = records.finished_network(replace(run, row=name).directory(out), name)
         networks.append(keras.saving.load_model(path, compile=False).layers[-1])
     return networks
-
-
-def _write_predictions(
-    directory: Path,
-    scores: np.ndarray,
-    segments: Segments,
-    test: np.ndarray,
-    labels: Labels,
-    cache: FeatureCache,
-) -> None:
-    track = segments.track[test]
-    tested, segment_track = np.unique(track, return_inverse=True)
-    records.write_predictions(
-        directory,
-        scores=scores,
-        segment_track=segment_track,
-        segment_frame=segments.first[test] - cache.offsets[track],
-        tracks=np.array(cache.tracks)[tested],
-        labels=labels.values[tested],
-        classes=np.array(labels.names),
-    )
-
-
-def _progress(progress: Progress, plan: Plan) -> dict:
-    chosen = f"best_{plan.select_by.replace('val', 'validation')}"
-    best = {} if plan.select_by == "last" else {chosen: progress.best}
-    return {
-        "epochs": progress.epochs,
-        "best_epoch": progress.best_epoch,
-        **best,
-        "training_seconds": round(progress.seconds, 1),
-    }
-
-
-def _sizes(segments: Segments, parts: Parts) -> dict:
-    chosen = {"train": parts.train, "validation": parts.validation, "test": parts.test}
-    sizes = {
-        part: {"tracks": len(np.unique(segments.track[places])), "segments": len(places)}
-        for part, places in chosen.items()
-    }
-    return {"sizes": sizes}
-
-
-def _circumstances(cache: FeatureCache, setting: Setting) -> dict:
-    return {
-        "rejected_tracks": len(cache.rejected),
-        "hardware": device.find().hardware_class,
-        "threads": setting.threads,
-        "mixed_precision": setting.mixed_precision,
-    }

@@ -1,0 +1,277 @@
+"""What a trained tagger makes of the segments of a data set: taggrams and hidden features.
+
+Segments follow each other at a hop, as the musicnn extractor cuts them; what is left at the end of
+a track is dropped. The frames of a track shorter than one segment are repeated until they fill it.
+"""
+
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+
+# isort: on
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from mirkeras import weights as trained
+from mirkeras.cache import FeatureCache, open_cache
+from mirkeras.cachefile import CacheError
+from mirkeras.cards import Card, find_card
+from mirkeras.errors import UsageError
+from mirkeras.experiment import Row, Setting, find_experiment
+from mirkeras.features import find_recipe
+from mirkeras.files import whole_file
+
+#: The name, among features, of the tagger's own output: the scores of its tags.
+TAGGRAM = "taggram"
+BLOCK = 50  # tracks between two files: what a kill can cost
+#: Values that a batch of segments may have. Activations of these networks are hundreds of times
+#: their input: 14 segments of 3 s need half a gigabyte.
+BATCH_VALUES = 2**18
+# Raise by one whenever a change of this room or of the networks changes numbers: what was kept is
+# computed anew.
+IMPLEMENTATION = 1
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """An output of a trained tagger, and how tracks are cut for it.
+
+    Attributes
+    ----------
+    card : Card
+    feature : str
+        One of the card's `embeddings`, or `TAGGRAM`.
+    hop : int
+        Frames from the start of a segment to that of the next.
+
+    Raises
+    ------
+    UsageError
+        The tagger has no such feature.
+    """
+
+    card: Card
+    feature: str
+    hop: int
+
+    def __post_init__(self) -> None:
+        known = (*self.card.embeddings, TAGGRAM)
+        if self.feature not in known:
+            raise UsageError(
+                f"{self.card.name} has no feature {self.feature!r}; it has: {', '.join(known)}"
+            )
+
+    def network(self, weights: Path | None) -> keras.Model:
+        """Load the tagger: segments → (batch, values of the feature).
+
+        Raises
+        ------
+        WeightsError
+            Its weights are missing or not the right ones.
+        """
+        tagger = trained.load(self.card, weights)
+        if self.feature == TAGGRAM:
+            return tagger
+        both = trained.feature_model(tagger, self.card.embeddings[self.feature])
+        return keras.Model(both.inputs, both.outputs[1], name="features")
+
+    @property
+    def recorded(self) -> dict[str, str | int]:
+        """What a run record says of it."""
+        return {
+            "tagger": self.card.name,
+            "weights": self.card.source.sha256,
+            "feature": self.feature,
+            "hop": self.hop,
+        }
+
+
+def embedding_of(row: Row) -> Embedding:
+    """Return what a row on features of a trained tagger reads.
+
+    Raises
+    ------
+    UsageError
+        There is no such tagger, or it has no such feature.
+    """
+    return Embedding(find_card(row.pretrained), row.feature, row.hop)
+
+
+def segment_counts(frames: np.ndarray, length: int, hop: int) -> np.ndarray:
+    """Count the segments of tracks: int64 (tracks,), from their lengths in frames."""
+    return np.maximum(0, frames - length) // hop + 1
+
+
+def windows(frames: np.ndarray, length: int, hop: int) -> np.ndarray:
+    """Cut a track into segments: (segments, length, bands), a view where nothing is repeated.
+
+    Parameters
+    ----------
+    frames : (frames, bands)
+        Of the track.
+    """
+    if len(frames) < length:
+        frames = np.resize(frames, (length, frames.shape[1]))
+    cut = np.lib.stride_tricks.sliding_window_view(frames, length, axis=0)[::hop]
+    return cut.swapaxes(1, 2)
+
+
+def kept(
+    embedding: Embedding,
+    cache: FeatureCache,
+    folder: Path,
+    weights: Path | None,
+    report: Callable[[float], None] = lambda part: None,
+) -> FeatureCache:
+    """Compute an embedding of every segment of a cache, unless `folder` holds it already.
+
+    It is filed under the tagger's weights, the cache, feature and hop. An interrupted computation
+    goes on after the last whole block of tracks; of two at once the second waits.
+
+    Parameters
+    ----------
+    weights : Path or None
+        Where weights lie, see `mirkeras.weights.load`.
+    report : callable
+        Gets which part is done, 0 to 1.
+
+    Returns
+    -------
+    FeatureCache
+        A frame per segment: what a classifier of segments reads.
+
+    Raises
+    ------
+    WeightsError, CacheError
+        The weights are missing or not the right ones; the kept file is damaged.
+    """
+    target = folder / file_name(embedding, cache)
+    if not target.exists():
+        with _alone(target):
+            for torn in folder.glob(f".{target.stem}.*.part.npy"):  # left by a kill
+                torn.unlink()
+            if not target.exists():
+                _compute(embedding.network(weights), embedding, cache, target, report)
+    return _as_cache(embedding, cache, target)
+
+
+def file_name(embedding: Embedding, cache: FeatureCache) -> str:
+    """Name the file that `kept` makes."""
+    card = embedding.card
+    facts = [IMPLEMENTATION, embedding.recorded, card.frames, cache.identity, cache.fingerprint]
+    facts.append(keras.config.dtype_policy().name)
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return f"{card.name}-{embedding.feature}-{digest[:24]}.npy"
+
+
+def _compute(
+    network: keras.Model,
+    embedding: Embedding,
+    cache: FeatureCache,
+    target: Path,
+    report: Callable[[float], None],
+) -> None:
+    """Compute block by block, each a file of its own until all are there."""
+    partial, tracks = target.with_name(f"{target.name}.partial"), len(cache.tracks)
+    shards = [partial / f"{begin:08d}.npy" for begin in range(0, tracks, BLOCK)]
+    for begin, shard in zip(range(0, tracks, BLOCK), shards, strict=True):
+        if not shard.exists():
+            values = _predict(network, _segments(embedding, cache, begin))
+            with whole_file(shard) as temporary:
+                np.save(temporary, values, allow_pickle=False)
+        report(min(1.0, (begin + BLOCK) / tracks))
+    with whole_file(target) as temporary:
+        parts = [np.load(shard, mmap_mode="r", allow_pickle=False) for shard in shards]
+        shape = (sum(map(len, parts)), parts[0].shape[1])
+        assembled = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
+        np.concatenate(parts, out=assembled)
+        assembled.flush()
+    shutil.rmtree(partial)
+
+
+def _segments(embedding: Embedding, cache: FeatureCache, begin: int) -> Iterator[np.ndarray]:
+    """Go through the segments of a block of tracks."""
+    for name in cache.tracks[begin : begin + BLOCK]:
+        yield from windows(cache.track(name), embedding.card.frames, embedding.hop)
+
+
+def _predict(network: keras.Model, segments: Iterator[np.ndarray]) -> np.ndarray:
+    """Score segments one batch after another: float32 (segments, values)."""
+    found, batch = [], []
+    for segment in segments:
+        batch.append(segment)
+        if len(batch) >= BATCH_VALUES // segment.size:
+            found.append(network.predict_on_batch(np.stack(batch)))
+            batch = []
+    if batch:
+        found.append(network.predict_on_batch(np.stack(batch)))
+    return np.concatenate(found).astype(np.float32, copy=False)
+
+
+def _as_cache(embedding: Embedding, cache: FeatureCache, path: Path) -> FeatureCache:
+    """Open a file of features as a cache of one frame per segment."""
+    counts = segment_counts(np.diff(cache.offsets), embedding.card.frames, embedding.hop)
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+        if values.dtype != np.float32 or values.ndim != 2 or len(values) != counts.sum():
+            raise ValueError(f"{values.dtype} {values.shape}, not {counts.sum()} segments")
+    except (ValueError, EOFError) as error:
+        raise CacheError(f"{path} is damaged ({error}); delete it and run again") from error
+    return FeatureCache(
+        path=path,
+        tracks=cache.tracks,
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        sizes=cache.sizes,
+        bands=values.shape[1],
+        dtype="float32",
+        identity=embedding.recorded | {"features": cache.identity},
+        fingerprint=cache.fingerprint,
+        rejected=cache.rejected,
+        _position_in_file=values.offset,
+    )
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Hold the right to make a file; the system drops it when the process ends, however it ends."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(target.with_name(f".{target.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def row_features(
+    row: Row, setting: Setting, report: Callable[[float], None] = lambda part: None
+) -> FeatureCache:
+    """Return the features that a row on a trained tagger reads, as `kept` does."""
+    embedding = embedding_of(row)
+    return kept(embedding, source(row, setting), _folder(setting), setting.weights, report)
+
+
+def source(row: Row, setting: Setting) -> FeatureCache:
+    """Open the cache whose frames the tagger of a row reads."""
+    recipe = find_card(row.pretrained).recipe
+    return open_cache(setting.caches[recipe], find_recipe(recipe))
+
+
+def is_kept(row: Row, setting: Setting) -> bool:
+    """Whether the features of a row need not be computed."""
+    return (_folder(setting) / file_name(embedding_of(row), source(row, setting))).exists()
+
+
+def compute_row(paper: str, name: str, setting: Setting, report: Callable[[dict], None]) -> None:
+    """Compute and keep the features of a row, as a job (see `mirkeras.jobs.Job`)."""
+    row = find_experiment(paper).rows[name]
+    row_features(row, setting, lambda part: report({"part": part}))
+
+
+def _folder(setting: Setting) -> Path:
+    return setting.index.parent / "embeddings"
