@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -185,7 +186,7 @@ def read_arrays(source: "Source", path: Path) -> dict[str, np.ndarray]:
         raise WeightsError(
             f"{error.filename}: no such file; it belongs beside {path.name}. {source.advice}"
         ) from error
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise WeightsError(
             f"{path}: damaged, or no file of weights ({error}). Move it away. "
             f"{_remedy(source, path)}"

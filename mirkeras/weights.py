@@ -79,7 +79,10 @@ def fill(network: keras.Model, card: Card, arrays: Mapping[str, np.ndarray], pat
         odd = ", ".join(sorted(variables.keys() ^ card.names.keys()))
         raise ValueError(f"{card.name}: the card and its network differ in {odd}")
     taken = _taken(card, arrays, path)
-    values = {name: _formed(origin, taken) for name, origin in card.names.items()}
+    try:
+        values = {name: _formed(origin, taken) for name, origin in card.names.items()}
+    except (ValueError, IndexError) as error:  # fewer axes than a rearrangement needs
+        raise WeightsError(f"{_wrong(card, path)} shapes differ: {error}.") from error
     misshapen = [
         f"{card.names[name].name} {values[name].shape} for {name} {tuple(variable.shape)}"
         for name, variable in variables.items()
