@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 # isort: off
 from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
@@ -8,6 +9,9 @@ import keras
 from keras import layers
 
 from mirkeras.inference import pool_first
+from mirkeras.layers.spectrogram import Shape, one_shape
+from mirkeras.layers.style import Style
+from mirkeras.spectral import TallMaximum
 
 
 def randomise(network: keras.Model) -> None:
@@ -58,3 +62,21 @@ def test_what_somebody_else_sees_is_left_alone():
     network = keras.Model(inputs, [pooled, hidden])
     randomise(network)
     assert pool_first(network) is network
+
+
+@pytest.mark.parametrize(("bands", "height", "taps"), [(40, 30, 5), (41, 17, 7), (96, 67, 7)])
+def test_tall_convolutions_go_by_way_of_their_transform(bands: int, height: int, taps: int) -> None:
+    inputs = keras.Input((12, bands, 1))
+    x = one_shape(inputs, Shape("tall", 6, (height, taps)), Style())
+    network = keras.Model(inputs, layers.GlobalAveragePooling1D()(x))
+    randomise(network)
+    assert any(isinstance(layer, TallMaximum) for layer in pool_first(network).layers)
+    assert largest_difference(network) <= 3e-5  # of sums of up to 469 products
+
+
+def test_small_kernels_are_convolved_as_they_are() -> None:
+    inputs = keras.Input((12, 40, 1))
+    network = keras.Model(inputs, one_shape(inputs, Shape("flat", 6, (3, 5)), Style()))
+    randomise(network)
+    assert not any(isinstance(layer, TallMaximum) for layer in pool_first(network).layers)
+    assert largest_difference(network) <= 1e-6
