@@ -11,7 +11,7 @@ from mirkeras.protocols import Protocol
 from mirkeras.schedules import Constant, HalveOnCount
 from mirkeras.segments import DrawnToTrain
 from reproductions.pons_ismir2018.models import NETWORKS
-from reproductions.pons_ismir2018.musicnn import FRAMES, musicnn
+from reproductions.pons_ismir2018.musicnn import FRAMES, MSD_POOLS, musicnn, vgg
 from reproductions.pons_ismir2018.variants import NETWORKS as TRAINING_TABLE
 
 # Of the training configuration beside the released weights (config.json).
@@ -62,7 +62,8 @@ PUBLIC_SETS = (
 )
 RELEASED = (
     _musicnn("released/musicnn", "musicnn", musicnn),
-    _musicnn("released/vgg", "vgg", TRAINING_TABLE["vgg-128"]),
+    _musicnn("released/vgg", "vgg", vgg),
+    _musicnn("released/vgg-msd", "vgg, pools of MSD_vgg", partial(vgg, pools=MSD_POOLS)),
     _musicnn("released/musicnn-big", "musicnn big", partial(musicnn, filters=512, units=500)),
 )
 TRAINING = tuple(

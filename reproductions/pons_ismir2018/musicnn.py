@@ -38,8 +38,10 @@ CONTEXT = 7  # frames that a convolution of the mid-end sees
 
 TIMBRAL = (Shape("f74", 204, (38, 7)), Shape("f77", 204, (67, 7)))
 TEMPORAL = (Shape("s1", 51, (1, 128)), Shape("s2", 51, (1, 64)), Shape("s3", 51, (1, 32)))
-#: Pools of vgg: (bands, frames) and stride.
+#: Pools of vgg: (bands, frames), and a stride that is not the pool's.
 POOLS = (((1, 4), (2, 2)), ((2, 2), None), ((2, 2), None), ((2, 2), None), ((4, 4), None))
+#: Those that MSD_vgg was trained with: the graph in its checkpoint has other ones than the code.
+MSD_POOLS = (((1, 4), None), ((4, 1), None), ((2, 2), None), ((2, 2), None), ((4, 4), None))
 
 # A pool over time: (batch, frames, channels) → (batch, values).
 Pool = Callable[[keras.KerasTensor, Style], keras.KerasTensor]
@@ -144,7 +146,12 @@ def extremes(x: keras.KerasTensor, style: Style) -> keras.KerasTensor:
 
 
 def vgg(
-    outputs: int, activation: str = "sigmoid", *, filters: int = 128, penalty: float = 0.0
+    outputs: int,
+    activation: str = "sigmoid",
+    *,
+    filters: int = 128,
+    pools: tuple = POOLS,
+    penalty: float = 0.0,
 ) -> keras.Model:
     """Build vgg: 605,748 trainable parameters for 50 tags, 607,030 with statistics.
 
@@ -152,6 +159,8 @@ def vgg(
     ----------
     filters : int
         Of each of the five convolutions: 128 (MTT_vgg, MSD_vgg) or 32.
+    pools : tuple
+        `POOLS` or `MSD_POOLS`.
     outputs, activation, penalty
         As for `musicnn`.
 
@@ -160,14 +169,15 @@ def vgg(
     keras.Model
         Takes (batch, 187, 96), no other length; gives (batch, outputs). Hidden features are the
         layers ``pool1`` … ``pool5`` (frames, bands, filters): 92 × 48, 46 × 24, 23 × 12, 11 × 6 and
-        2 × 1, and ``flatten`` of the last. Layers with weights are input_bn; cnnN_conv and cnnN_bn
+        2 × 1 (`MSD_POOLS`: 46 × 96, 46 × 24, then the same), and ``flatten`` of the last. Layers
+        with weights are input_bn; cnnN_conv and cnnN_bn
         of 1 to 5; scores.
     """
     style = Style(penalty=penalty)
     spectrogram, x = open_network()
-    for number, (pool, stride) in enumerate(POOLS, start=1):
+    for number, (pool, stride) in enumerate(pools, start=1):
         x = vgg_stage(x, number, filters, pool, style, stride=stride)
-        if number < len(POOLS):
+        if number < len(pools):
             x = layers.Dropout(0.25, name=f"dropout{number}")(x)
     x = layers.Dropout(DROPOUT, name="dropout")(layers.Flatten(name="flatten")(x))
     return keras.Model(spectrogram, style.scores(x, outputs, activation), name="vgg")

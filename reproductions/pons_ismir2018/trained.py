@@ -17,14 +17,10 @@ from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
 from collections.abc import Callable
 from functools import partial
 
-import keras
 import numpy as np
-from keras import layers
 
 from data_prep.msd import TAGS as MSD_TAGS
 from mirkeras.cards import Card, Source, Taken
-from mirkeras.layers.spectrogram import vgg_stage
-from mirkeras.layers.style import Style, normalise
 from reproductions.pons_ismir2018 import musicnn
 
 #: The tags of MagnaTagATune in the order of the networks' outputs (`configuration.py`); Won's
@@ -51,9 +47,6 @@ SCORES = {
     "MSD_musicnn": (0.8801927178090048, 0.28906431196994925),
     "MSD_vgg": (0.8767615259520635, 0.28192480359001065),
 }
-#: Pools of MSD_vgg in (bands, frames), stride = pool: the graph in its checkpoint.
-MSD_POOLS = ((1, 4), (4, 1), (2, 2), (2, 2), (4, 4))
-
 WHEEL = "musicnn-0.1.0-py3-none-any.whl"
 WHEEL_SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
 
@@ -62,20 +55,6 @@ IGNORED = (r".*/Adam(_1)?", r"beta[12]_power")
 
 _NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 _MIDEND = ("cnn1", "cnn2", "cnn3")
-
-
-def vgg_of_msd(outputs: int) -> keras.Model:
-    """Build vgg with the pools that MSD_vgg was trained with, see `musicnn.vgg`."""
-    style = Style()
-    spectrogram = keras.Input((musicnn.FRAMES, musicnn.BANDS), name="spectrogram")
-    x = layers.Reshape((musicnn.FRAMES, musicnn.BANDS, 1), name="channel")(spectrogram)
-    x = normalise(x, "input_bn")
-    for number, pool in enumerate(MSD_POOLS, start=1):
-        x = vgg_stage(x, number, 128, pool, style)
-        if number < len(MSD_POOLS):
-            x = layers.Dropout(0.25, name=f"dropout{number}")(x)
-    x = layers.Dropout(0.5, name="dropout")(layers.Flatten(name="flatten")(x))
-    return keras.Model(spectrogram, style.scores(x, outputs, "sigmoid"), name="vgg")
 
 
 def _numbered(kind: str, number: int) -> str:
@@ -151,5 +130,7 @@ CARDS = (
     _card("MTT_musicnn", partial(musicnn.musicnn, 50), _musicnn_names(), _HIDDEN["musicnn"]),
     _card("MTT_vgg", partial(musicnn.vgg, 50), _vgg_names(), _HIDDEN["vgg"]),
     _card("MSD_musicnn", partial(musicnn.musicnn, 50), _musicnn_names(), _HIDDEN["musicnn"]),
-    _card("MSD_vgg", partial(vgg_of_msd, 50), _vgg_names(), _HIDDEN["vgg"]),
+    _card(
+        "MSD_vgg", partial(musicnn.vgg, 50, pools=musicnn.MSD_POOLS), _vgg_names(), _HIDDEN["vgg"]
+    ),
 )
