@@ -5,8 +5,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from mirkeras import __version__, tagcommand
+from mirkeras import __version__
 from mirkeras.options import DATA_SETS, add_data_options, add_jobs_option
+from mirkeras.tag import command as tag_command
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -56,21 +57,22 @@ def _add(
 
 
 def _add_tag(commands: argparse._SubParsersAction) -> None:
-    tagcommand.add_options(_add(commands, "tag", _tag, "tag music with a trained network"))
+    tag_command.add_options(_add(commands, "tag", _tag, "tag music with a trained network"))
 
 
 def _tag(arguments: argparse.Namespace) -> int:
-    tagcommand.check(arguments)
-    from mirkeras import cards, tagcards
+    tag_command.check(arguments)
+    from mirkeras import cards
+    from mirkeras.tag import listing
 
     if arguments.list:
-        print(tagcards.listing(cards.all_cards().values()), end="")
+        print(listing.table(cards.all_cards().values()), end="")
     elif arguments.card:
-        print(tagcards.description(cards.find_card(arguments.card)), end="")
+        print(listing.description(cards.find_card(arguments.card)), end="")
     else:
-        from mirkeras import tagrun
+        from mirkeras.tag import run
 
-        return tagrun.run(arguments)
+        return run.run(arguments)
     return 0
 
 

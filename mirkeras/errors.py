@@ -1,6 +1,6 @@
 """Errors a user can mend; commands show them as one message, without a traceback."""
 
-from errno import EACCES, EDQUOT, ENOSPC, ENOTDIR, EROFS
+import errno
 
 
 class UsageError(ValueError):
@@ -20,15 +20,37 @@ def expected_errors() -> tuple[type[Exception], ...]:
     return (*named, OSError)
 
 
-def explained(error: Exception) -> str:
-    """Put an expected error into words; a bare `OSError` gets its file and what to do."""
+_FULL = "make room, then run the same command again"
+_FORBIDDEN = "choose another folder or change its permissions"
+_REMEDIES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: "choose another folder",
+    errno.ENOENT: "check the name, or choose another folder: nothing can be made there",
+    errno.ENOTDIR: "choose another folder: a file lies where a folder is needed",
+    errno.EEXIST: "choose another name: something else has this one",
+    errno.EISDIR: "choose another name: a folder has this one",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+def explained(error: Exception, kept: bool = True) -> str:
+    """Put an expected error into words; a bare `OSError` gets its file and what to do.
+
+    Parameters
+    ----------
+    error : Exception
+        One of `expected_errors`.
+    kept : bool
+        Whether the command keeps what it has finished.
+    """
     if not isinstance(error, OSError) or error.errno is None:
         return str(error)
-    remedy = {
-        ENOSPC: "make room, then run the same command again: finished work is kept",
-        EDQUOT: "make room, then run the same command again: finished work is kept",
-        EACCES: "choose another folder or change its permissions",
-        EROFS: "choose another folder",
-        ENOTDIR: "choose another folder: a file lies where a folder is needed",
-    }.get(error.errno, "finished work is kept, the same command goes on")
+    remedy = _REMEDIES.get(error.errno)
+    if remedy is None:
+        remedy = "finished work is kept, the same command goes on" if kept else "run it again"
+    elif remedy == _FULL and kept:
+        remedy += ": finished work is kept"
     return f"{error.filename or 'writing'}: {error.strerror}; {remedy}"

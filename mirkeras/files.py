@@ -1,10 +1,15 @@
 """Files that are either whole or absent."""
 
 import os
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+# Of "name.csv": ".name.0123abcd.part.csv". The suffix stays last: savers of Keras, NumPy and
+# Matplotlib choose their format by it.
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part(\.[^.]+)?", re.DOTALL)
 
 
 @contextmanager
@@ -15,7 +20,6 @@ def whole_file(path: Path) -> Iterator[Path]:
     error, a full disk) leaves the old one and no rest.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # the suffix stays last: savers of Keras, NumPy and Matplotlib choose their format by it
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         yield temporary
@@ -30,3 +34,15 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def sweep(paths: Iterable[Path]) -> None:
+    """Remove what kills left of `whole_file`s; for who knows that nobody is writing these files."""
+    wanted: dict[Path, set[str]] = {}
+    for path in paths:
+        wanted.setdefault(path.parent, set()).add(path.name)
+    for folder, names in wanted.items():
+        for name in os.listdir(folder) if folder.is_dir() else ():
+            found = _TEMPORARY.fullmatch(name)
+            if found and found[1] + (found[2] or "") in names:
+                (folder / name).unlink(missing_ok=True)

@@ -58,9 +58,11 @@ def of_training(progress: Progress, plan: Plan) -> dict:
     }
 
 
-def sizes(segments: Segments, parts: Parts) -> dict:
-    """Count the tracks and segments of every part."""
-    chosen = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+def sizes(
+    segments: Segments, parts: Parts, used: tuple[str, ...] = ("train", "validation", "test")
+) -> dict:
+    """Count the tracks and segments of every part that has a use."""
+    chosen = {part: getattr(parts, part) for part in used}
     counted = {
         part: {"tracks": len(np.unique(segments.track[places])), "segments": len(places)}
         for part, places in chosen.items()

@@ -184,7 +184,7 @@ def _fit_segments(
         "parameters": None,  # support vectors are no trained numbers
         **facts,
         "capped": False,
-        **outcome.sizes(segments, parts),
+        **outcome.sizes(segments, parts, ("train", "test")),  # nothing is chosen
         **outcome.circumstances(cache, setting),
     }
 

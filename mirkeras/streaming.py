@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import soundfile
 import soxr
 
 from mirkeras import audio
@@ -22,26 +21,12 @@ from mirkeras.audio import AudioError
 from mirkeras.logmel import LogMel
 from mirkeras.recipe import Recipe
 
-# Of a piece: long enough that nobody waits for Python, short enough to be held several times.
-SECONDS = 30.0
-
 _POLL = 0.1  # seconds between two looks of a waiting thread at whether it should end
 
 T = TypeVar("T")
 
 
-class _Forward(soundfile.SoundFile):
-    """A file that is read once, from its beginning to its end.
-
-    After each read `soundfile` seeks to where it is. In an MP3 file that breaks the frames behind,
-    which need bits of the ones before: samples differ by up to 0.3 of full scale.
-    """
-
-    def seekable(self) -> bool:
-        return False
-
-
-def blocks(path: str | Path, sample_rate: int, seconds: float = SECONDS) -> Iterator[np.ndarray]:
+def blocks(path: str | Path, sample_rate: int, seconds: float = 30.0) -> Iterator[np.ndarray]:
     """Decode a file piece by piece.
 
     Parameters
@@ -51,7 +36,8 @@ def blocks(path: str | Path, sample_rate: int, seconds: float = SECONDS) -> Iter
     sample_rate
         In Hz, of the result.
     seconds
-        Length of a piece.
+        Length of a piece at most: by default long enough that nobody waits for Python, short enough
+        to be held several times.
 
     Yields
     ------
@@ -65,27 +51,17 @@ def blocks(path: str | Path, sample_rate: int, seconds: float = SECONDS) -> Iter
         of any sound in it, after the pieces before. A file that becomes shorter meanwhile is
         "unreadable".
     """
-    path, decoded, left, peak = Path(path), 0, 0, 0.0
-    with audio.opened(path, _Forward) as file:
+    path, left = Path(path), 0
+    with audio.opened(path) as file:
         resample = _resampler(file.samplerate, sample_rate)
-        for samples in _pieces(file, max(1, int(seconds * file.samplerate))):
-            mono = audio.mix(samples)
-            decoded, peak = decoded + len(mono), max(peak, audio.peak(path, mono))
+        for mono in audio.pieces(file, seconds):
             if (piece := resample(mono, False)).size:
                 left += piece.size
                 yield piece
-        audio.check_length(path, decoded, file.frames)
-    audio.check_silence(path, peak)
     if (piece := resample(np.zeros(0, np.float32), True)).size:
         yield piece
     elif not left:
         raise AudioError(path, "too short", f"no sample is left at {sample_rate} Hz")
-
-
-def _pieces(file: soundfile.SoundFile, size: int) -> Iterator[np.ndarray]:
-    """Read up to `size` samples of all channels at a time, float32 (samples, channels)."""
-    while len(samples := file.read(size, dtype="float32", always_2d=True)):
-        yield samples
 
 
 def _resampler(before: int, after: int) -> Callable[[np.ndarray, bool], np.ndarray]:

@@ -15,11 +15,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from mirkeras import streaming
 from mirkeras import weights as trained
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.cachefile import CacheError
@@ -28,6 +30,7 @@ from mirkeras.errors import UsageError
 from mirkeras.experiment import Row, Setting, find_experiment
 from mirkeras.features import find_recipe
 from mirkeras.files import whole_file
+from mirkeras.inference import Score, scorer
 
 #: The name, among features, of the tagger's own output: the scores of its tags.
 TAGGRAM = "taggram"
@@ -69,19 +72,19 @@ class Embedding:
                 f"{self.card.name} has no feature {self.feature!r}; it has: {', '.join(known)}"
             )
 
-    def network(self, weights: Path | None) -> keras.Model:
-        """Load the tagger: segments → (batch, values of the feature).
+    def score(self, weights: Path | None) -> Score:
+        """Load the tagger: float32 (segments, frames, bands) → [(segments, values)].
 
         Raises
         ------
         WeightsError
             Its weights are missing or not the right ones.
         """
-        tagger = trained.load(self.card, weights)
-        if self.feature == TAGGRAM:
-            return tagger
-        both = trained.feature_model(tagger, self.card.embeddings[self.feature])
-        return keras.Model(both.inputs, both.outputs[1], name="features")
+        network = trained.load(self.card, weights)
+        if self.feature != TAGGRAM:
+            both = trained.feature_model(network, self.card.embeddings[self.feature])
+            network = keras.Model(both.inputs, both.outputs[1], name="features")
+        return scorer(network, self.card.frames, find_recipe(self.card.recipe).bands)
 
     @property
     def recorded(self) -> dict[str, str | int]:
@@ -108,20 +111,6 @@ def embedding_of(row: Row) -> Embedding:
 def segment_counts(frames: np.ndarray, length: int, hop: int) -> np.ndarray:
     """Count the segments of tracks: int64 (tracks,), from their lengths in frames."""
     return np.maximum(0, frames - length) // hop + 1
-
-
-def windows(frames: np.ndarray, length: int, hop: int) -> np.ndarray:
-    """Cut a track into segments: (segments, length, bands), a view where nothing is repeated.
-
-    Parameters
-    ----------
-    frames : (frames, bands)
-        Of the track.
-    """
-    if len(frames) < length:
-        frames = np.resize(frames, (length, frames.shape[1]))
-    cut = np.lib.stride_tricks.sliding_window_view(frames, length, axis=0)[::hop]
-    return cut.swapaxes(1, 2)
 
 
 def kept(
@@ -159,7 +148,7 @@ def kept(
             for torn in folder.glob(f".{target.stem}.*.part.npy"):  # left by a kill
                 torn.unlink()
             if not target.exists():
-                _compute(embedding.network(weights), embedding, cache, target, report)
+                _compute(embedding.score(weights), embedding, cache, target, report)
     return _as_cache(embedding, cache, target)
 
 
@@ -173,7 +162,7 @@ def file_name(embedding: Embedding, cache: FeatureCache) -> str:
 
 
 def _compute(
-    network: keras.Model,
+    score: Score,
     embedding: Embedding,
     cache: FeatureCache,
     target: Path,
@@ -184,7 +173,7 @@ def _compute(
     shards = [partial / f"{begin:08d}.npy" for begin in range(0, tracks, BLOCK)]
     for begin, shard in zip(range(0, tracks, BLOCK), shards, strict=True):
         if not shard.exists():
-            values = _predict(network, _segments(embedding, cache, begin))
+            values = _values(score, _segments(embedding, cache, begin))
             with whole_file(shard) as temporary:
                 np.save(temporary, values, allow_pickle=False)
         report(min(1.0, (begin + BLOCK) / tracks))
@@ -200,19 +189,17 @@ def _compute(
 def _segments(embedding: Embedding, cache: FeatureCache, begin: int) -> Iterator[np.ndarray]:
     """Go through the segments of a block of tracks."""
     for name in cache.tracks[begin : begin + BLOCK]:
-        yield from windows(cache.track(name), embedding.card.frames, embedding.hop)
+        track = [cache.track(name)]
+        for cut in streaming.segments(track, embedding.card.frames, embedding.hop):
+            yield from cut
 
 
-def _predict(network: keras.Model, segments: Iterator[np.ndarray]) -> np.ndarray:
+def _values(score: Score, segments: Iterator[np.ndarray]) -> np.ndarray:
     """Score segments one batch after another: float32 (segments, values)."""
-    found, batch = [], []
-    for segment in segments:
-        batch.append(segment)
-        if len(batch) >= BATCH_VALUES // segment.size:
-            found.append(network.predict_on_batch(np.stack(batch)))
-            batch = []
-    if batch:
-        found.append(network.predict_on_batch(np.stack(batch)))
+    found = []
+    for first in segments:
+        rest = islice(segments, max(1, BATCH_VALUES // first.size) - 1)
+        found += score(np.stack([first, *rest]))
     return np.concatenate(found).astype(np.float32, copy=False)
 
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -21,6 +22,7 @@ import pooch
 
 from data_prep import download
 from data_prep.declare import Archive
+from mirkeras.files import whole_file
 
 if TYPE_CHECKING:
     from mirkeras.cards import Source
@@ -28,6 +30,14 @@ if TYPE_CHECKING:
 #: Name of a checkpoint once it is unpacked (in the wheel its files have no name, only endings).
 CHECKPOINT = "weights"
 _CHECKPOINT_ENDINGS = (".index", ".data-00000-of-00001", ".meta")
+#: Bytes of arrays that a file may unpack to, many times the largest known: a small file can claim
+#: to hold more than memory does.
+LARGEST = 2**28
+#: What readers raise where a file is damaged or lies about itself.
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, TypeError, KeyError, MemoryError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError),  # of NumPy's headers
+)
 
 
 class WeightsError(RuntimeError):
@@ -55,10 +65,11 @@ def locate(
     source : Source
         What to find.
     weights : Path or None
-        The file, or a folder that holds it as `source.filename`; nothing else is then tried.
-        None: `weights_home()`.
+        The file, or a folder that holds it as `source.filename` or as the end of that: the folder
+        of the file itself will do. Nothing else is then tried. None: `weights_home()`.
     mirror : str or None
-        Folder, or http(s) address of a folder, that is tried before the package index.
+        Folder, or http(s) address of a folder, that is tried before the package index; its file is
+        copied into `weights_home()`.
     offline : bool
         Use no network at all.
 
@@ -70,7 +81,7 @@ def locate(
     Raises
     ------
     WeightsError
-        There is no such file, it could not be fetched, or its checksum is wrong.
+        There is no such file, it is of another kind, cannot be fetched, or its checksum is wrong.
     """
     target = weights_home() / source.filename
     if weights is not None:
@@ -88,9 +99,18 @@ def locate(
 
 def _given(source: "Source", place: Path) -> Path:
     """Find the file at the place that the user named."""
-    path = place / source.filename if place.is_dir() else place
+    parts = Path(source.filename).parts
+    within = [place.joinpath(*parts[first:]) for first in range(len(parts))]
+    tried = within if place.is_dir() else [place]
+    path = next((each for each in tried if each.is_file()), tried[0])
     if not path.is_file():
         raise WeightsError(f"{path}: no such file. {_remedy(source, path)}")
+    known = _readers(source)
+    if path.suffix.lower() not in known:
+        raise WeightsError(
+            f"{path}: these weights are in another kind of file: {source.filename} (read from "
+            f"{', '.join(known)}). {source.advice or _remedy(source, path)}"
+        )
     return path
 
 
@@ -106,41 +126,47 @@ def _remedy(source: "Source", path: Path) -> str:
 
 
 def _pip(package: str, folder: str | Path) -> list[str]:
-    """Write the command that fetches a package's wheel as a file, from the user's own index."""
-    command = [sys.executable, "-m", "pip", "download", package]
+    """Write the command that fetches a package's wheel as a file, from the user's own index.
+
+    With -P the working folder is no place of modules: a pip.py there is not executed.
+    """
+    command = [sys.executable, "-P", "-m", "pip", "download", package]
     return [*command, "--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
 
 
 def _fetched(source: "Source", target: Path, mirror: str | None, offline: bool) -> Path:
     """Fetch a file into the weights folder; of several processes one does, the others wait."""
+    nor = f", nor usable in {mirror}" if mirror else ""
+    reason = f"{target}: no such file{nor}, and offline. {_remedy(source, target)}"
+    if offline and not (mirror and (Path(mirror).expanduser() / source.filename).is_file()):
+        raise WeightsError(reason)  # before a folder is made
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target.parent / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if target.is_file():
             return target
-        if mirror is not None and (found := _from_mirror(source, target, mirror, offline)):
-            return found
+        if mirror is not None and _from_mirror(source, target, mirror, offline):
+            return target
         if offline:
-            raise WeightsError(f"{target}: no such file, and offline. {_remedy(source, target)}")
+            raise WeightsError(reason)
         _from_index(source, target)
     return target
 
 
-def _from_mirror(source: "Source", target: Path, mirror: str, offline: bool) -> Path | None:
-    """Fetch a file from a mirror (a folder's file is used in place); None, and say so, if not."""
-    archive = Archive(
-        filename=source.filename,
-        urls=(),
-        checksum=f"sha256:{source.sha256}",
-        size=None,
-        max_unpacked=0,
-        keep=True,
-    )
+def _from_mirror(source: "Source", target: Path, mirror: str, offline: bool) -> bool:
+    """Fetch a file from a mirror, for all processes to come; False, and say so, if it lacks it."""
+    checksum = f"sha256:{source.sha256}"
+    archive = Archive(source.filename, (), checksum, size=None, max_unpacked=0, keep=True)
     try:
-        return download.fetch(archive, target.parent, mirror=mirror, offline=offline).path
+        found = download.fetch(archive, target.parent, mirror=mirror, offline=offline).path
     except download.FetchError as error:
         print(error, file=sys.stderr)
-        return None
+        return False
+    if found != target:  # a folder's file, for which it may have vouched itself
+        _verify(found, source)
+        with whole_file(target) as temporary:
+            shutil.copyfile(found, temporary)
+    return True
 
 
 def _from_index(source: "Source", target: Path) -> None:
@@ -173,20 +199,20 @@ def read_arrays(source: "Source", path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     WeightsError
-        The file is damaged, of an unknown kind, or a part of it is missing.
+        The file is damaged, or a part of it is missing.
     """
-    if path.suffix.lower() not in _READERS:
-        known = ", ".join(_READERS)
-        raise WeightsError(f"{path}: weights are read from {known} only. {source.advice}".strip())
     try:
-        arrays = _READERS[path.suffix.lower()](source, path)
+        arrays = _readers(source)[path.suffix.lower()](source, path)
         for name in source.companions:
-            arrays[Path(name).stem] = np.load(path.with_name(name), allow_pickle=False)
+            with open(path.with_name(name), "rb") as file:
+                arrays[Path(name).stem] = np.lib.format.read_array(file, allow_pickle=False)
+        if odd := [name for name, array in arrays.items() if array.dtype.kind not in "biufc"]:
+            raise ValueError(f"{odd[0]} holds no numbers")
     except FileNotFoundError as error:
         raise WeightsError(
             f"{error.filename}: no such file; it belongs beside {path.name}. {source.advice}"
         ) from error
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGED as error:
         raise WeightsError(
             f"{path}: damaged, or no file of weights ({error}). Move it away. "
             f"{_remedy(source, path)}"
@@ -231,8 +257,19 @@ def unpack_checkpoint(source: "Source", path: Path, folder: Path) -> Path:
 
 
 def _from_npz(source: "Source", path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    arrays = {}
+    with zipfile.ZipFile(path) as file:
+        _refuse_large(sum(member.file_size for member in file.infolist()))
+        for member in file.infolist():  # np.load would give bytes where a member is no array
+            with file.open(member) as packed:
+                array = np.lib.format.read_array(packed, allow_pickle=False)
+            arrays[member.filename.removesuffix(".npy")] = array
+    return arrays
+
+
+def _refuse_large(size: int) -> None:
+    if size > LARGEST:
+        raise ValueError(f"it claims to hold {size:,} bytes, more than {LARGEST:,}")
 
 
 def _from_hdf5(source: "Source", path: Path) -> dict[str, np.ndarray]:
@@ -242,16 +279,21 @@ def _from_hdf5(source: "Source", path: Path) -> dict[str, np.ndarray]:
 
     def take(name: str, item: h5py.Dataset | h5py.Group) -> None:
         if isinstance(item, h5py.Dataset):
-            arrays[name] = item[()]
+            if item.dtype.hasobject:
+                raise ValueError(f"{name} holds no numbers")
+            _refuse_large(item.nbytes + sum(array.nbytes for array in arrays.values()))
+            arrays[name] = np.asarray(item[()])
 
     with h5py.File(path, "r") as file:
         file.visititems(take)
     return arrays
 
 
-_READERS: dict[str, Callable[["Source", Path], dict[str, np.ndarray]]] = {
-    ".whl": _from_wheel,
-    ".npz": _from_npz,
-    ".h5": _from_hdf5,
-    ".hdf5": _from_hdf5,
-}
+Reader = Callable[["Source", Path], dict[str, np.ndarray]]
+
+
+def _readers(source: "Source") -> dict[str, Reader]:
+    """List what reads a source's weights, by the ending of the file."""
+    if source.member:
+        return {".whl": _from_wheel}
+    return {".npz": _from_npz, ".h5": _from_hdf5, ".hdf5": _from_hdf5}

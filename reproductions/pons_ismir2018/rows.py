@@ -4,10 +4,15 @@
 from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
 
 # isort: on
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import keras
 import numpy as np
+
+from mirkeras.inference import scorer
+from mirkeras.quiet import silenced
 
 BATCH = 16  # segments; more would take gigabytes
 
@@ -84,8 +89,18 @@ def cut(frames: np.ndarray, length: int) -> np.ndarray:
 
 def run(network: keras.Model, segments: np.ndarray) -> list[np.ndarray]:
     """Run a network on (segments, frames, bands): each of its outputs, (segments, values)."""
+    return _batched(partial(network, training=False), segments)
+
+
+def run_fast(network: keras.Model, segments: np.ndarray) -> list[np.ndarray]:
+    """Do the same as ``mirkeras tag`` does it."""
+    with silenced():  # TensorFlow takes the graphs of one tagger after another for a mistake
+        return _batched(scorer(network, *segments.shape[1:]), segments)
+
+
+def _batched(function: Callable, segments: np.ndarray) -> list[np.ndarray]:
     batches = [segments[first : first + BATCH] for first in range(0, len(segments), BATCH)]
-    found = [keras.tree.flatten(network(batch, training=False)) for batch in batches]
+    found = [keras.tree.flatten(function(batch)) for batch in batches]
     return [
         np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
         for parts in zip(*found, strict=True)

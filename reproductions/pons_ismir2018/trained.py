@@ -123,7 +123,7 @@ def _card(name: str, build: Callable, names: dict[str, Taken], embeddings: tuple
 
 _HIDDEN = {
     "musicnn": ("penultimate", "max_pool", "mean_pool", *_MIDEND, "timbral", "temporal"),
-    "vgg": ("pool5", "pool4", "pool3", "pool2", "pool1"),
+    "vgg": ("pool5", "pool4", "pool3"),  # those before have 140,000 values and more
 }
 
 CARDS = (

@@ -1,3 +1,4 @@
+import os
 import pickle
 
 import numpy as np
@@ -153,3 +154,103 @@ def test_one_decoding_serves_several_rates(tmp_path):
         assert resampled.dtype == np.float32
         np.testing.assert_array_equal(resampled, audio.load(tmp_path / "a.wav", sample_rate=rate))
         np.testing.assert_allclose(resampled[500:-500], tone(1.0, rate)[500:-500], atol=1e-3)
+
+
+def frames_only(data: bytes) -> bytes:
+    """Leave out the first frame, which says how many there are."""
+    tag = max(data.find(b"Xing"), data.find(b"Info"))
+    return data[data.index(b"\xff\xfb", tag) :]
+
+
+def mp3(path, seconds: float, mode: str, level: float, rate: int = RATE) -> bytes:
+    """Write noise of growing loudness, so that variable bit rates vary."""
+    random = np.random.RandomState(0)
+    samples = random.uniform(-1, 1, int(seconds * rate)) * np.linspace(
+        1e-4, 0.9, int(seconds * rate)
+    )
+    soundfile.write(path, samples, rate, bitrate_mode=mode, compression_level=level)
+    return path.read_bytes()
+
+
+def test_an_mp3_that_goes_on_behind_its_end(tmp_path):
+    path = tmp_path / "a.mp3"
+    first = mp3(path, 6, "VARIABLE", 0.5)
+    second = mp3(path, 3, "CONSTANT", 0.5, rate=48_000)
+    joins = {"no length": frames_only(first), "joined": first + first, "rates": first + second}
+    for name, data in joins.items():
+        path.write_bytes(data)
+        error = refused(path)
+        assert error.reason == "unreadable", name
+        assert "bytes with audio are left" in error.detail, name
+        assert "ffmpeg -i in.mp3 -c copy out.mp3" in error.detail, name
+
+
+def test_what_follows_an_mp3_and_is_no_sound(tmp_path):
+    path = tmp_path / "a.mp3"
+    whole = mp3(path, 2, "VARIABLE", 0.5)
+    cover = np.random.RandomState(0).bytes(1_000_000)
+    ape = b"APETAGEX" + bytes(24) + cover + b"APETAGEX" + bytes(24)
+    for rest in (
+        b"TAG" + bytes(125),
+        ape,
+        b"LYRICSBEGIN" + b"la " * 999,
+        bytes(9999),
+        b"\xff" * 9999,
+    ):
+        path.write_bytes(whole + rest)
+        assert audio.load(path, sample_rate=RATE).shape == (2 * RATE,)
+
+
+@pytest.mark.parametrize("level", [0, 0.5])
+def test_an_mp3_that_does_not_tell_its_length_is_read_to_its_end(tmp_path, level):
+    path = tmp_path / "a.mp3"
+    frames = frames_only(mp3(path, 5, "CONSTANT", level))
+    tag = b"ID3\3\0\0\0\0\x10\0" + bytes(2048)  # from both, libsndfile promises too much
+    for data in (frames, frames + b"TAG" + bytes(125), tag + frames):
+        path.write_bytes(data)
+        assert audio.load(path, sample_rate=RATE).size == 193 * 1152
+
+
+def test_an_mp3_behind_other_bytes(tmp_path):
+    path = tmp_path / "a.mp3"
+    path.write_bytes(b"<html>" * 300 + mp3(path, 2, "VARIABLE", 0.5))
+    assert audio.load(path, sample_rate=RATE).shape == (2 * RATE,)
+
+
+def test_joined_ogg_files(tmp_path):
+    soundfile.write(tmp_path / "a.ogg", tone(2), RATE)
+    soundfile.write(tmp_path / "b.ogg", tone(3), RATE)
+    path = tmp_path / "c.ogg"
+    path.write_bytes((tmp_path / "a.ogg").read_bytes() + (tmp_path / "b.ogg").read_bytes())
+    assert "ends after 2.00 s" in refused(path).detail
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(2 * 10**9, 1), (10**8, 1), (2 * 10**6, 1000)])
+def test_a_header_that_claims_absurd_things(tmp_path, rate, channels):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.full(1000 * 60, 0.5), RATE)
+    data = bytearray(path.read_bytes())
+    data[22:28] = channels.to_bytes(2, "little") + rate.to_bytes(4, "little")
+    data[32:34] = (2 * channels).to_bytes(2, "little")
+    path.write_bytes(data)
+    assert audio.decode(path).samples.size == 60_000 // channels
+
+
+def test_memory_that_does_not_suffice(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise MemoryError
+
+    soundfile.write(tmp_path / "a.wav", tone(), RATE)
+    monkeypatch.setattr(audio, "_mix", full)
+    assert "memory" in refused(tmp_path / "a.wav").detail
+
+
+def test_text_by_the_name_of_music(tmp_path):
+    for name in ("a.mp3", "a.wav", "a.raw", "a.m4a"):
+        (tmp_path / name).write_text("not audio at all\n" * 1000)
+        assert refused(tmp_path / name).detail == "no audio that libsndfile knows"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.wav")
+    assert refused(tmp_path / "a.wav").detail == "no regular file"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mirkeras.errors import expected_errors, explained
-from mirkeras.files import whole_file, write_text
+from mirkeras.files import sweep, whole_file, write_text
 from mirkeras.runs import claimed
 
 
@@ -33,6 +33,10 @@ def test_a_full_disk_is_explained() -> None:
     message = explained(error)
     assert "runs/x/checkpoint.npz" in message
     assert "finished work is kept" in message
+    assert explained(error, kept=False).endswith("make room, then run the same command again")
+    missing = OSError(errno.ENOENT, "No such file or directory", "/proc/x")
+    assert "choose another folder" in explained(missing)
+    assert "kept" not in explained(missing)
 
 
 def hold(directory: Path, ready, release) -> None:
@@ -59,3 +63,12 @@ def test_rests_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     rest.touch()
     with claimed(tmp_path):
         assert not rest.exists()
+
+
+def test_only_rests_of_the_files_named_are_swept(tmp_path: Path) -> None:
+    rests = [".o2.0123abcd.part.csv", ".x.0123abcd.part"]
+    others = [".o2.b.deadbeef.part.csv", ".o2.0123abc.part.csv", ".o2.0123abcd.part.png", "o2.csv"]
+    for name in [*rests, *others]:
+        (tmp_path / name).touch()
+    sweep([tmp_path / "o2.csv", tmp_path / "x", tmp_path / "none" / "y.csv"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)

@@ -1,8 +1,10 @@
 """`mirkeras tag` as a user calls it, with a tagger that guesses."""
 
 import csv
+import errno
 import json
 import os
+import sys
 from pathlib import Path
 
 import h5py
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from mirkeras.cli import main
+from mirkeras.tag import run
 from tests.mirkeras.fake_tagger import FakeTagger, guess, install
 
 
@@ -21,13 +24,14 @@ def _fake(monkeypatch) -> None:
 
 @pytest.fixture
 def music(tmp_path: Path, monkeypatch) -> Path:
-    """Three good files, one bad; the current folder is the one they lie in."""
+    """Three good files, one bad, in a folder of the current one; a link to that folder."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "music"
     folder.mkdir()
     for name in ("a.wav", "b.mp3", os.fsdecode(b"c\xff,\n.flac")):
         (folder / name).write_text("good")
     (folder / "bad.ogg").write_text("bad")
+    Path("linked").symlink_to(folder)
     return folder
 
 
@@ -126,6 +130,11 @@ def test_a_figure_of_one_file(music) -> None:
         ("a.wav --feature max_pool", "--embed FILE.h5"),
         ("a.wav --hop 0", "above 0"),
         ("a.wav --hop nan", "above 0"),
+        ("a.wav --hop abc", "abc is not a number of seconds"),
+        ("a.wav --plot song.pdf", "ends on .png"),
+        ("a.wav --plot music/a.wav", "is a file: name a folder"),
+        ("a.wav --format jams --out music/a.wav", "is a file: name a folder"),
+        ("a.wav --format jams --out x.json", "ends on .jams"),
         ("a.wav --list", "take no files"),
     ],
 )
@@ -143,6 +152,8 @@ def test_wrong_usage_is_status_2(music, words, message, capsys) -> None:
         ("music --plot x.png", "name a folder"),
         ("music --out music/a.wav", "would be replaced"),
         ("music --out x --embed x", "are the same file"),
+        ("music/a.wav --out x.png --plot x.png", "are the same file"),
+        ("music --out linked/a.wav", "would be replaced"),
         ("music/bad.ogg --out x", "no file could be tagged"),
     ],
 )
@@ -150,7 +161,94 @@ def test_mistakes_are_one_message(music, words, message, capsys) -> None:
     assert main(["tag", *words.split()]) == 1
     assert message in capsys.readouterr().err
     assert (music / "a.wav").read_text() == "good"
-    assert not Path("x").exists()
+    assert sorted(os.listdir()) == ["linked", "music"]
+
+
+@pytest.mark.parametrize(
+    "words", ["--out F", "--embed F", "--plot F.png", "--format jams --out F.jams"]
+)
+@pytest.mark.parametrize("kind", ["pipe", "link", "dangling link"])
+def test_what_is_no_regular_file_is_not_replaced(music, words, kind, capsys) -> None:
+    place = Path(words.split()[-1])
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to("music/bad.ogg" if kind == "link" else "nowhere")
+    before = os.lstat(place)
+    assert main(["tag", "music/a.wav", *words.split()]) == 1
+    assert "is no regular file" in capsys.readouterr().err
+    assert os.lstat(place) == before
+    assert asked() == []
+    assert not list(Path().glob("*.job"))
+
+
+class FullDisk:
+    """A standard output that takes nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = open(folder / "stdout", "w")  # noqa: SIM115
+
+    def reconfigure(self, **_) -> None:
+        pass
+
+    def write(self, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def flush(self) -> None:
+        pass
+
+    def fileno(self) -> int:
+        return self.file.fileno()
+
+
+def test_nothing_is_promised_where_nothing_is_kept(music, capsys, monkeypatch, tmp_path) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", FullDisk(tmp_path))
+        assert main(["tag", "music/a.wav"]) == 1
+    message = capsys.readouterr().err
+    assert "error: standard output: No space left on device; make room" in message
+    assert "kept" not in message
+    patch = monkeypatch.setattr
+    patch(FakeTagger, "_outcome", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert main(["tag", "music/a.wav"]) == 130
+    assert "stopped; with --out, what is finished is kept" in capsys.readouterr().err
+
+
+def test_a_job_of_other_versions_is_refused(music, capsys, monkeypatch) -> None:
+    command = ["tag", "music/a.wav", "--out", "tags.json", "--format", "json"]
+    assert main(command) == 0
+    stamped = json.loads(Path("tags.json").read_text())[0]["versions"]
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "versions", lambda recipe: stamped | {"keras": "99"})
+        assert main(command) == 1
+    message = capsys.readouterr().err
+    assert f"with versions keras '{stamped['keras']}', now '99'. Delete that folder" in message
+    assert main(command) == 0
+
+
+def test_rests_of_every_output_are_swept(music) -> None:
+    Path("plots").mkdir()
+    rests = [Path(".t.0123abcd.part"), Path("plots/.a.0123abcd.part.png")]
+    others = [Path("plots/.other.0123abcd.part.png"), Path(".t.b.0123abcd.part")]
+    for path in [*rests, *others]:
+        path.touch()
+    assert main(["tag", "music/a.wav", "--out", "t", "--plot", "plots"]) == 0
+    assert not any(path.exists() for path in rests)
+    assert all(path.exists() for path in others)
+
+
+def test_a_folder_of_three_names_alike_gets_three_figures(music) -> None:
+    for name in ("a.flac", "a.wav.mp3"):
+        (music / name).write_text("good")
+    assert main(["tag", *map(str, music.glob("a*")), "--plot", "d"]) == 0
+    assert sorted(os.listdir("d")) == ["a.flac.png", "a.wav.mp3.png", "a.wav.png"]
+
+
+def test_jams_beside_the_music(music, monkeypatch) -> None:
+    monkeypatch.chdir(music)
+    assert main(["tag", "a.wav", "--format", "jams", "--out", "."]) == 0
+    assert Path("a.jams").exists()
+    assert Path("../music.job").exists()
 
 
 def test_models_are_listed_and_described(capsys) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mirkeras.errors import UsageError
-from mirkeras.tagfiles import find_files, targets
+from mirkeras.tag.files import find_files, targets
 
 
 def make(root: Path, *names: str) -> list[Path]:
@@ -28,6 +28,22 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch) -> None:
     # named files are taken as they are, each once, in the order of the words
     words = ["d.wav", "c.txt", "./d.wav", str(tmp_path / "d.wav"), "gone.mp3"]
     assert find_files(words)[0] == list(map(Path, ["d.wav", "c.txt", "gone.mp3"]))
+
+
+def test_patterns_do_not_follow_links_in_circles(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path, "a/1.wav", "a/b/2.wav", "a/b/3.mp3", "a/b.wav/4.mp3", "a/.c/5.wav")
+    for name in ("loop", "again", "b/up"):
+        (tmp_path / "a" / name).symlink_to(tmp_path / "a")
+    below = ["a/1.wav", "a/b/2.wav", "a/b.wav/4.mp3"]
+    for pattern in ("a/**/*.wav", "**/*.wav", f"{tmp_path}/**/*.wav", "./**/a/**/*.wav"):
+        found, _ = find_files([pattern])
+        assert sorted(path.resolve() for path in found) == sorted(
+            map(Path.absolute, map(Path, below))
+        )
+    assert find_files(["a/**/b/*"])[0] == [Path("a/b/2.wav"), Path("a/b/3.mp3")]
+    assert find_files(["a/**/b"])[0] == [Path("a/b/2.wav"), Path("a/b/3.mp3")]
+    assert find_files(["[a]/**/3.*"])[0] == [Path("a/b/3.mp3")]
 
 
 def test_an_existing_file_is_no_pattern(tmp_path: Path) -> None:
@@ -53,6 +69,27 @@ def test_targets_mirror_the_tree_and_never_meet(tmp_path: Path) -> None:
     names = ["a/1.jams", "b/1.jams", "b/2.wav.jams", "b/2.mp3.jams"]
     assert made[:4] == [tmp_path / name for name in names]
     assert len(made[4].name.encode("utf-8", "surrogateescape")) < 220
+
+
+@pytest.mark.parametrize(
+    ("names", "made"),
+    [
+        (["s.mp3", "s.flac", "s.mp3.wav"], ["s.mp3", "s.flac", "s.mp3.wav"]),
+        (["s.mp3", "s.mp3.wav"], ["s", "s.mp3.wav"]),
+        (["s", "s.wav", "s.wav.mp3"], ["s", "s.wav", "s.wav.mp3"]),
+        (["s.mp3", "S.wav"], ["s.mp3", "S.wav"]),
+        (["s.mp3", "S.mp3"], None),  # one file where the file system ignores case
+        (["a/s.mp3", "A/s.mp3"], None),
+        (["é" * 120 + ".mp3", "é" * 120 + ".wav"], None),
+    ],
+)
+def test_two_files_are_never_one_target(names, made) -> None:
+    found = [
+        path.name for path in targets(Path("x"), [Path(name) for name in names], ".png").values()
+    ]
+    assert len({name.casefold() for name in found}) == len(names)
+    if made:
+        assert found == [f"{name}.png" for name in made]
 
 
 def test_one_target_for_one_file(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirkeras import tagjobs
 from mirkeras.cli import main
 from mirkeras.errors import UsageError
+from mirkeras.tag import jobs
 from tests.mirkeras.fake_tagger import CARD, FakeTagger, guess, install
 
 REPOSITORY = Path(__file__).parents[2]
-SETTINGS = {"model": CARD.name, "weights": "f", "hop": None, "feature": None, "mirkeras": "0"}
+SETTINGS = {"model": CARD.name, "weights": "f", "hop": None, "versions": {"keras": "3", "x": "1"}}
 
 
 def make(root: Path, count: int) -> list[Path]:
@@ -37,7 +39,7 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 def opened(tmp_path: Path, files, **settings):
-    return tagjobs.opened(tmp_path / "x.job", files, CARD.tags, SETTINGS | settings)
+    return jobs.opened(tmp_path / "x.job", files, CARD.tags, SETTINGS | settings)
 
 
 def keep(tmp_path: Path, files, wanted) -> None:
@@ -101,14 +103,50 @@ def test_a_full_disk_keeps_what_was_finished(tmp_path, files, monkeypatch) -> No
     assert_finished(tmp_path, files, files[:1])
 
 
-def test_other_settings_are_refused(tmp_path, files) -> None:
-    with opened(tmp_path, files, hop=99.0):
-        pass  # the tagger refused that hop: nothing was finished, nothing binds
+def test_a_file_replaced_by_one_of_equal_size_and_time_is_not_finished(tmp_path, files) -> None:
     keep(tmp_path, files, files)
-    message = r"x\.job holds results with hop None, now 1\.0 .*choose another --out or delete"
-    with pytest.raises(UsageError, match=message), opened(tmp_path, files, hop=1.0):
+    before = files[1].stat()
+    files[1].write_text("x")
+    os.utime(files[1], ns=(before.st_atime_ns, before.st_mtime_ns))
+    shutil.copy2(files[2], tmp_path / "copy")
+    os.replace(tmp_path / "copy", files[2])
+    assert_finished(tmp_path, files, [files[0], files[3]])
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"hop": 1.0}, "hop None, now 1.0. Delete that folder"),
+        ({"versions": {"keras": "4", "x": "1"}}, "versions keras '3', now '4'. Delete that folder"),
+        (
+            {"hop": 1.0, "versions": {"keras": "3"}},
+            "hop None, now 1.0; versions x '1', now None. Delete",
+        ),
+    ],
+)
+def test_other_settings_are_refused(tmp_path, files, changed, message) -> None:
+    keep(tmp_path, files, files)
+    with (
+        pytest.raises(UsageError, match=rf"x\.job holds results with {re.escape(message)}"),
+        opened(tmp_path, files, **changed),
+    ):
         pass
     assert_finished(tmp_path, files, files)
+
+
+def test_a_job_in_which_nothing_was_finished_leaves_nothing(tmp_path, files) -> None:
+    with opened(tmp_path, files, hop=99.0):
+        assert (tmp_path / "x.job").exists()
+    assert not (tmp_path / "x.job").exists()
+
+
+def test_a_job_of_another_form_is_refused(tmp_path, files, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "FORM", 1)
+        keep(tmp_path, files, files)
+    message = "another version of mirkeras. Delete that folder"
+    with pytest.raises(UsageError, match=message), opened(tmp_path, files):
+        pass
 
 
 def test_damage_is_named(tmp_path, files) -> None:

@@ -11,7 +11,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from mirkeras import taggrams, tagoutput
+from mirkeras.tag import figures, output
 from tests.mirkeras.fake_tagger import CARD, LENGTH, guess
 
 NAMES = [
@@ -33,7 +33,7 @@ def document(form: str, tracks, folder: Path) -> str:
     """Write a document as the command does and read it back."""
     path = folder / "out"
     with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.writelines(tagoutput.DOCUMENTS[form](tracks, CARD, 2))
+        file.writelines(output.DOCUMENTS[form](tracks, CARD, 2))
     return path.read_bytes().decode("utf-8", "surrogateescape")
 
 
@@ -72,7 +72,7 @@ def test_text_is_one_line_per_fact(tracks, tmp_path: Path) -> None:
 def test_jams_is_what_its_schema_wants(tracks) -> None:
     """The schema of JAMS 0.3.5, by hand: sparse observations, non-negative times, all keys."""
     for track in tracks:
-        content = json.loads(tagoutput.jams(track, CARD, 2))
+        content = json.loads(output.jams(track, CARD, 2))
         assert set(content) == {"annotations", "file_metadata", "sandbox"}
         assert content["file_metadata"]["duration"] == track.seconds
         assert content["sandbox"]["path"] == str(track.path)
@@ -92,7 +92,7 @@ def test_jams_is_what_its_schema_wants(tracks) -> None:
 
 def test_embeddings_are_found_by_track(tracks, tmp_path: Path) -> None:
     path = tmp_path / "e.h5"
-    tagoutput.write_embeddings(path, tracks, CARD, "penultimate", 1.5)
+    output.write_embeddings(path, tracks, CARD, "penultimate")
     with h5py.File(path) as file:
         offsets = file["offsets"][()]
         assert file["features"].shape == (offsets[-1], 5)
@@ -102,14 +102,34 @@ def test_embeddings_are_found_by_track(tracks, tmp_path: Path) -> None:
             np.testing.assert_array_equal(file["features"][place], track.features)
             np.testing.assert_array_equal(file["starts"][place], track.starts)
         assert file.attrs["feature"] == "penultimate"
-        assert (file.attrs["hop"], file.attrs["length"]) == (1.5, LENGTH)
+        assert (file.attrs["hop"], file.attrs["length"]) == (LENGTH, LENGTH)
+
+
+def test_embeddings_lie_in_pieces_of_many_rows_whatever_the_first_track_is(tmp_path: Path) -> None:
+    path, track = tmp_path / "e.h5", guess(Path("a.wav"))
+    for dimensions in (5, 100_000):
+        features = np.zeros((1, dimensions), np.float32)
+        short = replace(track, starts=track.starts[:1], features=features)
+        output.write_embeddings(path, [short] * 3, CARD, "penultimate")
+        with h5py.File(path) as file:
+            assert len(file["features"]) == 3
+            rows, columns = file["features"].chunks
+            assert columns == dimensions
+            assert rows == (1 if dimensions == 100_000 else 4096)
+            assert np.isnan(file.attrs["hop"])  # no second segment says what it is
+
+
+def test_versions_name_all_between_file_and_score() -> None:
+    found = " ".join(f"{name} {value}" for name, value in output.versions(CARD.recipe).items())
+    for word in ("mirkeras", "keras", "backend", "librosa", "soundfile", "libsndfile", "soxr"):
+        assert f"{word} " in found
 
 
 def test_the_taggram_shows_when(tmp_path: Path, recwarn) -> None:
     for number, name in enumerate(NAMES):
         track = guess(Path(name))
-        taggrams.draw(track, tmp_path / f"{number}.png", top=3)
+        figures.draw(track, tmp_path / f"{number}.png", top=3)
         assert matplotlib.image.imread(tmp_path / f"{number}.png").std() > 0.1
     assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
     track = replace(guess(Path("a.wav")), starts=np.array([0.0, 1.0]), seconds=4.5)
-    assert taggrams.edges(track).tolist() == [0, 1, 4]
+    assert figures.edges(track).tolist() == [0, 1, 4]

@@ -130,6 +130,18 @@ def test_too_short(tmp_path, seconds):
     assert error.value.reason == "too short"
 
 
+def test_a_sample_less_than_a_second(tmp_path):
+    with pytest.raises(AudioError, match=r"0\.999 s, at least 1 s"):
+        Tagger().tag(write(tmp_path / "a.wav", 15_999 / RATE))
+
+
+def test_features_that_would_fill_memory(monkeypatch):
+    monkeypatch.setattr(tagging, "MOST_VALUES", 700)
+    with pytest.raises(UsageError, match="'all of it' of small has 744 values per segment"):
+        Tagger(features="all of it")
+    Tagger(features="pooled")
+
+
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_many_files_are_one_by_one_and_in_order(tmp_path, jobs):
     lengths = [4, 61, 1.5, 9.2, 3, 0.5, 33, 3.5, 3, 3, 3, 12]

@@ -13,7 +13,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
-from mirkeras import metrics, planning, svm, transfer, weights
+from mirkeras import metrics, planning, streaming, svm, transfer, weights
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.cachefile import CacheError
 from mirkeras.commands import train
@@ -139,6 +139,7 @@ def test_a_run_says_whose_features_it_read(trained: list[Path], home: Path) -> N
     )
     assert (record["weights"], record["components"]) == ("0" * 64, 6)
     assert 0 < record["support_vectors"] <= record["sizes"]["train"]["segments"] == 9 * 4
+    assert record["sizes"].keys() == {"train", "test"}  # nothing is validated
     assert record["recipe"]["features"]["recipe"]["name"] == "musicnn"
     assert found["segment_frame"][:4].tolist() == [0, HOP, 2 * HOP, 3 * HOP]
     assert 0 <= found["scores"].min() <= found["scores"].max() == 1
@@ -186,15 +187,11 @@ def test_nothing_is_fitted_on_what_is_tested() -> None:
     np.testing.assert_array_equal(found[-1:], expected)
 
 
-def test_short_tracks_are_repeated_and_tails_dropped() -> None:
-    frames = np.arange(14, dtype=np.float32).reshape(7, 2)
-    np.testing.assert_array_equal(
-        transfer.windows(frames, 4, 2), np.stack([frames[0:4], frames[2:6]])
-    )
-    short = transfer.windows(frames, 16, 2)
-    np.testing.assert_array_equal(short, np.concatenate([frames, frames, frames[:2]])[None])
+def test_segments_are_counted_as_they_are_cut() -> None:
     lengths = np.array([3, 4, 5, 6, 7, 16])
-    counts = [len(transfer.windows(np.zeros((length, 2)), 4, 2)) for length in lengths]
+    counts = [
+        sum(map(len, streaming.segments([np.zeros((length, 2))], 4, 2))) for length in lengths
+    ]
     assert transfer.segment_counts(lengths, 4, 2).tolist() == counts == [1, 1, 1, 2, 2, 7]
 
 
@@ -212,13 +209,13 @@ def test_an_interrupted_computation_goes_on(
     with pytest.raises(KeyboardInterrupt):
         transfer.kept(embedding, cache, tmp_path, None, stop)
     assert not list(tmp_path.glob("*.npy"))
-    left, predict = [], transfer._predict
+    left, values = [], transfer._values
 
     def count(*given) -> np.ndarray:
         left.append(1)
-        return predict(*given)
+        return values(*given)
 
-    monkeypatch.setattr(transfer, "_predict", count)
+    monkeypatch.setattr(transfer, "_values", count)
     resumed = transfer.kept(embedding, cache, tmp_path, None)
     assert len(left) == 2
     assert resumed.offsets.tolist() == whole.offsets.tolist() == list(range(0, 4 * 18 + 1, 4))
@@ -227,6 +224,22 @@ def test_an_interrupted_computation_goes_on(
     resumed.path.write_bytes(resumed.path.read_bytes()[:-9])
     with pytest.raises(CacheError, match=r"is damaged .*delete it and run again"):
         transfer.kept(embedding, cache, tmp_path, None)
+
+
+def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    segments = np.random.RandomState(4).rand(7, fake_card.FRAMES, fake_card.BANDS)
+    sizes = []
+
+    def score(batch: np.ndarray) -> list[np.ndarray]:
+        sizes.append(len(batch))
+        return [batch.mean(axis=1)]
+
+    for most, expected in ((3 * segments[0].size, [3, 3, 1]), (1, [1] * 7)):
+        monkeypatch.setattr(transfer, "BATCH_VALUES", most)
+        found = transfer._values(score, iter(segments))
+        np.testing.assert_allclose(found, segments.mean(axis=1), rtol=1e-6)
+        assert sizes == expected
+        sizes.clear()
 
 
 def test_taggrams_are_features_too(cache: FeatureCache, tmp_path: Path) -> None:

@@ -156,5 +156,6 @@ def test_the_originals_give_the_same(name: str) -> None:
         pytest.skip(f"{card.source.filename} is not in the folder that MIRKERAS_WEIGHTS names")
     path = weightfiles.locate(card.source)
     rows = list(parity.proofs(card, path, [parity.Sound("sine")]))
-    assert len(rows) >= 4
+    assert len(rows) >= 6
+    assert {row.input for row in rows if row.what == parity.TAGGED} == {"sine", "random"}
     assert [row for row in rows if row.held == "no"] == []

@@ -2,9 +2,9 @@
 
 A job is a folder, ``<out>.job``:
 
-    journal.jsonl   first what decides the numbers (the settings), then a line per finished file:
-                    path, size, mtime, and where its arrays lie; a line `written` once the output
-                    itself was written
+    journal.jsonl   first what decides the numbers (the settings: model, weights, recipe, versions),
+                    then a line per finished file: its fingerprint, and where its arrays lie; a line
+                    `written` once the output itself was written
     arrays          starts, taggram and features of the files, one ``.npy`` after another
 
 Both only grow. A file's arrays are written before its line, and both are handed to the system
@@ -25,25 +25,30 @@ import numpy as np
 from mirkeras.errors import UsageError
 from mirkeras.tagging import Tagged
 
-#: Raise by one when the form of a job changes.
-FORM = 1
+#: Raise by one when the form of a job changes, or what the engine computes (beyond rounding).
+FORM = 2
 
 
 def job_folder(out: Path) -> Path:
     """Where the job of an output is kept."""
-    return out.with_name(f"{out.name}.job")
+    if out.name in ("", ".."):
+        out = Path(os.path.abspath(out))
+    return out.parent / f"{out.name}.job"
 
 
 def fingerprint(path: Path) -> tuple | None:
-    """Tell a file from any other and from itself after a change: path, size, mtime in ns.
+    """Tell a file from any other and from itself after a change.
 
-    None where there is no such file.
+    Path, size, times of the change of content and of the entry (in ns; the second nobody can set
+    back, as `cp -p` and `rsync` do the first), and number on its disk. None where there is no such
+    file.
     """
     try:
         facts = os.stat(path)
     except OSError:
         return None
-    return os.path.abspath(path), facts.st_size, facts.st_mtime_ns
+    times = facts.st_mtime_ns, facts.st_ctime_ns
+    return os.path.abspath(path), facts.st_size, *times, facts.st_ino
 
 
 class Job:
@@ -59,7 +64,7 @@ class Job:
     tags : tuple of str
         Tags of the model.
     settings : dict
-        What decides the numbers, plain values; ``model`` among them.
+        What decides the numbers, as values of JSON; ``model`` among them.
     """
 
     def __init__(
@@ -143,10 +148,15 @@ class Job:
         self._append({"written": self._output(output)})
 
     def close(self) -> None:
-        """Close the job's files."""
+        """Close the job's files; a job in which nothing was finished leaves none."""
         for file in (self._journal, self._arrays):
             with suppress(OSError):  # what a full disk refused, once more; it was reported
                 file.close()
+        if not self._begun:
+            with suppress(OSError):  # somebody else's file lies in it
+                for name in ("journal.jsonl", "arrays", ".lock"):
+                    (self._folder / name).unlink()
+                self._folder.rmdir()
 
     def _output(self, output: dict) -> str:
         facts = [output, [self._keys[path] for path in self.finished()]]
@@ -193,13 +203,16 @@ class Job:
         return line
 
     def _refuse_other(self, found: dict) -> None:
-        for name in self._settings | found:
-            old, new = found.get(name), self._settings.get(name)
-            if old != new:
-                raise UsageError(
-                    f"{self._folder} holds results with {name} {old!r}, now {new!r} is asked for; "
-                    "choose another --out or delete that folder"
-                )
+        if found.get("form") != FORM:
+            what = "results of another version of mirkeras"
+        elif changes := list(_changes(found, self._settings)):
+            what = "results with " + "; ".join(changes)
+        else:
+            return
+        raise UsageError(
+            f"{self._folder} holds {what}. Delete that folder to tag all anew, choose another "
+            "output, or go back to what it was made with"
+        )
 
     def _damaged(self, why: str) -> UsageError:
         return UsageError(f"{self._folder} is damaged ({why}); delete it and run again")
@@ -224,14 +237,24 @@ def opened(
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UsageError(
-                f"{folder}: another process is at work on this --out; wait for it, or choose "
-                "another --out"
+                f"{folder}: another process is at work on this output; wait for it, or choose "
+                "another output"
             ) from error
         job = Job(folder, files, tags, settings)
         try:
             yield job
         finally:
             job.close()
+
+
+def _changes(old: dict, new: dict) -> Iterator[str]:
+    """Name what differs in two settings, also inside of what is made of several."""
+    for name in new | old:
+        before, now = old.get(name), new.get(name)
+        if isinstance(before, dict) and isinstance(now, dict):
+            yield from (f"{name} {change}" for change in _changes(before, now))
+        elif before != now:
+            yield f"{name} {before!r}, now {now!r}"
 
 
 @contextmanager

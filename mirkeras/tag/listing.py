@@ -8,7 +8,7 @@ from mirkeras.cards import Card
 WIDTH = 88
 
 
-def listing(cards: Iterable[Card]) -> str:
+def table(cards: Iterable[Card]) -> str:
     """Tabulate models: name, training data, published scores, number of tags, licence."""
     rows = [("model", "trained on", "ROC-AUC", "PR-AUC", "tags", "licence")]
     for card in cards:

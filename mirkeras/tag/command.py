@@ -1,7 +1,8 @@
-"""The words of `mirkeras tag`; what it does is room `tagrun`."""
+"""The words of `mirkeras tag`; what it does is in `run`."""
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 from mirkeras.options import positive
@@ -64,10 +65,27 @@ def check(arguments: argparse.Namespace) -> None:
         wrong("--format jams makes a file per track: --out FOLDER says where")
     if arguments.format != "jams" and arguments.out and arguments.out.is_dir():
         wrong(f"--out {arguments.out} is a folder, --format {arguments.format} makes one file")
+    if arguments.format == "jams":
+        _check_place(wrong, "--out", arguments.out, ".jams")
+    if arguments.plot:
+        _check_place(wrong, "--plot", arguments.plot, ".png")
     if arguments.feature and not arguments.embed:
         wrong("--feature says what --embed FILE.h5 holds: name that file")
     if arguments.embed and arguments.embed.is_dir():
         wrong(f"--embed {arguments.embed} is a folder: name a file")
+
+
+def _check_place(wrong: Callable, option: str, place: Path, suffix: str) -> None:
+    """A file per track is made: the place must be a folder, or one file of that kind."""
+    if place.suffix.lower() == suffix or place.is_dir():
+        return
+    if place.exists():
+        wrong(f"{option} {place} is a file: name a folder, or one file that ends on {suffix}")
+    if place.suffix:  # more likely a format that is not made than a folder
+        wrong(
+            f"{option} {place}: what is made ends on {suffix}; name such a file or a folder (one "
+            "with a dot in its name must exist)"
+        )
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +119,10 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
     return seconds

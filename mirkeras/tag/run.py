@@ -1,8 +1,8 @@
 """What `mirkeras tag` does: from audio files to tags, figures and embeddings."""
 
 import argparse
-import glob
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,15 +12,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mirkeras import __version__, cards, tagging, taggrams
+from mirkeras import cards, tagging
 from mirkeras.audio import AudioError
 from mirkeras.cards import Card
-from mirkeras.errors import UsageError
-from mirkeras.files import whole_file, write_text
-from mirkeras.tagfiles import find_files, targets
+from mirkeras.errors import UsageError, explained
+from mirkeras.features import find_recipe
+from mirkeras.files import sweep, whole_file, write_text
+from mirkeras.tag import figures
+from mirkeras.tag.files import find_files, targets
+from mirkeras.tag.jobs import Job, job_folder, opened
+from mirkeras.tag.output import DOCUMENTS, clean, jams, versions, write_embeddings
 from mirkeras.tagging import Tagged
-from mirkeras.tagjobs import Job, job_folder, opened
-from mirkeras.tagoutput import DOCUMENTS, clean, jams, write_embeddings
 
 PLACES = ("out", "plot", "embed")
 
@@ -68,7 +70,8 @@ class Order:
             "weights": self.card.source.sha256,
             "hop": self.options.hop,
             "feature": self.feature,
-            "mirkeras": __version__,
+            "recipe": find_recipe(self.card.recipe).identity(),
+            "versions": versions(self.card.recipe),
         }
 
 
@@ -78,21 +81,35 @@ def run(options: argparse.Namespace) -> int:
     Raises
     ------
     UsageError
-        An unknown model or feature, no audio file, an output that would replace an audio file, a
-        job that is not this one's.
+        An unknown model or feature, no audio file, an output that would replace an audio file or
+        what is no regular file, a job that is not this one's.
     """
     order = _order(options)
     kept = options.out or options.embed
     try:
         if kept is None:
-            _print(order, _drawn(order, _tagged(order, order.files)))
+            _pass_through(order)
         else:
             with opened(job_folder(kept), order.files, order.card.tags, order.settings) as job:
                 _work(order, job)
     except BrokenPipeError:  # who read the output has left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        if kept is not None:
+            raise  # the command says that it goes on
+        _say("stopped; with --out, what is finished is kept")
+        return 130
     return 1 if order.failed else 0
+
+
+def _pass_through(order: Order) -> None:
+    """Tag and print, keeping nothing."""
+    try:
+        _print(order, _drawn(order, _tagged(order, order.files)))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(explained(error, kept=False)) from error
 
 
 def _order(options: argparse.Namespace) -> Order:
@@ -115,12 +132,19 @@ def _order(options: argparse.Namespace) -> Order:
 
 
 def _refuse_replacing(order: Order) -> None:
-    single = [path for path in (order.options.out, order.options.embed) if path]
-    made = [os.path.abspath(p) for p in (*single, *order.plots.values(), *order.jams.values())]
-    for path in {os.path.abspath(path) for path in order.files}.intersection(made):
+    """Refuse outputs in the place of what they must not replace: audio, devices, one another."""
+    made = list(_made(order, order.files))
+    for path in made:  # looked at as they are: a link may lead to a device
+        if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+            raise UsageError(
+                f"{path} is no regular file (a folder, a link, a pipe or a device) and is not "
+                "replaced; choose another output, or leave --out away for standard output"
+            )
+    real = [os.path.realpath(path) for path in made]
+    for path in {os.path.realpath(path) for path in order.files}.intersection(real):
         raise UsageError(f"{path} is to be tagged and would be replaced; choose another output")
-    if len(set(map(os.path.abspath, single))) < len(single):
-        raise UsageError("--out and --embed are the same file; choose two")
+    if len(set(real)) < len(real):
+        raise UsageError("two outputs are the same file; choose different ones")
 
 
 def _tagged(order: Order, files: Sequence[Path]) -> Iterator[Tagged]:
@@ -170,28 +194,24 @@ def _work(order: Order, job: Job) -> None:
     finished = job.finished()
     if not finished:
         raise UsageError("no file could be tagged; nothing is written")
+    sweep(_made(order, order.files))  # the job is held: nobody else is writing them
     if job.is_written(order.output) and all(path.exists() for path in _made(order, finished)):
         _say(f"{order.options.out or order.options.embed}: complete, nothing to write")
     else:
-        _sweep(path for path in (order.options.out, order.options.embed) if path)
         _write(order, job, finished)
         job.note_written(order.output)
     if order.options.out is None:
         _print(order, map(job.read, finished))
 
 
-def _made(order: Order, finished: Sequence[Path]) -> Iterator[Path]:
-    """Name the files that the output of a job consists of."""
-    yield from (path for path in (order.options.out, order.options.embed) if path)
-    for files in (order.plots, order.jams):
-        yield from (files[path] for path in finished if files)
-
-
-def _sweep(outputs: Iterable[Path]) -> None:
-    """Remove what a kill left of `whole_file`s; the job is held, so nobody is writing them."""
-    for path in outputs:
-        for torn in path.parent.glob(glob.escape(f".{path.stem}.") + f"*.part{path.suffix}"):
-            torn.unlink(missing_ok=True)
+def _made(order: Order, files: Sequence[Path]) -> Iterator[Path]:
+    """Name the files that the output of some audio files consists of."""
+    if order.options.out and not order.jams:
+        yield order.options.out
+    if order.options.embed:
+        yield order.options.embed
+    for each in (order.plots, order.jams):
+        yield from (each[path] for path in files if each)
 
 
 def _write(order: Order, job: Job, finished: Sequence[Path]) -> None:
@@ -199,7 +219,7 @@ def _write(order: Order, job: Job, finished: Sequence[Path]) -> None:
     options = order.options
     if options.embed:
         tracks = map(job.read, finished)
-        write_embeddings(options.embed, tracks, order.card, order.feature, options.hop)
+        write_embeddings(options.embed, tracks, order.card, order.feature)
     if order.plots or order.jams:
         bar = tqdm(finished, desc="writing", unit="file", disable=None)
         for tagged in _drawn(order, map(job.read, bar)):
@@ -217,7 +237,7 @@ def _drawn(order: Order, tracks: Iterable[Tagged]) -> Iterator[Tagged]:
     """Draw the taggrams of tracks that pass by, where figures are asked for."""
     for tagged in tracks:
         if order.plots:
-            taggrams.draw(tagged, order.plots[tagged.path], order.options.top)
+            figures.draw(tagged, order.plots[tagged.path], order.options.top)
         yield tagged
 
 
@@ -230,8 +250,18 @@ def _print(order: Order, tracks: Iterable[Tagged]) -> None:
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # names as they are
     for piece in _document(order, tracks):
         with tqdm.external_write_mode(file=sys.stdout):
-            sys.stdout.write(piece)
-            sys.stdout.flush()
+            _write_out(piece)
+
+
+def _write_out(piece: str) -> None:
+    try:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    except OSError as error:
+        # what is left in the buffer would fail once more when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        error.filename = "standard output"
+        raise
 
 
 def _say(message: str) -> None:

@@ -6,28 +6,36 @@ text, CSV and HDF5 hold the name's own bytes. Text leaves out control characters
 which could deceive a terminal or whoever reads line by line.
 """
 
+# isort: off
+from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+
+# isort: on
 import csv
 import io
 import json
+import math
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 
-from mirkeras import __version__
+from mirkeras import __version__, audio
 from mirkeras.cards import Card
+from mirkeras.features import find_recipe
 from mirkeras.files import whole_file
-from mirkeras.records import PACKAGES
 from mirkeras.tagging import Tagged
 
 #: Decimals of scores and times; the networks themselves are proven to 1e-4.
 DECIMALS = 6
 JAMS_VERSION = "0.3.5"
+_CHUNK = 2**18  # bytes of a piece of an HDF5 data set
+_MOST_ROWS = 4096  # in such a piece
 
 
 def clean(text: str) -> str:
@@ -36,9 +44,18 @@ def clean(text: str) -> str:
 
 
 @lru_cache
-def versions() -> dict[str, str]:
-    """Versions of this package and of what its numbers depend on."""
-    return {"mirkeras": __version__} | {name: version(name) for name in PACKAGES}
+def versions(recipe: str) -> dict[str, str]:
+    """Versions of all that decides the numbers: decoder, resampler, frames of a recipe, network.
+
+    They are part of a job's settings, so that what is written of it was computed by them.
+    """
+    backend = keras.backend.backend()
+    network = {
+        "mirkeras": __version__,
+        "keras": keras.__version__,
+        "backend": f"{backend} {import_module(backend).__version__}",
+    }
+    return network | find_recipe(recipe).libraries() | audio.identity()
 
 
 def texts(tracks: Iterable[Tagged], card: Card, top: int) -> Iterator[str]:
@@ -94,7 +111,7 @@ def as_object(tagged: Tagged, card: Card) -> dict:
         "length": tagged.length,
         "starts": _plain(tagged.starts),
         "taggram": _plain(tagged.taggram),
-        "versions": versions(),
+        "versions": versions(card.recipe),
     }
 
 
@@ -125,21 +142,20 @@ def jams(tagged: Tagged, card: Card, top: int) -> str:
             "identifiers": {},
             "jams_version": JAMS_VERSION,
         },
-        "sandbox": {"path": str(tagged.path), "versions": versions()},
+        "sandbox": {"path": str(tagged.path), "versions": versions(card.recipe)},
     }
     return json.dumps(content, indent=1) + "\n"
 
 
-def write_embeddings(
-    path: Path, tracks: Iterable[Tagged], card: Card, feature: str, hop: float | None
-) -> None:
+def write_embeddings(path: Path, tracks: Iterable[Tagged], card: Card, feature: str) -> None:
     """Write the hidden features of all tracks into one HDF5 file, whole or not at all.
 
     Its data sets, tracks one after another: ``features`` float32 (all segments, dimensions),
     ``starts`` float64 (all segments,) in seconds, ``offsets`` int64 (tracks + 1,): track i has the
     segments ``offsets[i]:offsets[i + 1]``; ``paths`` (tracks,), the names' own bytes. Attributes:
-    model, weights (SHA-256), feature, recipe, length and hop of segments in seconds (hop 0: without
-    overlap), versions (JSON).
+    model, weights (SHA-256), feature, recipe, length of segments and hop from one to the next in
+    seconds (hop: whole frames, as done, not as asked for; NaN where no track has two segments),
+    versions (JSON).
 
     Raises
     ------
@@ -147,24 +163,30 @@ def write_embeddings(
         The file could not be written.
     """
     with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
-        offsets, paths, length = [0], [], 0.0
+        offsets, paths, length, hop = [0], [], 0.0, math.nan
         for tagged in tracks:
             _append(file, "features", tagged.features)
             _append(file, "starts", tagged.starts)
             offsets.append(offsets[-1] + len(tagged.starts))
             paths.append(os.fsencode(tagged.path))
             length = tagged.length
+            if len(tagged.starts) > 1:
+                hop = tagged.starts[1] - tagged.starts[0]
         longest = max(map(len, paths), default=1)
         file["offsets"] = np.array(offsets, np.int64)
         file["paths"] = np.array(paths, h5py.string_dtype("utf-8", longest))
         facts = {"model": card.name, "weights": card.source.sha256, "feature": feature}
-        facts |= {"recipe": card.recipe, "length": length, "hop": hop or 0.0}
-        file.attrs.update(facts | {"versions": json.dumps(versions())})
+        facts |= {"recipe": card.recipe, "length": length, "hop": hop}
+        file.attrs.update(facts | {"versions": json.dumps(versions(card.recipe))})
 
 
 def _append(file: h5py.File, name: str, rows: np.ndarray) -> None:
     if name not in file:
-        file.create_dataset(name, data=rows, maxshape=(None, *rows.shape[1:]), chunks=True)
+        # not by the first track: of one segment it would make a piece of every segment
+        together = max(1, min(_MOST_ROWS, _CHUNK // rows[0].nbytes))
+        shape = rows.shape[1:]
+        chunks = (together, *shape)
+        file.create_dataset(name, data=rows, maxshape=(None, *shape), chunks=chunks)
         return
     data = file[name]
     data.resize(len(data) + len(rows), axis=0)

@@ -1,0 +1,1 @@
+"""The command `mirkeras tag`, around the engine of `mirkeras.tagging`: files in, outputs, jobs."""
