@@ -14,7 +14,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run `mirkeras`; returns the exit status."""
     arguments = _parser().parse_args(argv)
     # Imported after parsing: --help needs neither TensorFlow nor its seconds.
-    from mirkeras.errors import expected_errors, explained
+    from mirkeras.explain import expected_errors, explained
 
     try:
         return arguments.command(arguments)

@@ -10,8 +10,9 @@ import pandas as pd
 import data_prep
 from data_prep.prepare import Prepared, prepare
 from mirkeras import cache, device, jobs, runs, transfer, workers
-from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.errors import UsageError
 from mirkeras.experiment import Experiment, Extractor, Setting, find_experiment, recipes_of
+from mirkeras.explain import expected_errors, explained
 from mirkeras.extractors import check_input, check_taggers, find_extractor
 from mirkeras.features import find_recipe
 from mirkeras.options import (

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mirkeras import figures, metrics, records, results
-from mirkeras.errors import expected_errors, explained
 from mirkeras.experiment import Experiment, find_experiment
+from mirkeras.explain import expected_errors, explained
 from mirkeras.files import whole_file, write_text
 from mirkeras.runs import Run
 from mirkeras.splits import DRAWN, SEEDED

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from tqdm import tqdm
 
 from mirkeras import workers
-from mirkeras.errors import expected_errors, explained
+from mirkeras.explain import expected_errors, explained
 
 ENDED_FROM_OUTSIDE = (
     "its process was ended from outside (out of memory, or killed); the same command goes on from "

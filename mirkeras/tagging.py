@@ -35,7 +35,7 @@ SHORTEST = 1.0  # seconds; less is not repeated until it fills a segment
 
 # Frames that the network scores at once: 8 segments of musicnn. More is no faster on a CPU, and
 # each takes tens of MiB meanwhile.
-_BATCH_FRAMES = 1500
+_BATCH_FRAMES = 400
 # Of a hidden feature; 20 times the widest vector, and 400 kB per segment.
 MOST_VALUES = 100_000
 _MOST_READERS = 4  # each holds a few pieces of its file

@@ -22,6 +22,7 @@ import pooch
 
 from data_prep import download
 from data_prep.declare import Archive
+from mirkeras.errors import WeightsError
 from mirkeras.files import whole_file
 
 if TYPE_CHECKING:
@@ -38,10 +39,6 @@ _DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, MemoryError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError),  # of NumPy's headers
 )
-
-
-class WeightsError(RuntimeError):
-    """Trained weights cannot be had or used; the message says which file, why, and what to do."""
 
 
 def weights_home() -> Path:

@@ -13,9 +13,10 @@ import keras
 import numpy as np
 
 from mirkeras.cards import Card, Taken, all_cards
-from mirkeras.weightfiles import WeightsError, locate, read_arrays, weights_home
+from mirkeras.errors import WeightsError
+from mirkeras.weightfiles import locate, read_arrays, weights_home
 
-__all__ = ["WeightsError", "digest_arrays", "feature_model", "fill", "load", "weights_home"]
+__all__ = ["digest_arrays", "feature_model", "fill", "load", "weights_home"]
 
 _SHOWN = 5  # names of arrays in a message
 

@@ -15,7 +15,8 @@ from tqdm import tqdm
 from mirkeras import cards, tagging
 from mirkeras.audio import AudioError
 from mirkeras.cards import Card
-from mirkeras.errors import UsageError, explained
+from mirkeras.errors import UsageError
+from mirkeras.explain import explained
 from mirkeras.features import find_recipe
 from mirkeras.files import sweep, whole_file, write_text
 from mirkeras.tag import figures

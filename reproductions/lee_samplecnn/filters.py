@@ -25,7 +25,8 @@ from matplotlib.figure import Figure
 from scipy import signal
 
 from mirkeras import device, figures
-from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.errors import UsageError
+from mirkeras.explain import expected_errors, explained
 from mirkeras.extractors import find_extractor
 from mirkeras.features import find_recipe
 from mirkeras.files import write_text

@@ -27,7 +27,8 @@ from data_prep.declare import TAG_SEPARATOR
 from data_prep.prepare import Prepared, prepare
 from mirkeras import cache, device, figures
 from mirkeras.embeddings import LAST, kept_features, song_features
-from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.errors import UsageError
+from mirkeras.explain import expected_errors, explained
 from mirkeras.extractors import find_extractor
 from mirkeras.features import find_recipe
 from mirkeras.options import DATA_SETS, add_data_options, words

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import data_prep
 from mirkeras.commands import train
-from mirkeras.errors import expected_errors, explained
 from mirkeras.evaluation import evaluate
+from mirkeras.explain import expected_errors, explained
 from mirkeras.options import add_data_options, data_words
 from mirkeras.runs import Run, find_runs
 from reproductions.lee_samplecnn import filters, levels, timing

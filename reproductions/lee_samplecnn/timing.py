@@ -24,7 +24,8 @@ import numpy as np
 import pandas as pd
 
 from mirkeras import device, records, workers
-from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.errors import UsageError
+from mirkeras.explain import expected_errors, explained
 from mirkeras.layers import count_trainable
 from mirkeras.options import positive
 from mirkeras.results import published

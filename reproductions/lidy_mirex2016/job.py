@@ -20,7 +20,8 @@ import pandas as pd
 
 from data_prep.prepare import Prepared, prepare
 from mirkeras import workers
-from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.errors import UsageError
+from mirkeras.explain import expected_errors, explained
 from mirkeras.files import write_text
 from mirkeras.options import DATA_SETS, add_data_options, add_jobs_option, positive, words
 from mirkeras.runs import claimed

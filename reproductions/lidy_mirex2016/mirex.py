@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mirkeras.cache import CacheError
-from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.errors import UsageError
+from mirkeras.explain import expected_errors, explained
 from mirkeras.features import find_recipe
 from mirkeras.options import positive, seeds
 from reproductions.lidy_mirex2016 import mirex_features, mirex_lists

@@ -19,8 +19,9 @@ from scipy.signal import get_window
 
 from data_prep.declare import read_index
 from mirkeras import device, figures
-from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.errors import UsageError
 from mirkeras.evaluation import setup_name
+from mirkeras.explain import expected_errors, explained
 from mirkeras.features import find_recipe
 from mirkeras.options import add_cache_option
 from mirkeras.records import read_predictions

@@ -29,7 +29,8 @@ from data_prep.prepare import Prepared, prepare
 from mirkeras import cache, device, figures, records, transfer, weights
 from mirkeras.aggregate import mean_scores
 from mirkeras.cards import Card, find_card
-from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.errors import UsageError
+from mirkeras.explain import expected_errors, explained
 from mirkeras.features import find_recipe
 from mirkeras.options import DATA_SETS, add_data_options, words
 from mirkeras.results import write_csv

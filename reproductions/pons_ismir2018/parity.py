@@ -24,10 +24,11 @@ import pandas as pd
 
 from mirkeras import audio
 from mirkeras.cards import Card, all_cards
-from mirkeras.errors import expected_errors, explained
+from mirkeras.errors import WeightsError
+from mirkeras.explain import expected_errors, explained
 from mirkeras.features import find_recipe
 from mirkeras.files import write_text
-from mirkeras.weightfiles import WeightsError, locate, read_arrays
+from mirkeras.weightfiles import locate, read_arrays
 from mirkeras.weights import feature_model, load
 from reproductions.pons_eusipco2017 import originals as pons2017
 from reproductions.pons_ismir2018.changes import changes

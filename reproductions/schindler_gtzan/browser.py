@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.prepare import prepare
-from mirkeras.errors import expected_errors, explained
+from mirkeras.explain import expected_errors, explained
 from mirkeras.files import write_text
 from mirkeras.options import DATA_SETS, add_data_options, positive
 from reproductions.schindler_gtzan import disputes, excerpts

@@ -16,9 +16,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mirkeras import figures, metrics
-from mirkeras.errors import UsageError, expected_errors, explained
+from mirkeras.errors import UsageError
 from mirkeras.evaluation import setup_name
 from mirkeras.experiment import find_experiment
+from mirkeras.explain import expected_errors, explained
 from mirkeras.records import read_predictions
 from mirkeras.results import RESULTS, SETUP
 from mirkeras.runs import Run, find_runs

@@ -16,9 +16,9 @@ import data_prep
 from data_prep import gtzan
 from data_prep.prepare import Prepared, prepare
 from mirkeras.commands import train
-from mirkeras.errors import expected_errors, explained
 from mirkeras.evaluation import evaluate, setup_name
 from mirkeras.experiment import find_experiment
+from mirkeras.explain import expected_errors, explained
 from mirkeras.options import add_data_options, data_words, positive
 from mirkeras.planning import PARTIAL
 from mirkeras.results import SETUP

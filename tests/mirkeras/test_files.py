@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mirkeras.errors import expected_errors, explained
+from mirkeras.explain import expected_errors, explained
 from mirkeras.files import sweep, whole_file, write_text
 from mirkeras.runs import claimed
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mirkeras import weights
-from mirkeras.weights import WeightsError
+from mirkeras.errors import WeightsError
 from tests.tiny_card import ARRAYS, CARD, assert_filled, in_wheel, make_wheel, network, saved
 
 
