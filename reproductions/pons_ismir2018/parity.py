@@ -13,17 +13,20 @@ from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
 
 # isort: on
 import argparse
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
-from mirkeras import audio
+from mirkeras import audio, device, records
 from mirkeras.cards import Card, all_cards
+from mirkeras.embeddings import digest
 from mirkeras.errors import WeightsError
 from mirkeras.explain import expected_errors, explained
 from mirkeras.features import find_recipe
@@ -227,9 +230,21 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.out:
         table = pd.DataFrame([asdict(row) for row in proven + measured])
         write_text(arguments.out, table.to_csv(index=False, float_format="%.3g"))
+        write_text(arguments.out.with_suffix(".json"), json.dumps(_record(arguments), indent=1))
     failed = [row for row in proven if row.held != "yes"]
     print(f"\n{len(proven) - len(failed)} of {len(proven)} comparisons within {TOLERANCE:.0e}")
     return 1 if failed or not proven else 0
+
+
+def _record(arguments: argparse.Namespace) -> dict:
+    """Say where the numbers come from."""
+    return records.environment() | {
+        "hardware": device.find().hardware_class,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": SEED,
+        "weights": {card.name: card.source.sha256 for card in all_cards().values()},
+        "audio": {path.name: digest(path) for path in arguments.audio},
+    }
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -243,7 +258,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--weights", nargs="+", type=Path, default=[], metavar="DIR",
         help="folders (or files) to look for weights in; default: the weights folder")  # fmt: skip
     add("--audio", nargs="+", type=Path, default=[], metavar="FILE", help="real audio")
-    add("--out", type=Path, metavar="FILE.csv", help="write both tables as one CSV")
+    add(
+        "--out",
+        type=Path,
+        metavar="FILE.csv",
+        help="write both tables as one CSV, and their record beside it (.json)",
+    )
     return parser
 
 
