@@ -33,9 +33,9 @@ from mirkeras.weights import feature_model, load
 
 SHORTEST = 1.0  # seconds; less is not repeated until it fills a segment
 
-# Frames that the network scores at once: 4 segments of musicnn. Twice as many are a few per cent
-# faster on a CPU, and take some 600 MiB more.
-_BATCH_FRAMES = 750
+# Frames that the network scores at once: 2 segments of musicnn. Twice as many are a few per cent
+# faster on a CPU, but take some 250 MiB more, and over hours twice that.
+_BATCH_FRAMES = 400
 # Of a hidden feature; 20 times the widest vector, and 400 kB per segment.
 MOST_VALUES = 100_000
 _MOST_READERS = 4  # each holds a few pieces of its file
