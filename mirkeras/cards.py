@@ -104,8 +104,8 @@ class Card:
     ignored : tuple of str
         Regular expressions of arrays in the file that are no part of the network (optimiser state,
         counters, the window and filterbank of its input).
-    embeddings : mapping
-        Name of a hidden feature → the layer whose output it is; the first is the default.
+    embeddings : tuple of str
+        Hidden features: names of layers whose output they are; the first is the default.
     data, split : str
         What it was trained on.
     scores : mapping
@@ -123,12 +123,24 @@ class Card:
     source: Source
     names: Mapping[str, Taken]
     ignored: tuple[str, ...]
-    embeddings: Mapping[str, str]
+    embeddings: tuple[str, ...]
     data: str
     split: str
     licence: str
     origin: str
     scores: Mapping[str, float] = field(default_factory=dict)
+
+    def check_feature(self, name: str) -> None:
+        """Refuse what is none of the `embeddings`.
+
+        Raises
+        ------
+        UsageError
+            The message lists those that there are.
+        """
+        if name not in self.embeddings:
+            known = ", ".join(self.embeddings)
+            raise UsageError(f"{self.name} has no feature {name!r}; there are: {known}")
 
 
 def all_cards() -> dict[str, Card]:

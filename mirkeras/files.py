@@ -1,5 +1,6 @@
 """Files that are either whole or absent."""
 
+import fcntl
 import os
 import re
 import secrets
@@ -28,6 +29,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """Hold a lock file, waiting for whoever has it; its holder's end, however it ends, frees it."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write_text(path: Path, text: str) -> None:

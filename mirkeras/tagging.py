@@ -132,10 +132,11 @@ class Tagger:
         self.card: Card = find_card(model)
         self._recipe = find_recipe(self.card.recipe)
         self._hop = _hop_frames(hop, self.card, self._recipe)
-        layer = _layer(features, self.card)
+        if features is not None:
+            self.card.check_feature(features)
         network = load(self.card, weights, mirror=mirror, offline=offline)
-        if layer:
-            network = feature_model(network, layer)
+        if features is not None:
+            network = feature_model(network, features)
             _check_size(network, features, self.card, self._recipe)
         self._score = scorer(network, self.card.frames, self._recipe.bands)
         self._size = max(1, _BATCH_FRAMES // self.card.frames)
@@ -245,14 +246,6 @@ def _hop_frames(hop: float | None, card: Card, recipe: Recipe) -> int:
             f"be 1 to {card.frames} frames apart ({card.frames * step:.2f} s)"
         )
     return frames
-
-
-def _layer(features: str | None, card: Card) -> str | None:
-    """Find the layer of a hidden feature."""
-    if features is not None and features not in card.embeddings:
-        known = ", ".join(card.embeddings)
-        raise UsageError(f"{card.name} has no feature {features!r}; there are: {known}")
-    return features and card.embeddings[features]
 
 
 def _check_size(network: keras.Model, features: str, card: Card, recipe: Recipe) -> None:

@@ -8,12 +8,10 @@ a track is dropped. The frames of a track shorter than one segment are repeated 
 from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
 
 # isort: on
-import fcntl
 import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,7 +27,7 @@ from mirkeras.cards import Card, find_card
 from mirkeras.errors import UsageError
 from mirkeras.experiment import Row, Setting, find_experiment
 from mirkeras.features import find_recipe
-from mirkeras.files import whole_file
+from mirkeras.files import held, whole_file
 from mirkeras.inference import Score, scorer
 
 #: The name, among features, of the tagger's own output: the scores of its tags.
@@ -82,7 +80,7 @@ class Embedding:
         """
         network = trained.load(self.card, weights)
         if self.feature != TAGGRAM:
-            both = trained.feature_model(network, self.card.embeddings[self.feature])
+            both = trained.feature_model(network, self.feature)
             network = keras.Model(both.inputs, both.outputs[1], name="features")
         return scorer(network, self.card.frames, find_recipe(self.card.recipe).bands)
 
@@ -144,7 +142,7 @@ def kept(
     """
     target = folder / file_name(embedding, cache)
     if not target.exists():
-        with _alone(target):
+        with held(target.with_name(f".{target.name}.lock")):
             for torn in folder.glob(f".{target.stem}.*.part.npy"):  # left by a kill
                 torn.unlink()
             if not target.exists():
@@ -224,15 +222,6 @@ def _as_cache(embedding: Embedding, cache: FeatureCache, path: Path) -> FeatureC
         rejected=cache.rejected,
         _position_in_file=values.offset,
     )
-
-
-@contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """Hold the right to make a file; the system drops it when the process ends, however it ends."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(target.with_name(f".{target.name}.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def row_features(

@@ -4,7 +4,6 @@ Nothing from a file is executed: no pickle, no import, no installation. A wheel 
 which members are read by their exact names.
 """
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -23,7 +22,7 @@ import pooch
 from data_prep import download
 from data_prep.declare import Archive
 from mirkeras.errors import WeightsError
-from mirkeras.files import whole_file
+from mirkeras.files import held, whole_file
 
 if TYPE_CHECKING:
     from mirkeras.cards import Source
@@ -137,9 +136,7 @@ def _fetched(source: "Source", target: Path, mirror: str | None, offline: bool) 
     reason = f"{target}: no such file{nor}, and offline. {_remedy(source, target)}"
     if offline and not (mirror and (Path(mirror).expanduser() / source.filename).is_file()):
         raise WeightsError(reason)  # before a folder is made
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(target.parent / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with held(target.parent / ".lock"):
         if target.is_file():
             return target
         if mirror is not None and _from_mirror(source, target, mirror, offline):

@@ -32,7 +32,7 @@ def card(**changes) -> Card:
         "source": Source("fake-weights.npz", "0" * 64, advice="Make them."),
         "names": {},
         "ignored": (),
-        "embeddings": {"penultimate": "penultimate", "mean_pool": "mean_pool"},
+        "embeddings": ("penultimate", "mean_pool"),
         "data": "nothing",
         "split": "",
         "licence": "",

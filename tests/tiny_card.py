@@ -42,7 +42,7 @@ CARD = Card(
         "scores/bias": Taken("dense.bias"),
     },
     ignored=(r"counter\..*",),
-    embeddings={"pool": "pool"},
+    embeddings=("pool",),
     data="none",
     split="none",
     licence="none",

@@ -115,11 +115,9 @@ def _pass_through(order: Order) -> None:
 
 def _order(options: argparse.Namespace) -> Order:
     card = cards.find_card(options.model)
-    feature = options.feature or next(iter(card.embeddings)) if options.embed else None
-    if feature is not None and feature not in card.embeddings:
-        raise UsageError(
-            f"{card.name} offers no feature {feature!r}; there are: {', '.join(card.embeddings)}"
-        )
+    feature = options.feature or card.embeddings[0] if options.embed else None
+    if feature is not None:
+        card.check_feature(feature)
     files, empty = find_files(options.files)
     for word in empty:
         _say(f"{word}: no audio file there")

@@ -78,7 +78,7 @@ CARDS = (
         ),
         names=_names(),
         ignored=(r"optimizer_weights/.*",),
-        embeddings={"penultimate": "penultimate"},
+        embeddings=("penultimate",),
         data="IRMAS, training part",
         split="6,705 clips, 85 % for training, 15 % for validation, drawn at random",
         licence="AGPL-3.0",

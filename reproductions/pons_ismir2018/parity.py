@@ -93,8 +93,8 @@ def _by_graph(
     """Run the authors' graph on our features, and on random input."""
     recipe = find_recipe(card.recipe)
     with Original(card.source, path) as original:
-        hidden = {what: card.embeddings[what] for what in original.outputs if what != "taggram"}
-        models = {what: feature_model(network, layer) for what, layer in hidden.items()}
+        hidden = [what for what in original.outputs if what != "taggram"]
+        models = {what: feature_model(network, what) for what in hidden}
         rate, length = recipe.sample_rate, card.frames
         inputs = [(sound.name, cut(recipe.extract(sound.at(rate)), length)) for sound in sounds]
         for name, segments in [*inputs, ("random", random_segments(card))]:
@@ -128,7 +128,7 @@ def _by_numpy(
 ) -> Iterator[Row]:
     """Run the published layers in NumPy: from samples, on our features, and on random input."""
     arrays = read_arrays(card.source, path)
-    hidden = next(iter(card.embeddings.values()))
+    hidden = card.embeddings[0]
     both = feature_model(network, hidden)
     inputs = []
     for sound in sounds:

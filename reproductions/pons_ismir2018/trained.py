@@ -112,7 +112,7 @@ def _card(name: str, build: Callable, names: dict[str, Taken], embeddings: tuple
         source=Source(WHEEL, WHEEL_SHA256, package="musicnn==0.1.0", member=f"musicnn/{name}"),
         names=names,
         ignored=IGNORED,
-        embeddings={layer: layer for layer in embeddings},
+        embeddings=embeddings,
         data=DATA[data],
         split=SPLITS[data],
         licence="ISC",

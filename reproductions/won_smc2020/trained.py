@@ -169,7 +169,7 @@ def _card(name: str) -> Card:
         ),
         names=names,
         ignored=IGNORED,
-        embeddings={"penultimate": "penultimate"},
+        embeddings=("penultimate",),
         data=title,
         split=split,
         licence="MIT",

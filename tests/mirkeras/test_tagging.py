@@ -1,5 +1,4 @@
 import threading
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from mirkeras.audio import AudioError
 from mirkeras.errors import UsageError
 from mirkeras.features import RECIPES
 from mirkeras.tagging import Tagger
+from tests.fake_card import card
 
 RATE = 16_000
 MUSICNN = RECIPES["musicnn"]
@@ -30,13 +30,7 @@ def small_network() -> keras.Model:
     return keras.Model(inputs, keras.layers.Dense(len(TAGS), "sigmoid", name="scores")(x))
 
 
-CARD = SimpleNamespace(
-    name="small",
-    recipe="musicnn",
-    frames=187,
-    tags=TAGS,
-    embeddings={"pooled": "pooled", "all of it": "hidden"},
-)
+CARD = card(name="small", frames=187, tags=TAGS, embeddings=("pooled", "hidden"))
 
 
 @pytest.fixture(autouse=True)
@@ -107,8 +101,8 @@ def test_features(tmp_path, network):
     frames = MUSICNN.extract(audio.load(path, sample_rate=RATE))[: 3 * 187].reshape(3, 187, 96)
     np.testing.assert_allclose(tagged.features, np.asarray(pooled(frames)), atol=1e-6)
     np.testing.assert_allclose(tagged.taggram, Tagger().tag(path).taggram, atol=1e-6)
-    assert Tagger(features="all of it").tag(path).features.shape == (3, 93 * 8)
-    with pytest.raises(UsageError, match="'loudness'; there are: pooled, all of it"):
+    assert Tagger(features="hidden").tag(path).features.shape == (3, 93 * 8)
+    with pytest.raises(UsageError, match="'loudness'; there are: pooled, hidden"):
         Tagger(features="loudness")
 
 
@@ -137,8 +131,8 @@ def test_a_sample_less_than_a_second(tmp_path):
 
 def test_features_that_would_fill_memory(monkeypatch):
     monkeypatch.setattr(tagging, "MOST_VALUES", 700)
-    with pytest.raises(UsageError, match="'all of it' of small has 744 values per segment"):
-        Tagger(features="all of it")
+    with pytest.raises(UsageError, match="'hidden' of small has 744 values per segment"):
+        Tagger(features="hidden")
     Tagger(features="pooled")
 
 

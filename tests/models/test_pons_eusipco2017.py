@@ -21,7 +21,7 @@ def test_the_layers_are_the_published_ones(tmp_path: Path) -> None:
     weights.fill(network, with_digest(CARD, arrays), arrays, Path("synthetic.hdf5"))
     assert count_trainable(network) == 61_867
     segment = np.random.RandomState(1).randn(128, 96).astype("float32")
-    both = weights.feature_model(network, CARD.embeddings["penultimate"])
+    both = weights.feature_model(network, CARD.embeddings[0])
     ours = [keras.ops.convert_to_numpy(side)[0] for side in both(segment[None])]
     for us, them in zip(ours, originals.single_layer(arrays, segment.T), strict=True):
         assert us.shape == them.shape

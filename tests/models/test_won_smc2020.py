@@ -33,7 +33,7 @@ def test_the_layers_are_the_published_ones(name: str, trainable: int) -> None:
     network, arrays = filled(card)
     assert count_trainable(network) == trainable
     frames = np.random.RandomState(0).randn(card.frames, 96).astype("float32")
-    both = weights.feature_model(network, card.embeddings["penultimate"])
+    both = weights.feature_model(network, card.embeddings[0])
     ours = [keras.ops.convert_to_numpy(side)[0] for side in both(frames[None])]
     theirs = originals.FORWARD[name.split("_")[1]](arrays, frames.T)
     for us, them in zip(ours, theirs, strict=True):

@@ -32,7 +32,7 @@ def test_a_card_and_its_network_belong_together(name: str) -> None:
     assert network.input_shape == (None, card.frames, recipe.bands)
     assert network.output_shape == (None, len(card.tags))
     assert len(set(card.tags)) == len(card.tags)
-    assert {network.get_layer(layer).name for layer in card.embeddings.values()}
+    assert {network.get_layer(layer).name for layer in card.embeddings}
 
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
