@@ -32,7 +32,7 @@ setup(
         "librosa>=0.11",
         "soundfile>=0.12",
         "soxr>=0.4",
-        "pooch>=1.8",
+        "platformdirs>=4",
         "requests>=2.31",
         "tqdm>=4.66",
         "jinja2>=3.1",

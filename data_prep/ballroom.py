@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import Archive, DataError, DataSet, files_below, find_layout, make_index
+from data_prep.declare import Archive, DataError, DataSet, find_layout, make_index
+from mirkeras.system.files import files_below
 
 DESCRIPTION = (
     "698 excerpts of about 30 s of ballroom dance music in eight classes, 44,100 Hz mono; the "

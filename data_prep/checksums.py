@@ -1,15 +1,14 @@
 """Whether a file is the one that is declared.
 
-`pooch` hashes. Where no checksum is published, the sum of the first file that is used is recorded
+Where no checksum is published, the sum of the first file that is used is recorded
 as `<folder>/<archive>.recorded.sha256`, and every later one must match it.
 """
 
+import hashlib
 from pathlib import Path
 
-import pooch
-
 from data_prep.declare import Archive, explained
-from mirkeras.files import write_text
+from mirkeras.system.files import write_text
 
 
 class TransferError(Exception):
@@ -19,7 +18,8 @@ class TransferError(Exception):
 def of(path: Path, like: str) -> str:
     """`<algorithm>:<hex>` of a file, by the algorithm that `like` names or starts with."""
     algorithm = like.partition(":")[0]
-    return f"{algorithm}:{pooch.file_hash(str(path), alg=algorithm)}"
+    with open(path, "rb") as file:
+        return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
 
 
 def stated(voucher: Path) -> str:

@@ -11,7 +11,6 @@ Tempi are in beats per minute (BPM).
 """
 
 import errno
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,9 @@ from pathlib import Path
 
 import pandas as pd
 import soundfile
+
+from mirkeras.system.errors import ExpectedError
+from mirkeras.system.files import is_hidden
 
 #: Columns of every index, in this order; one column for each split at hand follows.
 COLUMNS = ("track", "path", "label", "group", "tempo")
@@ -43,7 +45,7 @@ _OTHER_ENDINGS = {
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
-class DataError(RuntimeError):
+class DataError(ExpectedError):
     """A data set cannot be used; the message says what, where, and what to do about it."""
 
 
@@ -186,24 +188,6 @@ def audio_extensions() -> frozenset[str]:
         if name != "RAW":
             known |= {name.lower(), *_OTHER_ENDINGS.get(name, ())}
     return frozenset(f".{ending}" for ending in known)
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file or folder name is none of the data: dot files and macOS leftovers."""
-    return name.startswith(".") or name == "__MACOSX"
-
-
-def files_below(folder: Path) -> Iterator[Path]:
-    """All visible files under `folder`, sorted; folders that are links are followed once."""
-    seen: set[str] = set()
-    for here, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(here)
-        if real in seen:  # a link back up the tree would otherwise never end
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        yield from (Path(here, name) for name in sorted(files) if not is_hidden(name))
 
 
 def find_layout(root: Path, folders: Iterable[str]) -> Path | None:

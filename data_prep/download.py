@@ -1,6 +1,6 @@
 """Getting an archive: mirror first, then the published addresses, resumed and verified.
 
-The transfer is our own because `pooch` starts every attempt from zero and these archives weigh up
+The transfer is our own because pooch starts every attempt from zero and these archives weigh up
 to 1.5 GB. A partial file is kept as `<name>.part` across failures, runs and addresses (the checksum
 decides in the end, so it may be continued from anywhere). Only a file whose checksum matches ever
 gets the archive's name.

@@ -16,8 +16,8 @@ import soundfile
 from tqdm import tqdm
 
 from data_prep.declare import DataError
-from mirkeras import workers
-from mirkeras.files import whole_file, write_text
+from mirkeras.system import processes as system_processes
+from mirkeras.system.files import sweep, whole_file, write_text
 
 TABLE = "tracks.csv"
 
@@ -65,12 +65,16 @@ def make_tracks(
     list of str
         SHA-256 of each track's samples (little-endian int16).
     """
-    for torn in root.glob("*/.*.part.flac"):  # left by a kill
-        torn.unlink()
-    pool = ProcessPoolExecutor(processes, mp_context=workers.SPAWN, initializer=workers.begin)
+    for folder in root.glob("*/"):
+        sweep(folder)
+    pool = ProcessPoolExecutor(
+        processes, mp_context=system_processes.SPAWN, initializer=system_processes.begin
+    )
     with pool, tqdm(total=len(tracks), desc=title, unit="track") as bar:
         try:
-            with workers.light_start():  # the pool starts its processes at the first submissions
+            with (
+                system_processes.light_start()
+            ):  # the pool starts its processes at the first submissions
                 sums = pool.map(_make_track, [root] * len(tracks), tracks)
             return list(_watched(sums, bar))
         except BaseException:

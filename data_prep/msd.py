@@ -28,11 +28,11 @@ from data_prep.declare import (
     DataError,
     DataSet,
     audio_extensions,
-    files_below,
     make_index,
 )
 from data_prep.lists import add_split, needed_file, read_lines
 from data_prep.pickled import read_strings
+from mirkeras.system.files import files_below
 
 DESCRIPTION = "241,889 songs of the Million Song Dataset with 50 tags; audio of the user's own."
 

@@ -10,14 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import (
-    Archive,
-    DataSet,
-    audio_extensions,
-    files_below,
-    find_layout,
-    make_index,
-)
+from data_prep.declare import Archive, DataSet, audio_extensions, find_layout, make_index
+from mirkeras.system.files import files_below
 
 DESCRIPTION = (
     "GTZAN music/speech collection: 64 excerpts of music and 64 of speech, 30 s each, 22,050 Hz "

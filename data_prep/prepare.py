@@ -15,7 +15,7 @@ from data_prep import folder, provide
 from data_prep.counts import check_counts, with_own_counts
 from data_prep.declare import DataError, DataSet, explained
 from data_prep.lists import archive_folder
-from mirkeras.files import write_text
+from mirkeras.system.files import write_text
 
 __all__ = ["DataError", "Prepared", "archive_folder", "check_counts", "prepare"]
 

@@ -5,11 +5,10 @@ kept as they are (tables, split lists). Kept files are fetched also for audio th
 hand; `data_prep.lists` says where they lie.
 """
 
-import fcntl
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +18,7 @@ from data_prep.counts import DEMO, indented
 from data_prep.declare import Archive, DataError, DataSet, explained
 from data_prep.lists import archive_folder, kept_file
 from data_prep.parts import whole_name
-from mirkeras.files import whole_file
+from mirkeras.system.files import locked, whole_file
 
 #: Written into a data set that was downloaded: which archives, from where, with which checksums.
 SOURCE = "mirkeras-source.json"
@@ -156,14 +155,11 @@ def _holds_files(root: Path) -> bool:
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
     """Hold the one right to provide a data set; a second process waits here."""
-    with explained(root.parent):
-        root.parent.mkdir(parents=True, exist_ok=True)
-        lock = open(root.with_name(f".{root.name}.lock"), "w")  # noqa: SIM115 - closed below
-    with lock:
+    with ExitStack() as held:
         # Some network file systems have no locks: there, too, start one preparation at a time.
         with suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield  # closing the file gives the right back
+            held.enter_context(locked(root.with_name(f".{root.name}.lock")))
+        yield
 
 
 def _download(dataset: DataSet, root: Path, mirror: str | None, offline: bool) -> None:

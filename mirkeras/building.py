@@ -5,7 +5,6 @@ by one rename, so a process killed at any moment leaves nothing that passes for 
 last step the features need room twice. Two builds of the same data are equal byte for byte.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -25,7 +24,7 @@ from tqdm import tqdm
 from mirkeras import cachefile, extraction
 from mirkeras.cachefile import CacheError
 from mirkeras.features import Recipe
-from mirkeras.files import write_text
+from mirkeras.system.files import locked, sweep, write_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,13 +141,8 @@ def exclusive(builds: Sequence[Build]) -> Iterator[None]:
     with ExitStack() as locks:
         # in one order for everyone: two processes never wait for each other
         for path in sorted(build.path for build in builds):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = locks.enter_context(path.with_name(f".{path.name}.lock").open("w"))
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                _say(f"{path}: another process is building this cache; waiting for it")
-                fcntl.flock(file, fcntl.LOCK_EX)
+            waiting = f"{path}: another process is building this cache; waiting for it"
+            locks.enter_context(locked(path.with_name(f".{path.name}.lock"), waiting))
         yield
 
 
@@ -182,8 +176,7 @@ def _start_work(build: Build) -> None:
         found = json.loads(marker.read_text()) if marker.exists() else {"format": "unknown"}
         difference = cachefile.first_difference(found, build.identity)
         if not difference:
-            for rest in partial.glob(".*.part*"):  # of a killed build: half-written files
-                rest.unlink()
+            sweep(partial)
             return
         _say(f"{partial}: unfinished work discarded, it was made differently ({difference})")
         shutil.rmtree(partial)

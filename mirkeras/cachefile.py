@@ -25,7 +25,8 @@ import numpy as np
 import pandas as pd
 
 from mirkeras import extraction
-from mirkeras.files import whole_file
+from mirkeras.system.errors import ExpectedError
+from mirkeras.system.files import whole_file
 
 # Raise by one when the layout of the file changes.
 FORMAT = 1
@@ -34,7 +35,7 @@ FORMAT = 1
 SCALES = {"float32": 1.0, "int16": 2.0**-15}
 
 
-class CacheError(RuntimeError):
+class CacheError(ExpectedError):
     """A cache that cannot be built or must not be used; the message says what to do."""
 
 

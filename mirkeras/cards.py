@@ -4,17 +4,12 @@ A card goes with every set of trained weights, as a recipe goes with every featu
 themselves stand in the papers' folders, beside the networks they fill (`trained.py`).
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import keras
-
-from mirkeras.errors import UsageError
+from mirkeras.system.backend import keras
+from mirkeras.system.errors import UsageError
 
 #: Modules that each have a tuple `CARDS`.
 HOMES = (

@@ -7,25 +7,17 @@ from pathlib import Path
 
 from mirkeras import __version__
 from mirkeras.options import DATA_SETS, add_data_options, add_jobs_option
+from mirkeras.system.errors import as_command
 from mirkeras.tag import command as tag_command
 
 
+@as_command
 def main(argv: list[str] | None = None) -> int:
     """Run `mirkeras`; returns the exit status."""
     arguments = _parser().parse_args(argv)
     # Imported after parsing: --help needs neither TensorFlow nor its seconds.
-    from mirkeras.explain import expected_errors, explained
 
-    try:
-        return arguments.command(arguments)
-    except SystemExit:  # wrong usage: to name the expected errors would load TensorFlow
-        raise
-    except expected_errors() as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped; finished work is kept, the same command goes on", file=sys.stderr)
-        return 130
+    return arguments.command(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,7 +75,8 @@ def _add_list(commands: argparse._SubParsersAction) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from mirkeras import device, results
+    from mirkeras import results
+    from mirkeras.system import device
 
     device.configure()
     for paper in [arguments.paper] if arguments.paper else results.papers():
@@ -126,7 +119,7 @@ def _add_data(commands: argparse._SubParsersAction) -> None:
 
 def _data(arguments: argparse.Namespace) -> int:
     import data_prep
-    from mirkeras.errors import UsageError
+    from mirkeras.system.errors import UsageError
 
     if arguments.action == "list":
         for name in data_prep.names():
@@ -163,8 +156,8 @@ def _add_features(commands: argparse._SubParsersAction) -> None:
 
 def _features(arguments: argparse.Namespace) -> int:
     from mirkeras import cache
-    from mirkeras.errors import UsageError
     from mirkeras.features import find_recipe
+    from mirkeras.system.errors import UsageError
 
     try:
         recipes = [find_recipe(name) for name in arguments.recipes.split(",")]

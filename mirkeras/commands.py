@@ -9,10 +9,8 @@ import pandas as pd
 
 import data_prep
 from data_prep.prepare import Prepared, prepare
-from mirkeras import cache, device, jobs, runs, transfer, workers
-from mirkeras.errors import UsageError
+from mirkeras import cache, runs, transfer
 from mirkeras.experiment import Experiment, Extractor, Setting, find_experiment, recipes_of
-from mirkeras.explain import expected_errors, explained
 from mirkeras.extractors import check_input, check_taggers, find_extractor
 from mirkeras.features import find_recipe
 from mirkeras.options import (
@@ -38,20 +36,16 @@ from mirkeras.running import origin_of, tracks_of, train_run
 from mirkeras.runs import Run
 from mirkeras.segments import consecutive
 from mirkeras.splits import DRAWN, STRATIFIED
+from mirkeras.system import device, jobs, processes
+from mirkeras.system.errors import UsageError, as_command
 
 
+@as_command
 def train(paper: str, argv: list[str] | None = None) -> int:
     """Run ``python -m reproductions.<paper>.train``; returns the exit status."""
     experiment = find_experiment(paper)
     arguments = _train_parser(experiment).parse_args(argv)
-    try:
-        return _train(experiment, arguments)
-    except expected_errors() as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from the last checkpoints", file=sys.stderr)
-        return 130
+    return _train(experiment, arguments)
 
 
 def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
@@ -131,7 +125,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         tags=prepared.dataset.tags,
         extractors=extractors,
         warning=warning,
-        threads=max(1, workers.usable_cores() // arguments.jobs),
+        threads=max(1, processes.usable_cores() // arguments.jobs),
         memory_budget=device.find().memory_budget // arguments.jobs if budget is None else budget,
         mixed_precision=arguments.mixed_precision,
         weights=given,

@@ -7,6 +7,7 @@ import pandas as pd
 
 from mirkeras.splits import DRAWN, SEEDED
 from mirkeras.stats import Summary, prediction_interval, welch_interval
+from mirkeras.system.errors import ExpectedError
 
 COLUMNS = [
     *("id", "model", "params", "published_params", "dataset", "metric"),
@@ -21,7 +22,7 @@ DECIMALS = {"accuracy": 2, "raw": 2, "max": 2, "maj": 2}
 DECIMALS |= {"roc_auc": 4, "pr_auc": 4, "time_ratio": 2}
 
 
-class ResultsError(RuntimeError):
+class ResultsError(ExpectedError):
     """Results cannot be compared; the message says why and what to do."""
 
 

@@ -2,8 +2,8 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from mirkeras import device
 from mirkeras.records import PACKAGES
+from mirkeras.system import device
 
 OPTIONAL = {"tensorboard": "tensorboard", "jax": "jax", "distributed": "dask"}
 GPU_HELP = (

@@ -14,9 +14,9 @@ import keras
 import numpy as np
 
 from mirkeras.cache import FeatureCache
-from mirkeras.files import whole_file
 from mirkeras.pipeline import open_feed
 from mirkeras.segments import consecutive, evenly_spaced
+from mirkeras.system.files import sha256, whole_file
 from mirkeras.training import prediction_batch
 
 BLOCK = 200  # tracks in memory at a time
@@ -134,7 +134,7 @@ def kept_features(
     The `LAST` layers are computed together, since one pass gives them all. They are filed under a
     digest of the network's file, the cache and the way of cutting segments.
     """
-    facts = [IMPLEMENTATION, digest(path), cache.identity, cache.fingerprint, overlapping]
+    facts = [IMPLEMENTATION, sha256(path), cache.identity, cache.fingerprint, overlapping]
     name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
     target = folder / f"{name}.npz"
     if not target.exists():
@@ -156,9 +156,3 @@ def _available(path: Path, wanted: Sequence[int]) -> tuple[int, ...]:
         else:
             return tuple(range(least, 0))
     raise AssertionError("the last layer is wanted or there")
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a network's file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,13 @@ import pandas as pd
 
 from mirkeras import figures, metrics, records, results
 from mirkeras.experiment import Experiment, find_experiment
-from mirkeras.explain import expected_errors, explained
-from mirkeras.files import whole_file, write_text
 from mirkeras.runs import Run
 from mirkeras.splits import DRAWN, SEEDED
+from mirkeras.system.errors import as_command
+from mirkeras.system.files import whole_file, write_text
 
 
+@as_command
 def evaluate(paper: str, argv: list[str] | None = None) -> int:
     """Run ``python -m reproductions.<paper>.evaluate``; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -25,11 +25,7 @@ def evaluate(paper: str, argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
     arguments = parser.parse_args(argv)
-    try:
-        print(summary(compare(paper, arguments.out), arguments.out))
-    except expected_errors() as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
+    print(summary(compare(paper, arguments.out), arguments.out))
     return 0
 
 

@@ -1,19 +1,14 @@
 """An experiment: the rows of a paper and how they are trained, as data."""
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import keras
-
-from mirkeras import device
 from mirkeras.cards import find_card
 from mirkeras.protocols import Protocol
+from mirkeras.system import device
+from mirkeras.system.backend import keras
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 A track is decoded once for all recipes that are wanted of it; each recipe gets a shard of its own.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -13,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras import audio, features, workers
-from mirkeras.files import whole_file
+from mirkeras import audio, features
+from mirkeras.system import processes
+from mirkeras.system.files import sha256, whole_file
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,12 @@ def run(tracks: Sequence[Sequence[Task]], jobs: int | None = None) -> Iterator[l
     concurrent.futures.process.BrokenProcessPool
         A worker was killed.
     """
-    jobs = min(jobs or workers.usable_cores(), len(tracks)) or 1
-    pool = ProcessPoolExecutor(jobs, mp_context=workers.SPAWN, initializer=workers.begin)
+    jobs = min(jobs or processes.usable_cores(), len(tracks)) or 1
+    pool = ProcessPoolExecutor(jobs, mp_context=processes.SPAWN, initializer=processes.begin)
     try:
-        with workers.light_start():  # a spawning pool starts its processes at the first submissions
+        with (
+            processes.light_start()
+        ):  # a spawning pool starts its processes at the first submissions
             futures = [pool.submit(extract_track, tasks) for tasks in tracks]
         for future in as_completed(futures):
             yield future.result()
@@ -128,7 +130,7 @@ def _extract_track(tasks: Sequence[Task]) -> list[Outcome]:
         recording = audio.decode(path)
     except audio.AudioError as error:
         return [_rejected(task, size, error) for task in tasks]
-    checksum = _checksum(path)
+    checksum = sha256(path)
     outcomes = []
     # Rate after rate: no more than one resampled copy of the track is held.
     for sample_rate, group in groupby(sorted(tasks, key=_sample_rate), _sample_rate):
@@ -161,11 +163,6 @@ def _extract(task: Task, samples: np.ndarray, size: int, checksum: str) -> Outco
 
 def _rejected(task: Task, size: int, error: audio.AudioError) -> Outcome:
     return Outcome(task, size, 0, "", f"{error.reason}: {error.detail}".removesuffix(": "))
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_size(path: Path) -> int:

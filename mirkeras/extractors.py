@@ -8,11 +8,11 @@ import numpy as np
 
 from mirkeras import weights as trained
 from mirkeras.cache import FeatureCache
-from mirkeras.errors import UsageError
 from mirkeras.experiment import Extractor, Row
 from mirkeras.features import find_recipe
 from mirkeras.records import finished_network, read_record
 from mirkeras.runs import Run
+from mirkeras.system.errors import UsageError
 from mirkeras.transfer import embedding_of
 
 

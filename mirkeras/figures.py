@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mirkeras.files import whole_file
+from mirkeras.system.files import whole_file
 
 DPI = 130
 PUBLISHED, MEASURED = "#9aa5b1", "#1f6f8b"

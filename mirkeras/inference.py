@@ -1,17 +1,13 @@
 """Trained networks as fast functions: the same numbers, in another order of work."""
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-import keras
 import numpy as np
 from keras import layers
 
 from mirkeras import spectral
+from mirkeras.system.backend import keras
 
 Block = tuple[layers.Conv2D, layers.BatchNormalization, layers.MaxPooling2D]
 Score = Callable[[np.ndarray], list[np.ndarray]]

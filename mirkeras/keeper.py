@@ -18,8 +18,8 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from mirkeras.files import whole_file
 from mirkeras.plans import Plan, Progress, TrainingError
+from mirkeras.system.files import whole_file
 
 CHECKPOINT_SECONDS = 5.0
 REPORT_SECONDS = 1.0

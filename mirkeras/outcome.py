@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras import device, records
+from mirkeras import records
 from mirkeras.cache import FeatureCache
 from mirkeras.experiment import Setting
 from mirkeras.labels import Labels
 from mirkeras.plans import Plan, Progress
 from mirkeras.protocols import Parts
 from mirkeras.segments import Segments
+from mirkeras.system import device
 
 
 def write_predictions(

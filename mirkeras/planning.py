@@ -1,12 +1,12 @@
 """From the words of a command to runs: which rows, which division, in which order."""
 
 from data_prep.prepare import Prepared
-from mirkeras.errors import UsageError
 from mirkeras.experiment import Experiment, Extractor
 from mirkeras.protocols import Protocol
 from mirkeras.results import row_ids
 from mirkeras.runs import Run
 from mirkeras.splits import DRAWN, SEEDED, named_folds
+from mirkeras.system.errors import UsageError
 
 #: Ends the name that results go by where tracks of a split have no audio here.
 PARTIAL = "-partial"

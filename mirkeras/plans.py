@@ -7,9 +7,10 @@ import numpy as np
 
 from mirkeras.pipeline import Feed
 from mirkeras.schedules import Rule
+from mirkeras.system.errors import ExpectedError
 
 
-class TrainingError(RuntimeError):
+class TrainingError(ExpectedError):
     """Training cannot go on; the message says why."""
 
 

@@ -12,12 +12,13 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from mirkeras.files import whole_file, write_text
+from mirkeras.system.errors import ExpectedError
+from mirkeras.system.files import whole_file, write_text
 
 PACKAGES = ("keras", "tensorflow", "numpy", "scipy", "scikit-learn", "librosa", "soundfile", "soxr")
 
 
-class RunError(RuntimeError):
+class RunError(ExpectedError):
     """A run directory cannot be used; the message names it and the remedy."""
 
 

@@ -1,9 +1,5 @@
 """One run from cache to files: divide, build, train (or fit), predict, record."""
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import hashlib
 import json
 import zlib
@@ -12,7 +8,6 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -20,7 +15,6 @@ from data_prep.declare import read_index
 from mirkeras import outcome, records, songs, svm, transfer
 from mirkeras.cache import FeatureCache, cell_statistics, open_cache, statistics
 from mirkeras.embeddings import IMPLEMENTATION as EMBEDDING
-from mirkeras.embeddings import digest
 from mirkeras.experiment import Experiment, Row, Setting, find_experiment, recipes_of
 from mirkeras.features import find_recipe
 from mirkeras.labels import Labels, read_labels
@@ -29,6 +23,8 @@ from mirkeras.pipeline import open_feed
 from mirkeras.protocols import Parts, Protocol, divide
 from mirkeras.runs import Run, claimed, is_finished
 from mirkeras.segments import Segments, consecutive, cut
+from mirkeras.system.backend import keras
+from mirkeras.system.files import sha256
 from mirkeras.training import Plan, predict, train
 
 
@@ -87,7 +83,7 @@ def origin_of(run: Run, experiment: Experiment, setting: Setting) -> str:
         "tags": setting.tags,
         "protocol": protocol.chosen(),
         "row": [row.frames, row.layers, row.standardise, _batch(run, experiment)],
-        "networks": [digest(path) for path in songs.sources(run, row, setting) if path.exists()],
+        "networks": [sha256(path) for path in songs.sources(run, row, setting) if path.exists()],
         "embedding": EMBEDDING,
         "mixed_precision": setting.mixed_precision,
     }

@@ -1,6 +1,5 @@
 """A run: one training of one row on one fold and seed, in one directory."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from mirkeras.records import RunError, read_record
 from mirkeras.splits import DRAWN
+from mirkeras.system.files import locked, sweep
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,7 @@ def is_finished(run: Run, directory: Path, origin: str) -> bool:
 @contextmanager
 def claimed(directory: Path) -> Iterator[None]:
     """Hold a run's directory; a second process that wants it waits until the first is gone."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{directory}: another process trains this run, waiting for it", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        for torn in directory.glob(".*.part.*"):  # left by a kill
-            torn.unlink()
+    waiting = f"{directory}: another process trains this run, waiting for it"
+    with locked(directory / ".lock", waiting):
+        sweep(directory)
         yield

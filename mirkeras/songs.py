@@ -8,12 +8,12 @@ import numpy as np
 
 from mirkeras import records
 from mirkeras.cache import FeatureCache, open_cache
-from mirkeras.embeddings import digest, kept_features
+from mirkeras.embeddings import kept_features
 from mirkeras.experiment import Extractor, Row, Setting
 from mirkeras.extractors import of_record
 from mirkeras.features import find_recipe
-from mirkeras.files import whole_file
 from mirkeras.runs import Run
+from mirkeras.system.files import sha256, whole_file
 
 #: In a run's directory while it trains.
 FILE = "features.raw"
@@ -53,7 +53,7 @@ def build(
         places = np.flatnonzero(np.isin(cache.tracks, common))
         columns += [found[layer][places] for layer in row.layers]
     described = {
-        "networks": [[one.dataset, one.row, digest(one.path)] for one in extractors],
+        "networks": [[one.dataset, one.row, sha256(one.path)] for one in extractors],
         "layers": list(row.layers),
         "overlapping": overlapping,
         "recipes": {name: cache.identity for name, cache in caches.items()},

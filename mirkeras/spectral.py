@@ -1,12 +1,9 @@
 """Tall convolutions by way of the Fourier transform of each frame: the same maxima, sooner."""
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
-import keras
 import numpy as np
 from keras import layers, ops
+
+from mirkeras.system.backend import keras
 
 # The transform must save at least this much of the multiplications: it moves more memory.
 GAIN = 1.5

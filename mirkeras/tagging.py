@@ -8,27 +8,24 @@ segments of the files before: those of many short files together, those of a lon
 time. So neither the length of a file nor the number of files fills memory.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import librosa
 import numpy as np
 
-from mirkeras import streaming, workers
+from mirkeras import streaming
 from mirkeras.audio import AudioError
 from mirkeras.batching import Batch, Track, joined
 from mirkeras.cards import Card, find_card
-from mirkeras.errors import UsageError
 from mirkeras.features import find_recipe
 from mirkeras.inference import scorer
 from mirkeras.recipe import Recipe
+from mirkeras.system import processes, threads
+from mirkeras.system.backend import keras
+from mirkeras.system.errors import UsageError
 from mirkeras.weights import feature_model, load
 
 SHORTEST = 1.0  # seconds; less is not repeated until it fills a segment
@@ -140,7 +137,7 @@ class Tagger:
             _check_size(network, features, self.card, self._recipe)
         self._score = scorer(network, self.card.frames, self._recipe.bands)
         self._size = max(1, _BATCH_FRAMES // self.card.frames)
-        self._jobs = jobs or min(_MOST_READERS, max(1, workers.usable_cores() // 2))
+        self._jobs = jobs or min(_MOST_READERS, max(1, processes.usable_cores() // 2))
 
     def tag(self, path: str | Path) -> Tagged:
         """Tag one file.
@@ -177,7 +174,7 @@ class Tagger:
         """Give segments (k, frames, bands) of track after track; k is 0 at the end of each."""
         nothing = np.zeros((0, self.card.frames, self._recipe.bands), np.float32)
         tracks = map(Track, paths)
-        for track, pieces in streaming.ahead(self._segments, tracks, threads=self._jobs):
+        for track, pieces in threads.ahead(self._segments, tracks, threads=self._jobs):
             try:
                 for segments in pieces:
                     yield track, segments

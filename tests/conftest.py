@@ -65,7 +65,8 @@ def extract_here(tracks, jobs=None):
 @pytest.fixture(scope="module")
 def in_process():
     """Let a module extract and train in one process."""
-    from mirkeras import extraction, jobs
+    from mirkeras import extraction
+    from mirkeras.system import jobs
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobs, "run_all", run_here)

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from data_prep.declare import audio_extensions, files_below
-from mirkeras.errors import UsageError
+from data_prep.declare import audio_extensions
+from mirkeras.system.errors import UsageError
+from mirkeras.system.files import files_below
 
 # File systems allow 255 bytes; a file being written has a longer name, see `files.whole_file`.
 LONGEST_STEM = 200

@@ -12,7 +12,6 @@ before the next file, so a killed process loses what it was at and nothing else.
 from here in one piece, in the order of the arguments.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -22,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras.errors import UsageError
+from mirkeras.system.errors import UsageError
+from mirkeras.system.files import locked
 from mirkeras.tagging import Tagged
 
 #: Raise by one when the form of a job changes, or what the engine computes (beyond rounding).
@@ -231,15 +231,11 @@ def opened(
     OSError
         The folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(
-                f"{folder}: another process is at work on this output; wait for it, or choose "
-                "another output"
-            ) from error
+    busy = UsageError(
+        f"{folder}: another process is at work on this output; wait for it, or choose another "
+        "output"
+    )
+    with locked(folder / ".lock", refusal=busy):
         job = Job(folder, files, tags, settings)
         try:
             yield job

@@ -6,10 +6,6 @@ text, CSV and HDF5 hold the name's own bytes. Text leaves out control characters
 which could deceive a terminal or whoever reads line by line.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import csv
 import io
 import json
@@ -22,13 +18,13 @@ from importlib import import_module
 from pathlib import Path
 
 import h5py
-import keras
 import numpy as np
 
 from mirkeras import __version__, audio
 from mirkeras.cards import Card
 from mirkeras.features import find_recipe
-from mirkeras.files import whole_file
+from mirkeras.system.backend import keras
+from mirkeras.system.files import whole_file
 from mirkeras.tagging import Tagged
 
 #: Decimals of scores and times; the networks themselves are proven to 1e-4.

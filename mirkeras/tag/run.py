@@ -15,10 +15,9 @@ from tqdm import tqdm
 from mirkeras import cards, tagging
 from mirkeras.audio import AudioError
 from mirkeras.cards import Card
-from mirkeras.errors import UsageError
-from mirkeras.explain import explained
 from mirkeras.features import find_recipe
-from mirkeras.files import sweep, whole_file, write_text
+from mirkeras.system.errors import UsageError, explained
+from mirkeras.system.files import sweep, whole_file, write_text
 from mirkeras.tag import figures
 from mirkeras.tag.files import find_files, targets
 from mirkeras.tag.jobs import Job, job_folder, opened
@@ -193,7 +192,11 @@ def _work(order: Order, job: Job) -> None:
     finished = job.finished()
     if not finished:
         raise UsageError("no file could be tagged; nothing is written")
-    sweep(_made(order, order.files))  # the job is held: nobody else is writing them
+    made: dict[Path, set[str]] = {}
+    for path in _made(order, order.files):
+        made.setdefault(path.parent, set()).add(path.name)
+    for folder, names in made.items():  # the job is held: nobody else is writing them
+        sweep(folder, names)
     if job.is_written(order.output) and all(path.exists() for path in _made(order, finished)):
         _say(f"{order.options.out or order.options.embed}: complete, nothing to write")
     else:

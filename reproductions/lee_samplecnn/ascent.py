@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from mirkeras.errors import UsageError
+from mirkeras.system.errors import UsageError
 
 SAMPLES = 729  # length of the input (section 7.1)
 AMPLITUDE = 0.03  # of the noise to start from, peak to peak

@@ -6,10 +6,6 @@ of several networks side by side (Fig. 4: one network per sampling rate). Prints
 frequency of each layer and writes every filter's into a table.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import argparse
 import re
 import sys
@@ -24,13 +20,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import signal
 
-from mirkeras import device, figures
-from mirkeras.errors import UsageError
-from mirkeras.explain import expected_errors, explained
+from mirkeras import figures
 from mirkeras.extractors import find_extractor
 from mirkeras.features import find_recipe
-from mirkeras.files import write_text
 from mirkeras.options import words
+from mirkeras.system import device
+from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.files import write_text
 from reproductions.lee_samplecnn.ascent import SAMPLES, favourites, input_length, plain_network
 
 LAYERS = (1, 2, 3, 4, 5, 6)  # Fig. 3
@@ -211,19 +207,16 @@ def study(networks: Sequence[Network], out: Path) -> str:
     return f"median peak frequency (Hz) per layer:\n{medians.round().astype(int)}\nfigures: {out}"
 
 
+@as_command
 def main(argv: list[str] | None = None) -> int:
     """Draw what the filters of trained networks learned; returns the exit status."""
     arguments = _parser().parse_args(argv)
     device.configure()
-    try:
-        if device.backend() != "tensorflow":
-            raise UsageError(f"gradients need TensorFlow, KERAS_BACKEND is {device.backend()}")
-        layers, recipe = sorted(set(arguments.layers)), arguments.extractor_recipe
-        networks = [look_into(path, recipe, layers, arguments.seed) for path in arguments.networks]
-        print(study(_apart(networks), arguments.out))
-    except expected_errors() as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
+    if device.backend() != "tensorflow":
+        raise UsageError(f"gradients need TensorFlow, KERAS_BACKEND is {device.backend()}")
+    layers, recipe = sorted(set(arguments.layers)), arguments.extractor_recipe
+    networks = [look_into(path, recipe, layers, arguments.seed) for path in arguments.networks]
+    print(study(_apart(networks), arguments.out))
     return 0
 
 

@@ -6,10 +6,6 @@ embedded in the plane by t-SNE, and the tracks of the chosen tags or classes are
 tight a mark is, is printed as a number too, because the eye finds clusters in any t-SNE.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,13 +21,13 @@ from threadpoolctl import threadpool_limits
 
 from data_prep.declare import TAG_SEPARATOR
 from data_prep.prepare import Prepared, prepare
-from mirkeras import cache, device, figures
+from mirkeras import cache, figures
 from mirkeras.embeddings import LAST, kept_features, song_features
-from mirkeras.errors import UsageError
-from mirkeras.explain import expected_errors, explained
 from mirkeras.extractors import find_extractor
 from mirkeras.features import find_recipe
 from mirkeras.options import DATA_SETS, add_data_options, words
+from mirkeras.system import device
+from mirkeras.system.errors import UsageError, as_command
 
 LAYERS = (-3, -1)  # Fig. 5 a and b
 PERPLEXITY = 30.0  # the paper names none: scikit-learn's own
@@ -131,15 +127,12 @@ def figure(
     figures.save(drawing, path)
 
 
+@as_command
 def main(argv: list[str] | None = None) -> int:
     """Draw where the tracks of some tags lie in a network's layers; returns the exit status."""
     arguments = _parser().parse_args(argv)
     device.configure()
-    try:
-        print(study(arguments))
-    except expected_errors() as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
+    print(study(arguments))
     return 0
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import data_prep
 from mirkeras.commands import train
 from mirkeras.evaluation import evaluate
-from mirkeras.explain import expected_errors, explained
 from mirkeras.options import add_data_options, data_words
 from mirkeras.runs import Run, find_runs
+from mirkeras.system.errors import as_command
 from reproductions.lee_samplecnn import filters, levels, timing
 
 PAPER = "lee_samplecnn"
@@ -46,13 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@as_command
 def _figures(arguments: argparse.Namespace, data: list[str]) -> int:
     """Draw Figures 2 to 5 of the networks of Table 5 that were trained last on this data set."""
-    try:
-        networks = _networks(arguments.out, data_prep.get(arguments.dataset).name)
-    except expected_errors() as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
+    networks = _networks(arguments.out, data_prep.get(arguments.dataset).name)
     if not networks:
         return 0
     layers = ["--layers", arguments.filter_layers] if arguments.filter_layers else []

@@ -7,10 +7,6 @@ number of segments at every rate, so this is the paper's ratio of training times
 round leaves a run record, as trainings do; rounds that are there already are not timed again.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import argparse
 import sys
 import time
@@ -19,17 +15,17 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
-from mirkeras import device, records, workers
-from mirkeras.errors import UsageError
-from mirkeras.explain import expected_errors, explained
+from mirkeras import records
 from mirkeras.layers import count_trainable
 from mirkeras.options import positive
 from mirkeras.results import published
 from mirkeras.runs import Run
+from mirkeras.system import device, processes
+from mirkeras.system.backend import keras
+from mirkeras.system.errors import UsageError, as_command
 from reproductions.lee_samplecnn.models import NETWORKS
 
 PAPER = "lee_samplecnn"
@@ -52,7 +48,7 @@ class Setting:
     threads : int
         Processor threads TensorFlow uses.
     hardware : str
-        See `mirkeras.device.Device.hardware_class`.
+        See `mirkeras.system.device.Device.hardware_class`.
     """
 
     steps: int
@@ -200,26 +196,20 @@ def table(rounds: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@as_command
 def main(argv: list[str] | None = None) -> int:
     """Time the networks of Table 5 and print the comparison; returns the exit status."""
     arguments = _parser().parse_args(argv)
-    try:
-        if device.backend() != "tensorflow":
-            raise UsageError(
-                f"training runs on TensorFlow, KERAS_BACKEND is {device.backend()}: unset it"
-            )
-        device.configure(threads=arguments.threads)
-        setting = Setting(arguments.steps, arguments.threads, device.find().hardware_class)
-        rounds = measure(arguments.out, arguments.repeats, setting)
-        print(f"\ntraining time per segment, ratio to 22,050 Hz; {setting.hardware}, "
-              f"{setting.threads} thread(s)")  # fmt: skip
-        print(table(rounds).to_string(float_format="{:.3f}".format))
-    except expected_errors() as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped; finished rounds are kept, the same command goes on", file=sys.stderr)
-        return 130
+    if device.backend() != "tensorflow":
+        raise UsageError(
+            f"training runs on TensorFlow, KERAS_BACKEND is {device.backend()}: unset it"
+        )
+    device.configure(threads=arguments.threads)
+    setting = Setting(arguments.steps, arguments.threads, device.find().hardware_class)
+    rounds = measure(arguments.out, arguments.repeats, setting)
+    print(f"\ntraining time per segment, ratio to 22,050 Hz; {setting.hardware}, "
+          f"{setting.threads} thread(s)")  # fmt: skip
+    print(table(rounds).to_string(float_format="{:.3f}".format))
     return 0
 
 
@@ -236,7 +226,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--steps", type=positive, default=2, metavar="N",
         help=f"batches of {BATCH} segments timed at once; more on a fast GPU (default: "
         "%(default)s)")  # fmt: skip
-    add("--threads", type=positive, default=workers.usable_cores(), metavar="N",
+    add("--threads", type=positive, default=processes.usable_cores(), metavar="N",
         help="processor threads (default: one per core)")  # fmt: skip
     add("--out", type=Path, default=Path("runs"), metavar="DIR",
         help="where run records go (default: %(default)s)")  # fmt: skip

@@ -7,10 +7,6 @@ or clips of one recording, not an artist; MIREX's artist filter is to be had by 
 fold leaves a run record. What is done already is skipped.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import argparse
 import sys
 from collections.abc import Sequence
@@ -19,12 +15,11 @@ from pathlib import Path
 import pandas as pd
 
 from data_prep.prepare import Prepared, prepare
-from mirkeras import workers
-from mirkeras.errors import UsageError
-from mirkeras.explain import expected_errors, explained
-from mirkeras.files import write_text
 from mirkeras.options import DATA_SETS, add_data_options, add_jobs_option, positive, words
 from mirkeras.runs import claimed
+from mirkeras.system import processes
+from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.files import write_text
 from reproductions.lidy_mirex2016 import mirex_lists, mirex_scores, tasks
 from reproductions.lidy_mirex2016.experiments import EPOCHS, EXPERIMENT, PROTOCOLS
 from reproductions.lidy_mirex2016.mirex import one_seed
@@ -38,23 +33,17 @@ KNOWN_TASKS = "MIREX's tasks:\n" + "".join(
 )
 
 
+@as_command
 def main(argv: list[str] | None = None) -> int:
     """Run a job and print its table; returns the exit status."""
     arguments = _parser().parse_args(argv)
-    try:
-        job = _job(arguments)
-        with claimed(job.scratch):
-            features = extract(job)
-            for model in arguments.model:
-                for number in range(len(job.folds)):
-                    run_fold(job, model, number, features)
-        print(_report(job, arguments.model))
-    except expected_errors() as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on", file=sys.stderr)
-        return 130
+    job = _job(arguments)
+    with claimed(job.scratch):
+        features = extract(job)
+        for model in arguments.model:
+            for number in range(len(job.folds)):
+                run_fold(job, model, number, features)
+    print(_report(job, arguments.model))
     return 0
 
 
@@ -79,7 +68,7 @@ def _job(arguments: argparse.Namespace) -> Job:
         protocol=arguments.protocol,
         epochs=arguments.epochs,
         seed=arguments.seed,
-        threads=arguments.jobs or workers.usable_cores(),
+        threads=arguments.jobs or processes.usable_cores(),
     )
 
 

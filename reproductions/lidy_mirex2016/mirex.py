@@ -18,11 +18,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mirkeras.cache import CacheError
-from mirkeras.errors import UsageError
-from mirkeras.explain import expected_errors, explained
 from mirkeras.features import find_recipe
 from mirkeras.options import positive, seeds
+from mirkeras.system.errors import UsageError, as_command
 from reproductions.lidy_mirex2016 import mirex_features, mirex_lists
 from reproductions.lidy_mirex2016.mirex_features import Features
 
@@ -44,20 +42,12 @@ the class with most training files. It is named on standard error, and the exit 
 """
 
 
+@as_command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one of the three steps; returns the exit status."""
     arguments = _parser().parse_args(argv)
     steps = {"extractFeatures": extract_features, "Train": train, "Classify": classify}
-    try:
-        steps[arguments.step](arguments)
-    except Exception as error:
-        if not _is_expected(error):
-            raise
-        _say(f"error: {explained(error)}")
-        return 1
-    except KeyboardInterrupt:
-        _say("stopped; finished work is kept, the same call goes on")
-        return 130
+    steps[arguments.step](arguments)
     return 0
 
 
@@ -154,12 +144,6 @@ def _refuse_one_class(classes: dict[str, str], path: Path) -> None:
     counts = Counter(classes.values())
     if len(counts) < 2:
         raise UsageError(f"{path}: all files are of class {next(iter(counts))!r}; two are needed")
-
-
-def _is_expected(error: Exception) -> bool:
-    # the full list imports TensorFlow, too
-    usual = isinstance(error, (UsageError, CacheError, OSError))
-    return usual or isinstance(error, expected_errors())
 
 
 def _say(message: str) -> None:

@@ -19,8 +19,8 @@ from mirkeras import cache
 from mirkeras.cache import CacheError, FeatureCache
 from mirkeras.extraction import file_size
 from mirkeras.features import find_recipe
-from mirkeras.files import whole_file
 from mirkeras.recipe import Recipe
+from mirkeras.system.files import whole_file
 
 #: The window is 3,072 samples at 44.1 kHz and scaled proportionally for half and quarter.
 RECIPES = {rate: f"lidy2016-{rate}" for rate in (44_100, 22_050, 11_025)}

@@ -4,10 +4,6 @@ A run's directory holds ``train.txt``, ``test.txt`` and ``output.txt``, the thre
 ``model.json`` as Train left it, and ``run.json``.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import hashlib
 import json
 import os
@@ -21,12 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras import device, records
-from mirkeras.errors import UsageError
-from mirkeras.files import write_text
+from mirkeras import records
 from mirkeras.runs import Run, claimed, is_finished
 from mirkeras.segments import cut
 from mirkeras.splits import STRATIFIED, cut_folds
+from mirkeras.system import device
+from mirkeras.system.errors import UsageError
+from mirkeras.system.files import write_text
 from reproductions.lidy_mirex2016 import mirex_features, mirex_lists, mirex_model, mirex_scores
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features

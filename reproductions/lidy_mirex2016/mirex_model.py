@@ -4,22 +4,18 @@
 ``log.csv``; `mirex_training` leaves them there. A scratch folder has one model.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from mirkeras import device
-from mirkeras.errors import UsageError
 from mirkeras.metrics import track_classes
 from mirkeras.segments import Segments, cut
+from mirkeras.system import device
+from mirkeras.system.backend import keras
+from mirkeras.system.errors import UsageError
 from mirkeras.training import prediction_batch
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features

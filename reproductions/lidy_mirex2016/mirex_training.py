@@ -4,10 +4,6 @@ While it trains, ``<scratch>/model/`` also holds the checkpoint from which an in
 on. Another list or other options begin by deleting the model that is there.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import hashlib
 import json
 import time
@@ -17,19 +13,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from mirkeras import device, records
+from mirkeras import records
 from mirkeras.cache import FeatureCache
 from mirkeras.experiment import Row
-from mirkeras.files import write_text
 from mirkeras.layers import count_trainable
 from mirkeras.pipeline import open_feed
 from mirkeras.protocols import Protocol
 from mirkeras.running import with_z_score
 from mirkeras.runs import claimed
 from mirkeras.segments import Segments, cut
+from mirkeras.system import device
+from mirkeras.system.backend import keras
+from mirkeras.system.files import write_text
 from mirkeras.training import Plan, train
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features, gather

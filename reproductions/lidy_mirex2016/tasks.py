@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mirkeras.errors import UsageError
+from mirkeras.system.errors import UsageError
 
 FOLDS = 3  # of every task
 

@@ -18,15 +18,15 @@ from matplotlib.figure import Figure
 from scipy.signal import get_window
 
 from data_prep.declare import read_index
-from mirkeras import device, figures
-from mirkeras.errors import UsageError
+from mirkeras import figures
 from mirkeras.evaluation import setup_name
-from mirkeras.explain import expected_errors, explained
 from mirkeras.features import find_recipe
 from mirkeras.options import add_cache_option
 from mirkeras.records import read_predictions
 from mirkeras.results import SETUP
 from mirkeras.runs import find_runs
+from mirkeras.system import device
+from mirkeras.system.errors import UsageError, as_command
 from reproductions.pons_cbmi2016.experiments import RECIPE
 
 PAPER = "pons_cbmi2016"
@@ -214,6 +214,7 @@ def _answer_for(name: str, runs: list[Run], out: Path, cache_root: Path) -> str:
     )
 
 
+@as_command
 def main(argv: list[str] | None = None) -> int:
     """Draw what the filters of finished runs learned; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -223,11 +224,7 @@ def main(argv: list[str] | None = None) -> int:
     add_cache_option(parser)
     arguments = parser.parse_args(argv)
     device.configure()
-    try:
-        print(study(arguments.out, arguments.cache_root))
-    except expected_errors() as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
+    print(study(arguments.out, arguments.cache_root))
     return 0
 
 

@@ -8,10 +8,6 @@ voice and rock as voice and guitars; not turned, it hears an organ in rock (READ
 Theano's, and are turned here.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import numpy as np
 
 from mirkeras.cards import Card, Source, Taken

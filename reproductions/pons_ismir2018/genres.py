@@ -7,10 +7,6 @@ tells the class from the others; and the same of three simple statistics of the 
 per data set shows the tags whose means differ most between classes.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import argparse
 import re
 import sys
@@ -26,14 +22,14 @@ from tqdm import tqdm
 
 import data_prep
 from data_prep.prepare import Prepared, prepare
-from mirkeras import cache, device, figures, records, transfer, weights
+from mirkeras import cache, figures, records, transfer, weights
 from mirkeras.aggregate import mean_scores
 from mirkeras.cards import Card, find_card
-from mirkeras.errors import UsageError
-from mirkeras.explain import expected_errors, explained
 from mirkeras.features import find_recipe
 from mirkeras.options import DATA_SETS, add_data_options, words
 from mirkeras.results import write_csv
+from mirkeras.system import device
+from mirkeras.system.errors import UsageError, as_command
 
 FIRST = 5  # tags named per class
 TELLING = 14  # tags in a heat map
@@ -259,20 +255,14 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+@as_command
 def main(argv: list[str] | None = None) -> int:
     """Tag data sets and say what the taggers make of their classes; returns the exit status."""
     arguments = _parser().parse_args(argv)
     device.configure()
-    try:
-        table = study(arguments)
-        print(table[list(TOLD)].to_string(index=False, float_format="{:.2f}".format))
-        print(f"table and figures: {arguments.out}")
-    except expected_errors() as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped; what was computed is kept, the same command goes on", file=sys.stderr)
-        return 130
+    table = study(arguments)
+    print(table[list(TOLD)].to_string(index=False, float_format="{:.2f}".format))
+    print(f"table and figures: {arguments.out}")
     return 0
 
 

@@ -14,7 +14,7 @@ import librosa
 import numpy as np
 
 from mirkeras.cards import Source
-from mirkeras.quiet import silenced
+from mirkeras.system.backend import silenced
 from mirkeras.weightfiles import unpack_checkpoint
 
 #: Names in the graphs: segments, whether it is training, and what comes out.

@@ -8,10 +8,6 @@ changed since 2019 around them: features, and MSD_vgg as the package runs it. No
 resampler (resampy then, soxr now).
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 import argparse
 import json
 import sys
@@ -20,17 +16,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
-from mirkeras import audio, device, records
+from mirkeras import audio, records
 from mirkeras.cards import Card, all_cards
-from mirkeras.embeddings import digest
-from mirkeras.errors import WeightsError
-from mirkeras.explain import expected_errors, explained
 from mirkeras.features import find_recipe
-from mirkeras.files import write_text
+from mirkeras.system import device
+from mirkeras.system.backend import keras
+from mirkeras.system.errors import UsageError, WeightsError, as_command
+from mirkeras.system.files import sha256, write_text
 from mirkeras.weightfiles import locate, read_arrays
 from mirkeras.weights import feature_model, load
 from reproductions.pons_eusipco2017 import originals as pons2017
@@ -64,7 +59,10 @@ class Sound:
     def at(self, rate: int) -> np.ndarray:
         """Give the samples, mono, at a rate in Hz."""
         if self.path is not None:
-            return audio.load(self.path, sample_rate=rate)
+            try:
+                return audio.load(self.path, sample_rate=rate)
+            except audio.AudioError as error:
+                raise UsageError(str(error)) from error
         sine = (2**15 - 2) * np.sin(2 * np.pi * 440 * np.arange(30 * rate) / rate)
         dither = np.random.RandomState(SEED).triangular(-1, 0, 1, len(sine))
         return (np.rint(sine + dither) / 2**15).astype(np.float32)
@@ -201,20 +199,10 @@ def show(title: str, rows: list[Row]) -> None:
     print(table.to_string(index=False, formatters={"max_abs_difference": "{:.1e}".format}))
 
 
+@as_command
 def main(argv: list[str] | None = None) -> int:
     """Print the tables; the exit status is 1 if a difference exceeds the tolerance."""
     arguments = _parser().parse_args(argv)
-    try:
-        return _run(arguments)
-    except (*expected_errors(), audio.AudioError) as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        return 130
-
-
-def _run(arguments: argparse.Namespace) -> int:
     sounds = [Sound("sine 440 Hz"), *(Sound(path.name, path) for path in arguments.audio)]
     found = [(card, _at_hand(card, arguments.weights)) for card in all_cards().values()]
     found = [(card, path) for card, path in found if path is not None]
@@ -243,7 +231,7 @@ def _record(arguments: argparse.Namespace) -> dict:
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": SEED,
         "weights": {card.name: card.source.sha256 for card in all_cards().values()},
-        "audio": {path.name: digest(path) for path in arguments.audio},
+        "audio": {path.name: sha256(path) for path in arguments.audio},
     }
 
 

@@ -1,18 +1,13 @@
 """Rows of the tables that `parity` prints, and what they are made with."""
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-import keras
 import numpy as np
 
 from mirkeras.inference import scorer
-from mirkeras.quiet import silenced
+from mirkeras.system.backend import keras, silenced
 
 BATCH = 16  # segments; more would take gigabytes
 

@@ -10,10 +10,6 @@ shapes of the weights permit. What that does to the tags is measured by
 `reproductions.pons_ismir2018.parity`.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 from collections.abc import Callable
 from functools import partial
 

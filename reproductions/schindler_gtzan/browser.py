@@ -19,9 +19,9 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.prepare import prepare
-from mirkeras.explain import expected_errors, explained
-from mirkeras.files import write_text
 from mirkeras.options import DATA_SETS, add_data_options, positive
+from mirkeras.system.errors import as_command
+from mirkeras.system.files import write_text
 from reproductions.schindler_gtzan import disputes, excerpts
 from reproductions.schindler_gtzan.disputes import Choice, Dispute
 from reproductions.schindler_gtzan.excerpts import Tick
@@ -163,24 +163,21 @@ def _picture(png: bytes) -> str:
     return excerpts.data_url("image/png", png)
 
 
+@as_command
 def main(argv: list[str] | None = None) -> int:
     """Write the page of a run; returns the exit status."""
     arguments = _parser().parse_args(argv)
     out = arguments.out or arguments.run / "browser.html"
-    try:
-        finished = read_run(arguments.run)
-        prepared = prepare(
-            arguments.dataset,
-            data_root=arguments.data_root,
-            cache_root=arguments.cache_root,
-            mirror=arguments.mirror,
-        )
-        tracks = open_tracks(finished, prepared)
-        page = make_page(finished, tracks, arguments.tracks, arguments.segments)
-        write_text(out, page)
-    except expected_errors() as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
+    finished = read_run(arguments.run)
+    prepared = prepare(
+        arguments.dataset,
+        data_root=arguments.data_root,
+        cache_root=arguments.cache_root,
+        mirror=arguments.mirror,
+    )
+    tracks = open_tracks(finished, prepared)
+    page = make_page(finished, tracks, arguments.tracks, arguments.segments)
+    write_text(out, page)
     print(f"{out}: {len(page) / 1e6:.1f} MB, open it in any web browser")
     return 0
 

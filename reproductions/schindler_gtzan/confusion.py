@@ -16,28 +16,24 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mirkeras import figures, metrics
-from mirkeras.errors import UsageError
 from mirkeras.evaluation import setup_name
 from mirkeras.experiment import find_experiment
-from mirkeras.explain import expected_errors, explained
 from mirkeras.records import read_predictions
 from mirkeras.results import RESULTS, SETUP
 from mirkeras.runs import Run, find_runs
+from mirkeras.system.errors import UsageError, as_command
 
 PAPER = "schindler_gtzan"
 ROW = "report/cqt-exp-deep-100"  # whose matrix the report prints
 PUBLISHED = RESULTS / "published" / "confusion" / f"{PAPER}_fig7.csv"
 
 
+@as_command
 def main(argv: list[str] | None = None) -> int:
     """Draw the figure of every set-up of a row; returns the exit status."""
     arguments = _parser().parse_args(argv)
-    try:
-        for path in draw(arguments.out, arguments.row):
-            print(f"written: {path}")
-    except expected_errors() as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
+    for path in draw(arguments.out, arguments.row):
+        print(f"written: {path}")
     return 0
 
 

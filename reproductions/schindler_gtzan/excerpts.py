@@ -12,10 +12,10 @@ from matplotlib.image import imsave
 from mirkeras import filterbanks
 from mirkeras.constantq import ConstantQ
 from mirkeras.deformed import Deformed
-from mirkeras.errors import UsageError
 from mirkeras.features import Waveform
 from mirkeras.logmel import LogMel
 from mirkeras.recipe import Recipe
+from mirkeras.system.errors import UsageError
 
 HERTZ = (250, 500, 1000, 2000, 4000, 8000, 16000)  # where a mel axis has ticks
 SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20)  # distances of the ticks of a time axis

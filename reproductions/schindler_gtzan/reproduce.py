@@ -18,11 +18,11 @@ from data_prep.prepare import Prepared, prepare
 from mirkeras.commands import train
 from mirkeras.evaluation import evaluate, setup_name
 from mirkeras.experiment import find_experiment
-from mirkeras.explain import expected_errors, explained
 from mirkeras.options import add_data_options, data_words, positive
 from mirkeras.planning import PARTIAL
 from mirkeras.results import SETUP
 from mirkeras.runs import Run
+from mirkeras.system.errors import as_command
 from reproductions.schindler_gtzan import confusion
 
 PAPER = "schindler_gtzan"
@@ -30,14 +30,11 @@ PAPER = "schindler_gtzan"
 FILTERED = gtzan.FAULT_FILTERED
 
 
+@as_command
 def main(argv: list[str] | None = None) -> int:
     """Run everything; returns the exit status."""
     arguments, rest = _parser().parse_known_args(argv)
-    try:
-        return _train(arguments, rest) or evaluate(PAPER, _out(arguments)) or _look(arguments)
-    except expected_errors() as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
+    return _train(arguments, rest) or evaluate(PAPER, _out(arguments)) or _look(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,9 +1,5 @@
 """What the misclassification browser reads: a finished run, its features, and its tracks' audio."""
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +10,13 @@ from data_prep.prepare import Prepared
 from mirkeras import audio, extraction
 from mirkeras.cache import open_cache
 from mirkeras.cachefile import FeatureCache, first_difference
-from mirkeras.errors import UsageError
 from mirkeras.experiment import find_experiment
 from mirkeras.features import find_recipe
 from mirkeras.planning import PARTIAL
 from mirkeras.recipe import Recipe
 from mirkeras.records import RunError, read_predictions, read_record
 from mirkeras.runs import Run
+from mirkeras.system.errors import UsageError
 from reproductions.schindler_gtzan import disputes, excerpts
 
 REMEDY = "put back the file that the features were made from, or train again"

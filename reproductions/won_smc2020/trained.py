@@ -5,10 +5,6 @@ Their files are PyTorch's `best_model.pth` of minzwon/sota-music-tagging-models 
 cards state none.
 """
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
 from collections.abc import Callable
 from functools import partial
 

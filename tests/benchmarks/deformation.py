@@ -25,8 +25,9 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from mirkeras import cache, extraction, workers
+from mirkeras import cache, extraction
 from mirkeras.features import RECIPES
+from mirkeras.system import processes
 from tests.benchmarks.extraction import timed
 
 RATE = 22_050
@@ -104,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tracks", type=int, default=24, help="number of files")
     parser.add_argument("--seconds", type=float, default=30, help="length of each file")
-    parser.add_argument("--jobs", type=int, default=workers.usable_cores(), help="processes")
+    parser.add_argument("--jobs", type=int, default=processes.usable_cores(), help="processes")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     if options.jobs < 2:

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from mirkeras import workers
+from mirkeras.system import processes
 
 TOLERANCE = 1e-4
 
@@ -54,7 +54,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 def set_up_keras(threads: int, deterministic: bool = True) -> None:
     """Set up TensorFlow as a run does, or without its determinism."""
-    from mirkeras import device  # before Keras
+    from mirkeras.system import device  # before Keras
 
     # isort: split
     import keras
@@ -97,7 +97,7 @@ def check_same_function(check: Callable, *arguments: object) -> None:
 
 def serve(connection: Connection, contender: Contender, threads: int) -> None:
     """Be a contender: take (kind of work, steps), send back the seconds, until told to end."""
-    workers.begin()
+    processes.begin()
     work = contender.make(contender, threads)
     for batch in work.values():
         batch(), batch()  # compiles, fills caches
@@ -115,10 +115,10 @@ def process(
     target: Callable, *arguments: object, environment: tuple[tuple[str, str], ...] = ()
 ) -> Iterator[Connection]:
     """Start a fresh process and give the pipe to it; it is ended with the block."""
-    here, there = workers.SPAWN.Pipe()
+    here, there = processes.SPAWN.Pipe()
     before = dict(os.environ)
     os.environ.update(environment)
-    started = workers.SPAWN.Process(target=target, args=(there, *arguments))
+    started = processes.SPAWN.Process(target=target, args=(there, *arguments))
     try:
         started.start()
     finally:

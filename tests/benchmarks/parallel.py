@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from mirkeras import workers
+from mirkeras.system import processes
 from tests.benchmarks import duel
 
 NETWORKS = ("shallow", "deep")
@@ -156,10 +156,10 @@ def torch_batch():
 
 def check(connection: Connection, network: str) -> None:
     """Send the largest differences of outputs and of losses, ours and PyTorch's."""
-    workers.begin()
+    processes.begin()
     import torch
 
-    from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+    from mirkeras.system import backend  # noqa: F401 - before anything that imports Keras
 
     (ours, options), theirs = build(network), torch_network(network).eval()
     ours.compile(**options)

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from mirkeras import workers
+from mirkeras.system import processes
 from tests.benchmarks import duel
 
 ROW = "table5/22050"
@@ -135,10 +135,10 @@ VARIANTS = (
 
 def check(connection: Connection) -> None:
     """Send the largest differences between outputs: PyTorch's to ours, pool first to ours."""
-    workers.begin()
+    processes.begin()
     import torch
 
-    from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
+    from mirkeras.system import backend  # noqa: F401 - before anything that imports Keras
     from reproductions.lee_samplecnn.models import NETWORKS
 
     ours, theirs = NETWORKS[ROW].build(TAGS), torch_network().eval()

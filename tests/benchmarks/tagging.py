@@ -37,7 +37,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from mirkeras import workers
+from mirkeras.system import processes
 from tests.benchmarks import duel
 
 MODEL, FRAMES = "MTT_musicnn", 187
@@ -120,8 +120,8 @@ CONTENDERS = {"mirkeras": ours, "original": original}
 
 def serve(connection: Connection, name: str, weights: Path) -> None:
     """Be a contender: take files, send back seconds and taggrams, until told to end."""
-    workers.begin()
-    from mirkeras import quiet  # noqa: F401 - no greeting, for neither
+    processes.begin()
+    from mirkeras.system import backend  # noqa: F401 - no greeting, for neither
 
     tag = CONTENDERS[name](weights)
     while paths := connection.recv():

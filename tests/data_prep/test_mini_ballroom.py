@@ -80,7 +80,7 @@ def test_interrupted_making_is_refused_then_completed(small, tmp_path):
     kept = root / "Jive/arrangement-00.flac"
     os.utime(kept, (1, 1))
     (root / "Jive/arrangement-01.flac").unlink()
-    (root / "Jive/.arrangement-01.1234.part.flac").write_bytes(b"fLaC")  # a kill leaves such
+    (root / "Jive/.arrangement-01.0123abcd.part.flac").write_bytes(b"fLaC")  # a kill leaves such
     # a file of the right name that this version did not make
     soundfile.write(root / "Tango/arrangement-01.flac", np.zeros(330_750, np.int16), 44100)
     damaged = root / "Samba/arrangement-00.flac"

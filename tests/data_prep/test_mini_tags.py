@@ -69,7 +69,7 @@ def test_interrupted_making_is_refused_then_completed(small, tmp_path):
     kept = root / "recording-00/free.flac"
     os.utime(kept, (1, 1))
     (root / "recording-00/kit.flac").unlink()
-    (root / "recording-00/.kit.1234.part.flac").write_bytes(b"fLaC")  # a kill leaves such
+    (root / "recording-00/.kit.0123abcd.part.flac").write_bytes(b"fLaC")  # a kill leaves such
     # a file of the right name and length that this version did not make
     silence = np.zeros(int(mini_tags.SECONDS * SAMPLE_RATE), np.int16)
     soundfile.write(root / "recording-01/toms.flac", silence, SAMPLE_RATE)

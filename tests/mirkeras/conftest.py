@@ -2,7 +2,7 @@
 
 import pytest
 
-from mirkeras import device
+from mirkeras.system import device
 
 
 @pytest.fixture(scope="session", autouse=True)

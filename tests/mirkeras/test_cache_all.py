@@ -76,7 +76,7 @@ def test_a_track_is_decoded_and_hashed_once(root, tmp_path, monkeypatch):
         return call
 
     monkeypatch.setattr(audio, "decode", counted("decode", audio.decode))
-    monkeypatch.setattr(extraction, "_checksum", counted("checksum", extraction._checksum))
+    monkeypatch.setattr(extraction, "sha256", counted("checksum", extraction.sha256))
     tasks = [
         extraction.Task("0", root / "0.wav", tmp_path / f"{name}.npz", recipe, "tag", 80)
         for name, recipe in RECIPES.items()

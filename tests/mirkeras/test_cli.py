@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mirkeras import device
 from mirkeras.cli import main
+from mirkeras.system import device
 
 
 def test_features_of_a_folder(audio_folder: Path, tmp_path: Path, capsys) -> None:

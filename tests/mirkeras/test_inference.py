@@ -1,17 +1,12 @@
 import numpy as np
 import pytest
-
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
-import keras
 from keras import layers
 
 from mirkeras.inference import pool_first
 from mirkeras.layers.spectrogram import Shape, one_shape
 from mirkeras.layers.style import Style
 from mirkeras.spectral import TallMaximum
+from mirkeras.system.backend import keras
 
 
 def randomise(network: keras.Model) -> None:

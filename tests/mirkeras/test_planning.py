@@ -6,9 +6,9 @@ import pytest
 
 import data_prep
 from data_prep.prepare import Prepared
-from mirkeras.errors import UsageError
 from mirkeras.experiment import find_experiment
 from mirkeras.planning import choose_split, lacks_audio, leaks, plan_rows, plan_waves
+from mirkeras.system.errors import UsageError
 
 LEE = find_experiment("lee_samplecnn")
 PAPER = LEE.protocols["paper"]

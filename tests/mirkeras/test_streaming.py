@@ -9,6 +9,7 @@ import soundfile
 from mirkeras import audio, streaming
 from mirkeras.audio import AudioError
 from mirkeras.features import RECIPES, find_recipe
+from mirkeras.system import threads
 
 
 def noise(seconds: float, rate: int, channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -178,7 +179,7 @@ def counting(made: list):
 
 def test_ahead_keeps_the_order_and_little_else():
     made, taken = [], []
-    for argument, items in streaming.ahead(counting(made), range(50), threads=3):
+    for argument, items in threads.ahead(counting(made), range(50), threads=3):
         for item in items:
             taken.append((argument, item))
             # two wait in the queue and one in the hands of each thread
@@ -188,7 +189,7 @@ def test_ahead_keeps_the_order_and_little_else():
 
 def test_ahead_ends_its_threads_when_nobody_listens():
     before = threading.active_count()
-    pairs = streaming.ahead(counting([]), iter(int, None), threads=3)
+    pairs = threads.ahead(counting([]), iter(int, None), threads=3)
     next(next(pairs)[1])
     assert threading.active_count() == before + 3
     pairs.close()
@@ -202,7 +203,7 @@ def test_ahead_passes_errors_on():
             raise AudioError("b.wav", "silent")
 
     results = []
-    for argument, items in streaming.ahead(function, range(3), threads=2):
+    for argument, items in threads.ahead(function, range(3), threads=2):
         try:
             results += items
         except AudioError as error:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mirkeras.errors import UsageError
+from mirkeras.system.errors import UsageError
 from mirkeras.tag.files import find_files, targets
 
 

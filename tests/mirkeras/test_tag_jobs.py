@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from mirkeras.cli import main
-from mirkeras.errors import UsageError
+from mirkeras.system.errors import UsageError
 from mirkeras.tag import jobs
 from tests.mirkeras.fake_tagger import CARD, FakeTagger, guess, install
 

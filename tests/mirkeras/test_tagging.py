@@ -4,16 +4,11 @@ import numpy as np
 import pytest
 import soundfile
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-
-# isort: on
-import keras
-
 from mirkeras import audio, tagging
 from mirkeras.audio import AudioError
-from mirkeras.errors import UsageError
 from mirkeras.features import RECIPES
+from mirkeras.system.backend import keras
+from mirkeras.system.errors import UsageError
 from mirkeras.tagging import Tagger
 from tests.fake_card import card
 

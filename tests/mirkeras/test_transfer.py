@@ -17,11 +17,11 @@ from mirkeras import metrics, planning, streaming, svm, transfer, weights
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.cachefile import CacheError
 from mirkeras.commands import train
-from mirkeras.errors import UsageError
 from mirkeras.experiment import Experiment, Row
 from mirkeras.protocols import Parts, Protocol
 from mirkeras.records import read_predictions, read_record
 from mirkeras.schedules import Constant
+from mirkeras.system.errors import UsageError
 from tests import fake_card
 
 PAPER = "fake_paper"

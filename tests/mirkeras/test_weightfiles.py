@@ -19,7 +19,7 @@ import pytest
 
 from mirkeras import weightfiles, weights
 from mirkeras.cards import Source
-from mirkeras.errors import WeightsError
+from mirkeras.system.errors import WeightsError
 from tests.tiny_card import ARRAYS, CARD, WHEEL, assert_filled, in_wheel, make_wheel, saved
 
 

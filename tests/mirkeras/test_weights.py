@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mirkeras import weights
-from mirkeras.errors import WeightsError
+from mirkeras.system.errors import WeightsError
 from tests.tiny_card import ARRAYS, CARD, assert_filled, in_wheel, make_wheel, network, saved
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mirkeras.errors import UsageError
+from mirkeras.system.errors import UsageError
 from reproductions.lidy_mirex2016 import mirex, mirex_features, mirex_model, mirex_training
 from reproductions.lidy_mirex2016.experiments import EPOCHS, EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_folds import BIN

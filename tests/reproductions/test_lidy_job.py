@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras import device, extraction
+from mirkeras import extraction
 from mirkeras.evaluation import evaluate
 from mirkeras.records import read_record
+from mirkeras.system import device
 from reproductions.lidy_mirex2016 import job, mirex, mirex_folds, mirex_lists
 from tests.conftest import extract_here
 from tests.reproductions.mirex_tones import make_tones

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mirkeras.errors import UsageError
+from mirkeras.system.errors import UsageError
 from reproductions.lidy_mirex2016 import mirex_lists, mirex_scores
 from reproductions.lidy_mirex2016.mirex_folds import draw_folds
 

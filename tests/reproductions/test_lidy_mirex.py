@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras import device
+from mirkeras.cachefile import CacheError
+from mirkeras.system import device
 from reproductions.lidy_mirex2016 import mirex, mirex_features, mirex_lists, mirex_model
 from reproductions.lidy_mirex2016.mirex_folds import BIN
 from tests.reproductions.mirex_tones import make_tones
@@ -247,7 +248,7 @@ def test_a_file_that_changed_since_its_extraction_is_refused_by_name(home: Path,
     audio = Path(file).read_bytes()
     try:
         Path(file).write_bytes(audio[:-2])
-        with pytest.raises(mirex.CacheError, match=r"0.wav has changed .* delete .*h5"):
+        with pytest.raises(CacheError, match=r"0.wav has changed .* delete .*h5"):
             mirex_features.provide(home / "scratch", [file], recipe, 1)
     finally:
         Path(file).write_bytes(audio)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mirkeras.errors import UsageError
+from mirkeras.system.errors import UsageError
 from reproductions.lidy_mirex2016 import tasks
 from reproductions.lidy_mirex2016.tasks import TASKS, check
 

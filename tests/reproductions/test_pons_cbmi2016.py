@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras import device, evaluation
+from mirkeras import evaluation
 from mirkeras.commands import train
 from mirkeras.evaluation import evaluate
 from mirkeras.records import read_predictions, read_record
 from mirkeras.results import COLUMNS, published
+from mirkeras.system import device
 
 PAPER = "pons_cbmi2016"
 ROOT = Path(__file__).parents[2]

@@ -6,13 +6,10 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-# isort: off
-from mirkeras import quiet  # noqa: F401 - before anything that imports Keras
-import keras
 import tensorflow as tf
 
-# isort: on
-from mirkeras import workers
+from mirkeras.system import processes
+from mirkeras.system.backend import keras
 
 GIB = 2**30
 RAM_SHARE = 0.25  # of the free memory, for resident features; the rest is the network's and yours
@@ -65,7 +62,7 @@ def find() -> Device:
     names = tuple(
         tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus
     )
-    return Device(workers.usable_cores(), free_memory(), names, free_gpu_memory() if gpus else 0)
+    return Device(processes.usable_cores(), free_memory(), names, free_gpu_memory() if gpus else 0)
 
 
 def configure(*, threads: int | None = None, mixed_precision: bool = False) -> None:

@@ -13,8 +13,8 @@ from multiprocessing.process import BaseProcess
 
 from tqdm import tqdm
 
-from mirkeras import workers
-from mirkeras.explain import expected_errors, explained
+from mirkeras.system import processes
+from mirkeras.system.errors import EXPECTED, explained
 
 ENDED_FROM_OUTSIDE = (
     "its process was ended from outside (out of memory, or killed); the same command goes on from "
@@ -84,8 +84,8 @@ def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> li
 def _start(
     job: Job, set_up: Callable[[], None], running: dict[Connection, Worker]
 ) -> tuple[Connection, Worker]:
-    here, there = workers.SPAWN.Pipe(duplex=False)
-    process = workers.SPAWN.Process(target=_work, args=(there, set_up, job))
+    here, there = processes.SPAWN.Pipe(duplex=False)
+    process = processes.SPAWN.Process(target=_work, args=(there, set_up, job))
     process.start()
     there.close()  # so that the end of the process is the end of the pipe
     taken = {abs(worker.bar.pos) for worker in running.values()}
@@ -127,12 +127,12 @@ def _finish(connection: Connection, running: dict[Connection, Worker]) -> Worker
 
 
 def _work(connection: Connection, set_up: Callable[[], None], job: Job) -> None:
-    workers.begin()
+    processes.begin()
     message = None
     try:
         set_up()
         job.function(*job.arguments, lambda line: connection.send(("line", line)))
-    except expected_errors() as error:
+    except EXPECTED as error:
         message = explained(error)
     except Exception:
         message = traceback.format_exc()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mirkeras.explain import expected_errors, explained
-from mirkeras.files import sweep, whole_file, write_text
 from mirkeras.runs import claimed
+from mirkeras.system.errors import EXPECTED, explained
+from mirkeras.system.files import sweep, whole_file, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_explained() -> None:
     error = OSError(errno.ENOSPC, "No space left on device", "runs/x/checkpoint.npz")
-    assert isinstance(error, expected_errors())
+    assert isinstance(error, EXPECTED)
     message = explained(error)
     assert "runs/x/checkpoint.npz" in message
     assert "finished work is kept" in message
@@ -55,7 +55,7 @@ def test_a_second_process_waits_and_says_so(tmp_path: Path, capsys) -> None:
     with claimed(tmp_path):
         assert release.is_set()  # entered only after the holder let go
     holder.join()
-    assert "another process trains this run" in capsys.readouterr().out
+    assert "another process trains this run" in capsys.readouterr().err
 
 
 def test_rests_of_a_killed_process_are_removed(tmp_path: Path) -> None:
@@ -70,5 +70,6 @@ def test_only_rests_of_the_files_named_are_swept(tmp_path: Path) -> None:
     others = [".o2.b.deadbeef.part.csv", ".o2.0123abc.part.csv", ".o2.0123abcd.part.png", "o2.csv"]
     for name in [*rests, *others]:
         (tmp_path / name).touch()
-    sweep([tmp_path / "o2.csv", tmp_path / "x", tmp_path / "none" / "y.csv"])
+    sweep(tmp_path, {"o2.csv", "x"})
+    sweep(tmp_path / "none")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)

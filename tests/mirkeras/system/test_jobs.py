@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from mirkeras.jobs import Job, run_all
+from mirkeras.system.jobs import Job, run_all
 
 
 def set_up() -> None:
@@ -56,10 +56,10 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     import sys
 
     code = (
-        "from pathlib import Path; from tests.mirkeras.test_jobs import *;"
+        "from pathlib import Path; from tests.mirkeras.system.test_jobs import *;"
         f"run_all([Job('long', 600, linger, (Path({str(tmp_path)!r}),))], 1, set_up)"
     )
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=root, stderr=subprocess.DEVNULL)
     wait_for(lambda: (tmp_path / "alive").exists())
     parent.send_signal(signal.SIGKILL)

@@ -1,21 +1,25 @@
-"""Expected errors in words: commands show them as one message, without a traceback."""
+"""Errors whose message says all (what, where, what to do), and how commands end with them."""
 
 import errno
+import sys
+from collections.abc import Callable
+from functools import wraps
 
-from mirkeras.errors import UsageError, WeightsError
+
+class ExpectedError(Exception):
+    """An error a user can mend: commands show its message without a traceback."""
 
 
-def expected_errors() -> tuple[type[Exception], ...]:
-    """List the errors whose message says all: what, where, and what to do."""
-    from data_prep.declare import DataError
-    from mirkeras.cache import CacheError
-    from mirkeras.records import RunError
-    from mirkeras.results import ResultsError
-    from mirkeras.training import TrainingError
+class UsageError(ExpectedError, ValueError):
+    """The arguments of a command do not fit together, or name something unknown."""
 
-    named = (UsageError, DataError, CacheError, RunError, ResultsError, TrainingError, WeightsError)
-    return (*named, OSError)
 
+class WeightsError(ExpectedError):
+    """Trained weights cannot be used; the message names the file, what is wrong, and the remedy."""
+
+
+#: What commands show as one message; `explained` puts it into words.
+EXPECTED = (ExpectedError, OSError)
 
 _FULL = "make room, then run the same command again"
 _FORBIDDEN = "choose another folder or change its permissions"
@@ -39,7 +43,7 @@ def explained(error: Exception, kept: bool = True) -> str:
     Parameters
     ----------
     error : Exception
-        One of `expected_errors`.
+        One of `EXPECTED`.
     kept : bool
         Whether the command keeps what it has finished.
     """
@@ -51,3 +55,20 @@ def explained(error: Exception, kept: bool = True) -> str:
     elif remedy == _FULL and kept:
         remedy += ": finished work is kept"
     return f"{error.filename or 'writing'}: {error.strerror}; {remedy}"
+
+
+def as_command(function: Callable[..., int]) -> Callable[..., int]:
+    """Let a command end with one message and an exit status: 1 for an error, 130 for Ctrl-C."""
+
+    @wraps(function)
+    def command(*arguments, **options) -> int:
+        try:
+            return function(*arguments, **options)
+        except EXPECTED as error:
+            print(f"error: {explained(error)}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("\nstopped; finished work is kept, the same command goes on", file=sys.stderr)
+            return 130
+
+    return command

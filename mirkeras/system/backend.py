@@ -1,4 +1,4 @@
-"""Starts TensorFlow without its greeting. Import this before Keras.
+"""Keras, started without TensorFlow's greeting: `from mirkeras.system.backend import keras`.
 
 TensorFlow 2.21 writes about CPU flags and absent GPUs straight to the process's standard error,
 whatever TF_CPP_MIN_LOG_LEVEL says, in every process. `mirkeras doctor` tells what matters of it;
@@ -9,6 +9,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+__all__ = ["keras", "silenced"]
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What the suite asks of the machine: files, processes, threads, devices, errors."""
