@@ -18,7 +18,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
-import soundfile
 
 from mirkeras.system.errors import ExpectedError
 from mirkeras.system.files import is_hidden
@@ -29,17 +28,6 @@ COLUMNS = ("track", "path", "label", "group", "tempo")
 #: Between the tags of a track in the column `label`.
 TAG_SEPARATOR = "|"
 
-# libsndfile names formats, not file endings: these are the usual endings whose format has another
-# name. Header-less RAW is left out because nothing in the file says how to read it.
-_OTHER_ENDINGS = {
-    "AIFF": ("aif", "aifc"),
-    "AU": ("snd",),
-    "IRCAM": ("sf",),
-    "MP3": ("mp3",),
-    "NIST": ("sph",),
-    "OGG": ("oga", "opus"),
-    "WAV": ("wave",),
-}
 
 # The last two: a file stands where a folder is needed.
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
@@ -179,15 +167,6 @@ class DataSet:
     def classes(self) -> tuple[str, ...]:
         """Declared class names in alphabetical order (empty for `folder:PATH` and for tags)."""
         return tuple(sorted(self.counts))
-
-
-def audio_extensions() -> frozenset[str]:
-    """File endings this machine's libsndfile can decode, lower case with the dot (`.wav`)."""
-    known = set()
-    for name in soundfile.available_formats():
-        if name != "RAW":
-            known |= {name.lower(), *_OTHER_ENDINGS.get(name, ())}
-    return frozenset(f".{ending}" for ending in known)
 
 
 def find_layout(root: Path, folders: Iterable[str]) -> Path | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import Archive, DataError, DataSet, audio_extensions, find_layout, make_index
+from data_prep.declare import Archive, DataError, DataSet, find_layout, make_index
 from data_prep.lists import add_split
+from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.files import files_below
 
 DESCRIPTION = "2,000 environmental sounds of 5 s in 50 classes and five folds, 44,100 Hz mono."

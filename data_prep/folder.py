@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import DataError, DataSet, audio_extensions, make_index
+from data_prep.declare import DataError, DataSet, make_index
+from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.files import files_below, is_hidden
 
 PREFIX = "folder:"

@@ -26,8 +26,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import Archive, DataSet, audio_extensions, find_layout, make_index
+from data_prep.declare import Archive, DataSet, find_layout, make_index
 from data_prep.lists import add_split, read_lines, split_files
+from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.files import files_below
 
 DESCRIPTION = "1,000 excerpts of 30 s of music in ten genres, 22,050 Hz mono."

@@ -22,16 +22,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep.declare import (
-    TAG_SEPARATOR,
-    Archive,
-    DataError,
-    DataSet,
-    audio_extensions,
-    make_index,
-)
+from data_prep.declare import TAG_SEPARATOR, Archive, DataError, DataSet, make_index
 from data_prep.lists import add_split, needed_file, read_lines
 from data_prep.pickled import read_strings
+from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.files import files_below
 
 DESCRIPTION = "241,889 songs of the Million Song Dataset with 50 tags; audio of the user's own."

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
 
-from mirkeras import audio, building, cachefile, extraction
+from mirkeras import building, cachefile, extraction
+from mirkeras.audio import decoding
 from mirkeras.cachefile import CacheError, FeatureCache
 from mirkeras.features import Recipe
 
@@ -24,7 +25,7 @@ def identity(recipe: Recipe, min_frames: int) -> dict:
     return {
         "format": cachefile.FORMAT,
         "recipe": recipe.identity(),
-        "audio": audio.identity(),
+        "audio": decoding.identity(),
         "libraries": recipe.libraries(),
         "min_frames": min_frames,
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mirkeras import audio, features
+from mirkeras.audio import decoding
 from mirkeras.system import processes
 from mirkeras.system.files import sha256, whole_file
 
@@ -143,7 +144,7 @@ def _sample_rate(task: Task) -> int:
 
 
 def _extract_at(
-    recording: audio.Recording, sample_rate: int, tasks: list[Task], size: int, checksum: str
+    recording: decoding.Recording, sample_rate: int, tasks: list[Task], size: int, checksum: str
 ) -> list[Outcome]:
     try:
         samples = recording.at(sample_rate)

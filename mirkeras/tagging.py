@@ -17,7 +17,7 @@ import librosa
 import numpy as np
 
 from mirkeras import streaming
-from mirkeras.audio import AudioError
+from mirkeras.audio import AudioError, stream
 from mirkeras.batching import Batch, Track, joined
 from mirkeras.cards import Card, find_card
 from mirkeras.features import find_recipe
@@ -185,7 +185,7 @@ class Tagger:
 
     def _segments(self, track: Track) -> Iterator[np.ndarray]:
         """Cut a track into segments (k, frames, bands), in a thread."""
-        blocks = self._measured(streaming.blocks(track.path, self._recipe.sample_rate), track)
+        blocks = self._measured(stream.blocks(track.path, self._recipe.sample_rate), track)
         frames = streaming.frames(blocks, self._recipe)
         yield from streaming.segments(_counted(frames, track), self.card.frames, self._hop)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from data_prep.declare import audio_extensions
+from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.errors import UsageError
 from mirkeras.system.files import files_below
 

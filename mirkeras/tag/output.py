@@ -20,7 +20,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mirkeras import __version__, audio
+from mirkeras import __version__
+from mirkeras.audio import decoding
 from mirkeras.cards import Card
 from mirkeras.features import find_recipe
 from mirkeras.system.backend import keras
@@ -51,7 +52,7 @@ def versions(recipe: str) -> dict[str, str]:
         "keras": keras.__version__,
         "backend": f"{backend} {import_module(backend).__version__}",
     }
-    return network | find_recipe(recipe).libraries() | audio.identity()
+    return network | find_recipe(recipe).libraries() | decoding.identity()
 
 
 def texts(tracks: Iterable[Tagged], card: Card, top: int) -> Iterator[str]:

@@ -10,8 +10,9 @@ import soundfile
 
 import data_prep
 from data_prep import folder, music_speech
-from data_prep.declare import DataError, audio_extensions
+from data_prep.declare import DataError
 from data_prep.prepare import prepare
+from mirkeras.audio.formats import audio_extensions
 
 
 def touch(*paths):

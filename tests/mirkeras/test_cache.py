@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from mirkeras import audio, building, cache, extraction, features, logmel
+from mirkeras.audio import decoding
 
 RECIPE = features.RECIPES["cbmi2016"]
 
@@ -104,7 +105,7 @@ def test_another_identity_is_refused(root, finished, monkeypatch):
     monkeypatch.setattr(logmel, "version", lambda name: "9.9")
     with pytest.raises(cache.CacheError, match=r"numpy \S+ -> 9\.9"):
         cache.open_cache(path, RECIPE)
-    monkeypatch.setattr(audio.soxr, "__version__", "9.9")
+    monkeypatch.setattr(decoding.soxr, "__version__", "9.9")
     with pytest.raises(cache.CacheError, match=r"resampler soxr \S+ HQ -> soxr 9\.9 HQ"):
         cache.open_cache(path, RECIPE)
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from mirkeras import audio, streaming
-from mirkeras.audio import AudioError
+from mirkeras.audio import AudioError, stream
 from mirkeras.features import RECIPES, find_recipe
 from mirkeras.system import threads
 
@@ -19,7 +19,7 @@ def noise(seconds: float, rate: int, channels: int = 1, seed: int = 0) -> np.nda
 
 
 def joined(path, rate: int = 16_000, seconds: float = 0.7) -> np.ndarray:
-    pieces = list(streaming.blocks(path, rate, seconds))
+    pieces = list(stream.blocks(path, rate, seconds))
     assert all(piece.dtype == np.float32 and piece.size for piece in pieces)
     return np.concatenate(pieces)
 
@@ -134,7 +134,7 @@ def test_a_rate_beyond_all_memory(tmp_path):
 def test_a_file_that_shrinks_while_it_is_read(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
     soundfile.write(path, noise(30, 44_100), 44_100)
-    pieces = streaming.blocks(path, 16_000, 1.0)
+    pieces = stream.blocks(path, 16_000, 1.0)
     next(pieces)
     os.truncate(path, 20_000)
     with pytest.raises(AudioError, match="unreadable") as error:

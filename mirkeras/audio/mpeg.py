@@ -1,4 +1,4 @@
-"""MPEG audio frames in bytes: what `mirkeras.audio` asks about an MP3 beside its samples.
+"""MPEG audio frames in bytes: what `mirkeras.audio.decoding` asks about an MP3 beside its samples.
 
 An MP3 has no header of its own, only frames; their headers are those of ISO/IEC 11172-3, 2.4.1.3,
 and 13818-3. The number of frames is told by the first one, if at all: "Xing" or "Info" (LAME) or

@@ -1,6 +1,6 @@
-"""Room `audio`: a file becomes mono float32 samples at one rate, or an error that says why not.
+"""A file becomes mono float32 samples at one rate, or an error that says why not.
 
-Whole files; `mirkeras.streaming` gives the same samples piece by piece.
+Whole files; `mirkeras.audio.stream` gives the same samples piece by piece.
 """
 
 import io
@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from mirkeras import mpeg
+from mirkeras.audio import mpeg
 
 # A clip whose loudest sample stays below one step of 16-bit audio (-90.3 dBFS) holds no music.
 SILENCE_PEAK = 2.0**-15

@@ -6,6 +6,7 @@ import pytest
 import soundfile
 
 from mirkeras import audio
+from mirkeras.audio import decoding
 
 RATE = 44100
 
@@ -241,7 +242,7 @@ def test_memory_that_does_not_suffice(tmp_path, monkeypatch):
         raise MemoryError
 
     soundfile.write(tmp_path / "a.wav", tone(), RATE)
-    monkeypatch.setattr(audio, "_mix", full)
+    monkeypatch.setattr(decoding, "_mix", full)
     assert "memory" in refused(tmp_path / "a.wav").detail
 
 
