@@ -21,9 +21,9 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from mirkeras import cachefile, extraction
+from mirkeras import cachefile
 from mirkeras.cachefile import CacheError
-from mirkeras.features import Recipe
+from mirkeras.features import Recipe, extraction
 from mirkeras.system.files import locked, sweep, write_text
 
 

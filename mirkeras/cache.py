@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
 
-from mirkeras import building, cachefile, extraction
+from mirkeras import building, cachefile
 from mirkeras.audio import decoding
 from mirkeras.cachefile import CacheError, FeatureCache
-from mirkeras.features import Recipe
+from mirkeras.features import Recipe, extraction
 
 _SCALED_AT_ONCE = 512  # segments
 _REMEDY = "delete it, or use another cache root"

@@ -24,7 +24,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from mirkeras import extraction
+from mirkeras.features import extraction
 from mirkeras.system.errors import ExpectedError
 from mirkeras.system.files import whole_file
 

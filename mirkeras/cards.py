@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mirkeras.system.backend import keras
+
 from mirkeras.system.errors import UsageError
 
 #: Modules that each have a tuple `CARDS`.

@@ -10,7 +10,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
+from mirkeras.system.backend import keras
+
 import numpy as np
 
 from mirkeras.cache import FeatureCache

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mirkeras.system.backend import keras
+
 from mirkeras.cards import find_card
 from mirkeras.protocols import Protocol
 from mirkeras.system import device
-from mirkeras.system.backend import keras
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
+from mirkeras.system.backend import keras
+
 import numpy as np
 
 from mirkeras import weights as trained

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from mirkeras.system.backend import keras
+
 import numpy as np
 from keras import layers
 
 from mirkeras import spectral
-from mirkeras.system.backend import keras
 
 Block = tuple[layers.Conv2D, layers.BatchNormalization, layers.MaxPooling2D]
 Score = Callable[[np.ndarray], list[np.ndarray]]

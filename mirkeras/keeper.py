@@ -15,7 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from zipfile import BadZipFile
 
-import keras
+from mirkeras.system.backend import keras
+
 import numpy as np
 
 from mirkeras.plans import Plan, Progress, TrainingError

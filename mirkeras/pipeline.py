@@ -18,7 +18,8 @@ threads, and an interrupted run can start again at any epoch.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import keras
+from mirkeras.system.backend import keras
+
 import numpy as np
 import tensorflow as tf
 

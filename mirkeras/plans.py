@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-import keras
+from mirkeras.system.backend import keras
+
 import numpy as np
 
 from mirkeras.pipeline import Feed

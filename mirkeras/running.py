@@ -8,6 +8,8 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mirkeras.system.backend import keras
+
 import numpy as np
 import pandas as pd
 
@@ -23,7 +25,6 @@ from mirkeras.pipeline import open_feed
 from mirkeras.protocols import Parts, Protocol, divide
 from mirkeras.runs import Run, claimed, is_finished
 from mirkeras.segments import Segments, consecutive, cut
-from mirkeras.system.backend import keras
 from mirkeras.system.files import sha256
 from mirkeras.training import Plan, predict, train
 

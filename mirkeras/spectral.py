@@ -1,9 +1,9 @@
 """Tall convolutions by way of the Fourier transform of each frame: the same maxima, sooner."""
 
+from mirkeras.system.backend import keras
+
 import numpy as np
 from keras import layers, ops
-
-from mirkeras.system.backend import keras
 
 # The transform must save at least this much of the multiplications: it moves more memory.
 GAIN = 1.5

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mirkeras.system.backend import keras
+
 import librosa
 import numpy as np
 
@@ -20,11 +22,10 @@ from mirkeras import streaming
 from mirkeras.audio import AudioError, stream
 from mirkeras.batching import Batch, Track, joined
 from mirkeras.cards import Card, find_card
-from mirkeras.features import find_recipe
+from mirkeras.features import Recipe, find_recipe
+from mirkeras.features.stream import frames
 from mirkeras.inference import scorer
-from mirkeras.recipe import Recipe
 from mirkeras.system import processes, threads
-from mirkeras.system.backend import keras
 from mirkeras.system.errors import UsageError
 from mirkeras.weights import feature_model, load
 
@@ -186,8 +187,8 @@ class Tagger:
     def _segments(self, track: Track) -> Iterator[np.ndarray]:
         """Cut a track into segments (k, frames, bands), in a thread."""
         blocks = self._measured(stream.blocks(track.path, self._recipe.sample_rate), track)
-        frames = streaming.frames(blocks, self._recipe)
-        yield from streaming.segments(_counted(frames, track), self.card.frames, self._hop)
+        pieces = _counted(frames(blocks, self._recipe), track)
+        yield from streaming.segments(pieces, self.card.frames, self._hop)
 
     def _measured(self, blocks: Iterable[np.ndarray], track: Track) -> Iterator[np.ndarray]:
         """Count samples; a track must last a second before anything is made of its end."""
@@ -224,9 +225,9 @@ def tag(path: str | Path, model: str = "MTT_musicnn", **options) -> Tagged:
 
 
 def _counted(pieces: Iterable[np.ndarray], track: Track) -> Iterator[np.ndarray]:
-    for frames in pieces:
-        track.frames += len(frames)
-        yield frames
+    for piece in pieces:
+        track.frames += len(piece)
+        yield piece
 
 
 def _hop_frames(hop: float | None, card: Card, recipe: Recipe) -> int:

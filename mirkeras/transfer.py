@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from mirkeras.system.backend import keras
+
 import numpy as np
 
 from mirkeras import streaming
@@ -22,7 +24,6 @@ from mirkeras.cards import Card, find_card
 from mirkeras.experiment import Row, Setting, find_experiment
 from mirkeras.features import find_recipe
 from mirkeras.inference import Score, scorer
-from mirkeras.system.backend import keras
 from mirkeras.system.errors import UsageError
 from mirkeras.system.files import locked, sweep, whole_file
 

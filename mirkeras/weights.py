@@ -5,10 +5,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from mirkeras.system.backend import keras
+
 import numpy as np
 
 from mirkeras.cards import Card, Taken, all_cards
-from mirkeras.system.backend import keras
 from mirkeras.system.errors import WeightsError
 from mirkeras.weightfiles import locate, read_arrays, weights_home
 

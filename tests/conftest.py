@@ -57,7 +57,7 @@ def run_here(work: list, at_once: int, set_up) -> list:
 
 def extract_here(tracks, jobs=None):
     """Extract in this process, for the same reason."""
-    from mirkeras import extraction
+    from mirkeras.features import extraction
 
     yield from map(extraction.extract_track, tracks)
 
@@ -65,7 +65,7 @@ def extract_here(tracks, jobs=None):
 @pytest.fixture(scope="module")
 def in_process():
     """Let a module extract and train in one process."""
-    from mirkeras import extraction
+    from mirkeras.features import extraction
     from mirkeras.system import jobs
 
     with pytest.MonkeyPatch.context() as patch:

@@ -18,7 +18,8 @@ Tensors go in and come out; a `style.Style` says what the layers of a network ha
 
 import math
 
-import keras
+from mirkeras.system.backend import keras
+
 import numpy as np
 
 

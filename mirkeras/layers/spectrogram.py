@@ -17,7 +17,8 @@ frequency: their 7×86 is (86, 7).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import keras
+from mirkeras.system.backend import keras
+
 from keras import layers
 
 from mirkeras.layers.style import Style

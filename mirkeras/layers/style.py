@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-import keras
+from mirkeras.system.backend import keras
+
 from keras import layers
 
 #: Of batch normalisation: the defaults of TensorFlow 1 and of Keras, which Pons' networks keep.

@@ -11,7 +11,8 @@ A waveform is (batch, samples, 1), within [-1, 1].
 
 from collections.abc import Sequence
 
-import keras
+from mirkeras.system.backend import keras
+
 from keras import layers
 
 from mirkeras.layers.style import Style

@@ -6,10 +6,11 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
+from mirkeras.system.backend import keras
+
 import tensorflow as tf
 
 from mirkeras.system import processes
-from mirkeras.system.backend import keras
 
 GIB = 2**30
 RAM_SHARE = 0.25  # of the free memory, for resident features; the rest is the network's and yours

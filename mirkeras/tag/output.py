@@ -17,6 +17,8 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 
+from mirkeras.system.backend import keras
+
 import h5py
 import numpy as np
 
@@ -24,7 +26,6 @@ from mirkeras import __version__
 from mirkeras.audio import decoding
 from mirkeras.cards import Card
 from mirkeras.features import find_recipe
-from mirkeras.system.backend import keras
 from mirkeras.system.files import whole_file
 from mirkeras.tagging import Tagged
 

@@ -11,7 +11,8 @@ filters of a layer at once, need the same, which `keras` has no mode for; hence 
 
 from collections.abc import Callable
 
-import keras
+from mirkeras.system.backend import keras
+
 import numpy as np
 from keras import ops
 

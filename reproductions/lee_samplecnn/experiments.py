@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
-import keras
+from mirkeras.system.backend import keras
 
 from mirkeras.experiment import Experiment, Row
 from mirkeras.protocols import Protocol

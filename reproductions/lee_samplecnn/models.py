@@ -18,7 +18,8 @@ norm's scale and shift included, as the paper counts: 2,460,466 for 3^9.
 from dataclasses import dataclass
 from math import prod
 
-import keras
+from mirkeras.system.backend import keras
+
 from keras import layers
 
 from mirkeras.layers import scores

@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mirkeras.system.backend import keras
+
 import numpy as np
 import pandas as pd
 
@@ -24,7 +26,6 @@ from mirkeras.options import positive
 from mirkeras.results import published
 from mirkeras.runs import Run
 from mirkeras.system import device, processes
-from mirkeras.system.backend import keras
 from mirkeras.system.errors import UsageError, as_command
 from reproductions.lee_samplecnn.models import NETWORKS
 

@@ -8,7 +8,7 @@ way, from lists and with three folds, is `job.py`.
 from dataclasses import replace
 from functools import partial
 
-import keras
+from mirkeras.system.backend import keras
 
 from mirkeras.experiment import Experiment, Row
 from mirkeras.protocols import Protocol

@@ -17,9 +17,8 @@ import soundfile
 
 from mirkeras import cache
 from mirkeras.cache import CacheError, FeatureCache
-from mirkeras.extraction import file_size
-from mirkeras.features import find_recipe
-from mirkeras.recipe import Recipe
+from mirkeras.features import Recipe, find_recipe
+from mirkeras.features.extraction import file_size
 from mirkeras.system.files import whole_file
 
 #: The window is 3,072 samples at 44.1 kHz and scaled proportionally for half and quarter.

@@ -9,12 +9,13 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mirkeras.system.backend import keras
+
 import numpy as np
 
 from mirkeras.metrics import track_classes
 from mirkeras.segments import Segments, cut
 from mirkeras.system import device
-from mirkeras.system.backend import keras
 from mirkeras.system.errors import UsageError
 from mirkeras.training import prediction_batch
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mirkeras.system.backend import keras
+
 import numpy as np
 
 from mirkeras import records
@@ -25,7 +27,6 @@ from mirkeras.running import with_z_score
 from mirkeras.runs import claimed
 from mirkeras.segments import Segments, cut
 from mirkeras.system import device
-from mirkeras.system.backend import keras
 from mirkeras.system.files import write_text
 from mirkeras.training import Plan, train
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT

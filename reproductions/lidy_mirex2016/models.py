@@ -9,7 +9,8 @@ The paper prints no parameter counts. Those in the docstrings are arithmetic fro
 10 classes and 40 bands × 80 frames.
 """
 
-import keras
+from mirkeras.system.backend import keras
+
 from keras import layers
 
 from mirkeras.layers import conv, dense, image, leaky, max_pool, scores

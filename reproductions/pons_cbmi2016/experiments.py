@@ -2,7 +2,7 @@
 
 from functools import partial
 
-import keras
+from mirkeras.system.backend import keras
 
 from mirkeras.experiment import Experiment, Row
 from mirkeras.protocols import Protocol

@@ -9,7 +9,8 @@ softmax of Time and Frequency, and that is what produced the numbers.
 Parameter counts in the docstrings are the published ones, for 8 classes.
 """
 
-import keras
+from mirkeras.system.backend import keras
+
 from keras import layers
 
 from mirkeras.layers import conv, image, max_pool, scores

@@ -5,7 +5,8 @@ Fact by fact from the network's own description inside the released file (Velesl
 50 and 70. Kernel shapes are frequency × time.
 """
 
-import keras
+from mirkeras.system.backend import keras
+
 from keras import layers
 
 from mirkeras.layers import conv, max_pool, scores

@@ -24,7 +24,8 @@ The released waveform front-end has seven levels; the text of the paper's larges
 
 from dataclasses import dataclass
 
-import keras
+from mirkeras.system.backend import keras
+
 from keras import layers
 
 from mirkeras.layers import image

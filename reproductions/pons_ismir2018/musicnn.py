@@ -25,7 +25,8 @@ Differences between the authors' three versions, and what is done here:
 
 from collections.abc import Callable
 
-import keras
+from mirkeras.system.backend import keras
+
 from keras import layers
 
 from mirkeras.layers import image

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from mirkeras.system.backend import silenced
+
 import librosa
 import numpy as np
 
 from mirkeras.cards import Source
-from mirkeras.system.backend import silenced
 from mirkeras.weightfiles import unpack_checkpoint
 
 #: Names in the graphs: segments, whether it is training, and what comes out.

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mirkeras.system.backend import keras
+
 import numpy as np
 import pandas as pd
 
@@ -23,7 +25,6 @@ from mirkeras import audio, records
 from mirkeras.cards import Card, all_cards
 from mirkeras.features import find_recipe
 from mirkeras.system import device
-from mirkeras.system.backend import keras
 from mirkeras.system.errors import UsageError, WeightsError, as_command
 from mirkeras.system.files import sha256, write_text
 from mirkeras.weightfiles import locate, read_arrays

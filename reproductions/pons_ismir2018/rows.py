@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from mirkeras.system.backend import keras, silenced
+
 import numpy as np
 
 from mirkeras.inference import scorer
-from mirkeras.system.backend import keras, silenced
 
 BATCH = 16  # segments; more would take gigabytes
 

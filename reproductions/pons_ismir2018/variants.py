@@ -20,7 +20,8 @@ from collections.abc import Callable
 from functools import partial
 from math import pi
 
-import keras
+from mirkeras.system.backend import keras
+
 from keras import layers, ops
 
 from mirkeras.layers.spectrogram import Shape, many_shapes, one_shape

@@ -9,12 +9,11 @@ import soundfile
 from matplotlib import colormaps
 from matplotlib.image import imsave
 
-from mirkeras import filterbanks
-from mirkeras.constantq import ConstantQ
-from mirkeras.deformed import Deformed
-from mirkeras.features import Waveform
-from mirkeras.logmel import LogMel
-from mirkeras.recipe import Recipe
+from mirkeras.features import Recipe, filterbanks
+from mirkeras.features.augmented import Deformed
+from mirkeras.features.constantq import ConstantQ
+from mirkeras.features.logmel import LogMel
+from mirkeras.features.waveform import Waveform
 from mirkeras.system.errors import UsageError
 
 HERTZ = (250, 500, 1000, 2000, 4000, 8000, 16000)  # where a mel axis has ticks

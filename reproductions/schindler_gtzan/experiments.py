@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-import keras
+from mirkeras.system.backend import keras
 
 from mirkeras.experiment import Experiment, Row
 from mirkeras.protocols import Protocol

@@ -18,7 +18,8 @@ Parameters for 10 classes, with biases (`paper`) and without (`student`): shallo
 2,060,610, deep 1,280,002 and 1,279,522. The paper prints none.
 """
 
-import keras
+from mirkeras.system.backend import keras
+
 from keras import layers
 
 from mirkeras.layers import conv, dense, image, leaky, max_pool, scores

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.prepare import Prepared
-from mirkeras import audio, extraction
+from mirkeras import audio
 from mirkeras.cache import open_cache
 from mirkeras.cachefile import FeatureCache, first_difference
 from mirkeras.experiment import find_experiment
-from mirkeras.features import find_recipe
+from mirkeras.features import Recipe, extraction, find_recipe
 from mirkeras.planning import PARTIAL
-from mirkeras.recipe import Recipe
 from mirkeras.records import RunError, read_predictions, read_record
 from mirkeras.runs import Run
 from mirkeras.system.errors import UsageError

@@ -7,7 +7,8 @@ drops an incomplete edge. Shapes are frequency × time. Batch norm is PyTorch's:
 its momentum of 0.1 is 0.9 in Keras.
 """
 
-import keras
+from mirkeras.system.backend import keras
+
 from keras import layers, ops
 
 from mirkeras.layers import conv, dense, image, max_pool, scores

@@ -25,8 +25,8 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from mirkeras import cache, extraction
-from mirkeras.features import RECIPES
+from mirkeras import cache
+from mirkeras.features import RECIPES, extraction
 from mirkeras.system import processes
 from tests.benchmarks.extraction import timed
 

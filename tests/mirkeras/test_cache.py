@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mirkeras import audio, building, cache, extraction, features, logmel
+from mirkeras import audio, building, cache, features
 from mirkeras.audio import decoding
+from mirkeras.features import extraction, logmel
 
 RECIPE = features.RECIPES["cbmi2016"]
 

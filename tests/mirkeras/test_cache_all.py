@@ -13,12 +13,14 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mirkeras import audio, building, cache, cachefile, extraction, features
+from mirkeras import audio, building, cache, cachefile, features
+from mirkeras.features import extraction
+from mirkeras.features.waveform import Waveform
 
 RECIPES = {
     "mel.h5": features.RECIPES["cbmi2016"],
-    "low.h5": features.Waveform(8000),
-    "high.h5": features.Waveform(44100),
+    "low.h5": Waveform(8000),
+    "high.h5": Waveform(44100),
 }
 REPOSITORY = Path(__file__).parents[2]
 
@@ -225,5 +227,5 @@ def test_builds_killed_at_any_stage_end_with_the_same_bytes(tmp_path):
 
 
 def test_every_kind_of_recipe_has_a_scale():
-    kinds = {recipe.dtype for recipe in (*features.RECIPES.values(), features.Waveform(8000))}
+    kinds = {recipe.dtype for recipe in (*features.RECIPES.values(), Waveform(8000))}
     assert kinds == set(cachefile.SCALES)

@@ -18,7 +18,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mirkeras import building, cache, cachefile, extraction, features, logmel
+from mirkeras import building, cache, cachefile, features
+from mirkeras.features import extraction, logmel
 
 RECIPE = features.RECIPES["cbmi2016"]
 REPOSITORY = Path(__file__).parents[2]

@@ -1,3 +1,5 @@
+from mirkeras.system.backend import keras
+
 import numpy as np
 import pytest
 from keras import layers
@@ -6,7 +8,6 @@ from mirkeras.inference import pool_first
 from mirkeras.layers.spectrogram import Shape, one_shape
 from mirkeras.layers.style import Style
 from mirkeras.spectral import TallMaximum
-from mirkeras.system.backend import keras
 
 
 def randomise(network: keras.Model) -> None:

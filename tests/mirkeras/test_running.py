@@ -9,8 +9,8 @@ import pytest
 from data_prep.prepare import prepare
 from mirkeras import cache, features
 from mirkeras.cachefile import FeatureCache
-from mirkeras.deformed import Deformed
 from mirkeras.experiment import Setting, find_experiment
+from mirkeras.features.augmented import Deformed
 from mirkeras.running import make_plan, origin_of, tracks_of
 from mirkeras.runs import Run
 from mirkeras.segments import TRAINING

@@ -1,5 +1,7 @@
 import threading
 
+from mirkeras.system.backend import keras
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,7 +9,6 @@ import soundfile
 from mirkeras import audio, tagging
 from mirkeras.audio import AudioError
 from mirkeras.features import RECIPES
-from mirkeras.system.backend import keras
 from mirkeras.system.errors import UsageError
 from mirkeras.tagging import Tagger
 from tests.fake_card import card
@@ -215,6 +216,6 @@ def test_an_error_that_is_no_files_is_raised(tmp_path, monkeypatch):
     def broken(*arguments):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(tagging.streaming, "frames", broken)
+    monkeypatch.setattr(tagging, "frames", broken)
     with pytest.raises(ZeroDivisionError):
         Tagger().tag(write(tmp_path / "a.wav", 4))

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras import extraction
 from mirkeras.evaluation import evaluate
+from mirkeras.features import extraction
 from mirkeras.records import read_record
 from mirkeras.system import device
 from reproductions.lidy_mirex2016 import job, mirex, mirex_folds, mirex_lists

@@ -9,6 +9,7 @@ import soundfile
 from mirkeras import audio, streaming
 from mirkeras.audio import AudioError, stream
 from mirkeras.features import RECIPES, find_recipe
+from mirkeras.features import stream as feature_stream
 from mirkeras.system import threads
 
 
@@ -52,7 +53,7 @@ def test_frames_of_pieces_are_the_recipes(name):
         whole = recipe.extract(samples)
         for step in (recipe.sample_rate, 1000, size):
             pieces = (samples[i : i + step] for i in range(0, size, step))
-            frames = np.concatenate(list(streaming.frames(pieces, recipe)))
+            frames = np.concatenate(list(feature_stream.frames(pieces, recipe)))
             assert frames.shape == whole.shape
             # A Fourier transform of a few frames at once rounds otherwise than one of many.
             np.testing.assert_allclose(frames, whole, atol=3e-4 if name == "won2020" else 3e-5)
@@ -62,14 +63,14 @@ def test_frames_of_pieces_are_the_recipes(name):
 def test_a_recipe_that_needs_the_whole_track_gets_it(name):
     recipe = find_recipe(name)
     samples = noise(1, recipe.sample_rate)[:, 0].astype(np.float32)
-    (frames,) = streaming.frames(np.array_split(samples, 3), recipe)
+    (frames,) = feature_stream.frames(np.array_split(samples, 3), recipe)
     np.testing.assert_array_equal(frames, recipe.extract(samples))
 
 
 def test_frames_come_before_the_track_has_ended():
     recipe = RECIPES["musicnn"]
     endless = repeat(np.full(16_000, 0.1, np.float32))
-    assert sum(map(len, islice(streaming.frames(endless, recipe), 5))) > 5 * 60
+    assert sum(map(len, islice(feature_stream.frames(endless, recipe), 5))) > 5 * 60
 
 
 def refused(path, seconds: float = 0.5) -> AudioError:

@@ -1,6 +1,6 @@
 """Room `features`: constant-Q frames, bands a semitone apart.
 
-The recipes that `mirkeras.features` lists by it:
+The recipes that `mirkeras.features.recipes` lists by it:
 
 `schindler2016-cqt-80`
     The constant-Q input of the reproduction of Schindler, Lidy & Rauber (FMT 2016), as its code
@@ -16,8 +16,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from mirkeras.recipe import Recipe, mono
-from mirkeras.spectra import COMPRESSIONS
+from mirkeras.features.logmel import COMPRESSIONS
+from mirkeras.features.recipe import Recipe, mono
 
 # Raise by one whenever a change of this module changes numbers: old caches are then refused.
 IMPLEMENTATION = 1

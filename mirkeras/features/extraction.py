@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras import audio, features
+from mirkeras import audio
 from mirkeras.audio import decoding
+from mirkeras.features.recipe import Recipe
 from mirkeras.system import processes
 from mirkeras.system.files import sha256, whole_file
 
@@ -39,7 +40,7 @@ class Task:
     track: str
     path: Path
     shard: Path
-    recipe: features.Recipe
+    recipe: Recipe
     identity: str
     min_frames: int
 

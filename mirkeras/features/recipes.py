@@ -1,8 +1,8 @@
-"""Room `features`: mono samples become frames, by a named and frozen recipe.
+"""All recipes by name: what each is, and where its numbers come from.
 
-A recipe is data: everything that defines the numbers. There are five kinds.
+A recipe is data: everything that defines the numbers. There are four kinds, and `Deformed` copies.
 
-`LogMel`, compressed mel frames, float32, see `mirkeras.logmel`. Those in `RECIPES`:
+`LogMel`, compressed mel frames, float32, see `mirkeras.features.logmel`. Those in `RECIPES`:
 
 `cbmi2016`
     The authors' front-end of Pons, Lidy & Serra (CBMI 2016), rebuilt from Essentia 2.1-beta6
@@ -19,7 +19,7 @@ A recipe is data: everything that defines the numbers. There are five kinds.
 `schindler2016-mel`, `schindler2016-mel-augmented`
     The log-mel input of Schindler, Lidy & Rauber (FMT 2016): 80 bands, 512/256 at 22,050 Hz, as
     their reproduction computed it (lun3x/DeepLearningReimplement, gztan_utils.py); then the same
-    followed by deformed copies of the track, see `mirkeras.deformed`.
+    followed by deformed copies of the track, see `mirkeras.features.augmented`.
 `lidy2016-<Hz>`
     The mel input of Lidy & Schindler (MIREX 2016): 3072/1536 at 44,100 Hz and proportionally at
     22,050 and 11,025 Hz, first frame from sample 0, so that 124,416 samples (at 44,100 Hz) are
@@ -37,76 +37,20 @@ A recipe is data: everything that defines the numbers. There are five kinds.
 `pons2017-irmas`
     The input of the instrument recognition of Pons et al. (EUSIPCO 2017; Veleslavia/EUSIPCO2017,
     `singlelayer.py`): 96 bands, 512/256 at 12 kHz, the mel energies squared once more, in decibels,
-    at most 80 below the track's loudest value, see `mirkeras.floored`: it needs whole tracks.
+    at most 80 below the track's loudest value: it needs whole tracks.
 
-`ConstantQ`, constant-Q frames, see `mirkeras.constantq`: `schindler2016-cqt-80` and `-84`.
+`ConstantQ`, constant-Q frames, see `mirkeras.features.constantq`: `schindler2016-cqt-80` and `-84`.
 
 `Waveform`, the samples themselves at a rate, int16: ``waveform-22050`` and so on for any rate.
 """
 
 import re
-from dataclasses import dataclass
-from typing import ClassVar
 
-import numpy as np
-
-from mirkeras.constantq import ConstantQ
-from mirkeras.deformed import Deformed
-from mirkeras.floored import Floored
-from mirkeras.logmel import LogMel
-from mirkeras.recipe import Recipe, mono
-
-# Raise by one whenever a change of waveforms changes numbers: old caches are then refused.
-IMPLEMENTATION = 1
-
-
-@dataclass(frozen=True)
-class Waveform(Recipe):
-    """The samples themselves, one per frame, as 16-bit integers.
-
-    Half the size of float32 on disk and in memory, and exact for the 16-bit audio of most data
-    sets where nothing was resampled or averaged; elsewhere the rounding noise is at -98 dBFS.
-
-    Attributes
-    ----------
-    sample_rate
-        In Hz.
-    """
-
-    sample_rate: int
-
-    hop: ClassVar[int] = 1
-    bands: ClassVar[int] = 1
-    dtype: ClassVar[str] = "int16"
-
-    @property
-    def name(self) -> str:
-        """``waveform-<Hz>``."""
-        return f"waveform-{self.sample_rate}"
-
-    @property
-    def min_frames(self) -> int:
-        """2.75 s: a segment of any of the seven networks of Lee et al. 2018, Table 3."""
-        return int(2.75 * self.sample_rate)
-
-    def identity(self) -> dict[str, str | int | float]:
-        """Return all that defines the numbers, as plain values in a fixed order."""
-        return {
-            "name": self.name,
-            "sample_rate": self.sample_rate,
-            "dtype": self.dtype,
-            "full_scale": 2**15,
-            "implementation": IMPLEMENTATION,
-        }
-
-    def libraries(self) -> dict[str, str]:
-        """Return nothing: rounding is exact, in whatever version; resampling is room `audio`'s."""
-        return {}
-
-    def extract(self, samples: np.ndarray) -> np.ndarray:
-        """Round to 16 bits and clip, int16 (time, 1), see `Recipe.extract`."""
-        steps = np.rint(mono(samples) * np.float32(2**15))
-        return np.clip(steps, -(2**15), 2**15 - 1).astype(np.int16)[:, None]
+from mirkeras.features.augmented import Deformed
+from mirkeras.features.constantq import ConstantQ
+from mirkeras.features.logmel import LogMel
+from mirkeras.features.recipe import Recipe
+from mirkeras.features.waveform import Waveform
 
 
 def find_recipe(name: str) -> Recipe:
@@ -206,7 +150,7 @@ def _at_16_khz(name: str, filterbank: str, compression: str, min_frames: int) ->
 
 def _irmas() -> LogMel:
     return LogMel(
-        name="pons2017-irmas-unfloored",
+        name="pons2017-irmas",
         sample_rate=12000,
         window="hann",
         n_fft=512,
@@ -216,6 +160,7 @@ def _irmas() -> LogMel:
         compression="10log10(x^2)",
         min_frames=128,
         edges="reflect",
+        depth=80.0,
     )
 
 
@@ -232,6 +177,6 @@ RECIPES: dict[str, Recipe] = {
         _lidy2016(22050, bands=80),
         _at_16_khz("musicnn", "librosa", "log10(10000x+1)", 187),
         _at_16_khz("won2020", "torchaudio", "10log10(x)", 188),
-        Floored("pons2017-irmas", _irmas()),
+        _irmas(),
     )
 }

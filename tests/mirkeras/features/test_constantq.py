@@ -19,11 +19,11 @@ import pytest
 import soundfile
 
 from mirkeras import building, cache, cachefile
-from mirkeras.constantq import C1, ConstantQ
-from mirkeras.recipe import Recipe
+from mirkeras.features import Recipe
+from mirkeras.features.constantq import C1, ConstantQ
 
 RATE = 22_050
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 RECIPE = ConstantQ("schindler2016-cqt-80", bands=80)
 NOISE = np.random.RandomState(0).uniform(-0.5, 0.5, 3 * RATE).astype(np.float32)
 #: A program that builds a cache of all files of a folder by the recipe that an expression makes.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mirkeras import features
+from mirkeras.features.waveform import Waveform
 
 LEE = [name for name in features.RECIPES if name.startswith("lee2018")]
 SIGNAL = np.random.RandomState(0).uniform(-1, 1, 3000).astype(np.float32)
@@ -92,7 +93,7 @@ def test_essentias_spectrum_refuses_what_it_does_not_know():
 
 def test_a_waveform_is_the_rounded_samples():
     samples = np.array([0, 1, -1, 1.5, -1.5, 0.25, 1.4 / 32768, 1.6 / 32768], np.float32)
-    frames = features.Waveform(8000).extract(samples)
+    frames = Waveform(8000).extract(samples)
     assert frames.dtype == np.int16
     assert frames.shape == (8, 1)
     assert frames[:, 0].tolist() == [0, 32767, -32768, 32767, -32768, 8192, 1, 2]
@@ -100,21 +101,21 @@ def test_a_waveform_is_the_rounded_samples():
 
 def test_16_bit_audio_survives_as_it_is():
     steps = np.arange(-(2**15), 2**15).astype(np.int16)
-    waveform = features.Waveform(44100).extract((steps / 2**15).astype(np.float32))
+    waveform = Waveform(44100).extract((steps / 2**15).astype(np.float32))
     np.testing.assert_array_equal(waveform[:, 0], steps)
 
 
 def test_recipes_are_found_by_name():
     assert features.find_recipe("cbmi2016") is features.RECIPES["cbmi2016"]
     waveform = features.find_recipe("waveform-22050")
-    assert (waveform, waveform.name) == (features.Waveform(22050), "waveform-22050")
+    assert (waveform, waveform.name) == (Waveform(22050), "waveform-22050")
     assert (waveform.hop, waveform.bands, waveform.dtype) == (1, 1, "int16")
     for unknown in ("cbmi", "waveform-", "waveform-0", "waveform-022050", "waveform-8000 ", ""):
         with pytest.raises(ValueError, match=r"unknown recipe.*lee2018-mel-81-81, .*waveform-<Hz>"):
             features.find_recipe(unknown)
 
 
-@pytest.mark.parametrize("recipe", [*features.RECIPES.values(), features.Waveform(8000)])
+@pytest.mark.parametrize("recipe", [*features.RECIPES.values(), Waveform(8000)])
 def test_recipes_are_plain_and_travel_between_processes(recipe):
     assert json.loads(json.dumps(recipe.identity())) == recipe.identity()
     assert pickle.loads(pickle.dumps(recipe)) == recipe
@@ -124,7 +125,11 @@ def test_recipes_are_plain_and_travel_between_processes(recipe):
 
 
 def test_no_two_recipes_have_one_identity():
-    recipes = [*features.RECIPES.values(), features.Waveform(8000), features.Waveform(22050)]
+    recipes = [
+        *features.RECIPES.values(),
+        Waveform(8000),
+        Waveform(22050),
+    ]
     assert len({json.dumps(recipe.identity()) for recipe in recipes}) == len(recipes)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirkeras import features, filterbanks
+from mirkeras import features
+from mirkeras.features import filterbanks, waveform
 
 RECIPE = features.RECIPES["cbmi2016"]
 LIBROSA = features.RECIPES["cbmi2016-librosa"]
@@ -103,7 +104,7 @@ def test_silence_is_zero_and_overload_is_finite():
 
 
 @pytest.mark.parametrize("shape", [(0,), (2, 5000)])
-@pytest.mark.parametrize("recipe", [RECIPE, LIBROSA, features.Waveform(8000)])
+@pytest.mark.parametrize("recipe", [RECIPE, LIBROSA, waveform.Waveform(8000)])
 def test_anything_but_mono_samples_is_refused(recipe, shape):
     with pytest.raises(ValueError, match="mono"):
         recipe.extract(np.zeros(shape, np.float32))

@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mirkeras.constantq import ConstantQ
-from mirkeras.deformed import Deformed
 from mirkeras.features import RECIPES
-from tests.mirkeras.test_constantq import REPOSITORY, killed_is_whole, resumed_is_whole
+from mirkeras.features.augmented import Deformed
+from mirkeras.features.constantq import ConstantQ
+from tests.mirkeras.features.test_constantq import REPOSITORY, killed_is_whole, resumed_is_whole
 
 RATE = 22_050
 BASE = RECIPES["schindler2016-mel"]
@@ -131,7 +131,9 @@ def test_the_recipe_is_plain_and_all_of_it_counts():
 
 def test_the_modules_can_be_imported_in_any_order():
     for first in ("deformed", "constantq", "features"):
-        program = f"import mirkeras.{first}, mirkeras.deformed, mirkeras.constantq"
+        program = (
+            f"import mirkeras.{first}, mirkeras.features.augmented, mirkeras.features.constantq"
+        )
         subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True)
 
 

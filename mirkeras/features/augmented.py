@@ -26,8 +26,8 @@ from math import ceil
 
 import numpy as np
 
-from mirkeras.logmel import LogMel
-from mirkeras.recipe import Recipe, mono
+from mirkeras.features.logmel import LogMel
+from mirkeras.features.recipe import Recipe, mono
 
 # Raise by one whenever a change of this module changes numbers: old caches are then refused.
 IMPLEMENTATION = 1

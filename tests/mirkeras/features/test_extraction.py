@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from mirkeras import audio, extraction, features
+from mirkeras import audio, features
+from mirkeras.features import extraction, waveform
 
 RECIPE = features.RECIPES["cbmi2016"]
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_what_one_rate_leaves_nothing_of_another_may_keep(task, tmp_path):
     soundfile.write(task.path, np.full(10, 0.5), 192_000)
     rates = (8000, 192_000, 1000)
     tasks = [
-        replace(task, recipe=features.Waveform(rate), shard=tmp_path / f"{rate}.npz", min_frames=1)
+        replace(task, recipe=waveform.Waveform(rate), shard=tmp_path / f"{rate}.npz", min_frames=1)
         for rate in rates
     ]
     outcomes = {
@@ -114,7 +115,7 @@ def test_processes_return_every_outcome(task, tmp_path, monkeypatch):
 
 
 def test_workers_import_nothing_heavy():
-    program = "import sys, mirkeras.extraction; print(*sys.modules)"
+    program = "import sys, mirkeras.features.extraction; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
     ).stdout.split()
@@ -125,7 +126,8 @@ def test_workers_import_nothing_heavy():
 PROGRAM = """
 import sys
 from pathlib import Path
-from mirkeras import extraction, features
+from mirkeras import features
+from mirkeras.features import extraction
 
 print("started", flush=True)
 recipe = features.RECIPES["cbmi2016"]

@@ -4,7 +4,7 @@ Essentia is no dependency of this project. To make the file again, in an environ
 
     python -m venv essentia-env
     essentia-env/bin/pip install essentia==2.1b6.dev1389 numpy
-    essentia-env/bin/python tests/mirkeras/reference/make_essentia_reference.py
+    essentia-env/bin/python tests/mirkeras/features/reference/make_essentia_reference.py
 
 The front-end is the one in the authors' `load_datasets.py` (jordipons/CBMI2016): FrameGenerator
 (2048, 1024), Windowing("blackmanharris62"), Spectrum, MelBands(40), all else by default.
