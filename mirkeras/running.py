@@ -15,7 +15,8 @@ import pandas as pd
 
 from data_prep.declare import read_index
 from mirkeras import outcome, records, songs, svm, transfer
-from mirkeras.cache import FeatureCache, cell_statistics, open_cache, statistics
+from mirkeras.cache import FeatureCache, open_cache
+from mirkeras.cache.statistics import cell_statistics, statistics
 from mirkeras.embeddings import IMPLEMENTATION as EMBEDDING
 from mirkeras.experiment import Experiment, Row, Setting, find_experiment, recipes_of
 from mirkeras.features import find_recipe

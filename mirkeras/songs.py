@@ -8,6 +8,7 @@ import numpy as np
 
 from mirkeras import records
 from mirkeras.cache import FeatureCache, open_cache
+from mirkeras.cache.rows import rows_as_cache
 from mirkeras.embeddings import kept_features
 from mirkeras.experiment import Extractor, Row, Setting
 from mirkeras.extractors import of_record
@@ -110,15 +111,12 @@ def _as_cache(
         np.concatenate(columns, axis=1, out=frames)
         frames.flush()
     prints = "".join(cache.fingerprint for cache in caches)
-    return FeatureCache(
-        path=path,
-        tracks=tuple(tracks),
-        offsets=np.arange(len(tracks) + 1),
-        sizes=np.zeros(len(tracks), np.int64),
+    return rows_as_cache(
+        path,
+        tracks=tracks,
+        counts=np.ones(len(tracks)),
         bands=bands,
-        dtype="float32",
         identity=identity,
         fingerprint=hashlib.sha256(prints.encode()).hexdigest(),
         rejected=caches[0].rejected,
-        _position_in_file=0,
     )

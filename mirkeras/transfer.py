@@ -18,8 +18,8 @@ import numpy as np
 
 from mirkeras import streaming
 from mirkeras import weights as trained
-from mirkeras.cache import FeatureCache, open_cache
-from mirkeras.cachefile import CacheError
+from mirkeras.cache import CacheError, FeatureCache, open_cache
+from mirkeras.cache.rows import rows_as_cache
 from mirkeras.cards import Card, find_card
 from mirkeras.experiment import Row, Setting, find_experiment
 from mirkeras.features import find_recipe
@@ -206,17 +206,15 @@ def _as_cache(embedding: Embedding, cache: FeatureCache, path: Path) -> FeatureC
             raise ValueError(f"{values.dtype} {values.shape}, not {counts.sum()} segments")
     except (ValueError, EOFError) as error:
         raise CacheError(f"{path} is damaged ({error}); delete it and run again") from error
-    return FeatureCache(
-        path=path,
+    return rows_as_cache(
+        path,
         tracks=cache.tracks,
-        offsets=np.concatenate([[0], np.cumsum(counts)]),
-        sizes=cache.sizes,
+        counts=counts,
         bands=values.shape[1],
-        dtype="float32",
         identity=embedding.recorded | {"features": cache.identity},
         fingerprint=cache.fingerprint,
         rejected=cache.rejected,
-        _position_in_file=values.offset,
+        position=values.offset,
     )
 
 

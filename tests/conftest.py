@@ -44,7 +44,7 @@ def cached(audio_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     root = tmp_path_factory.mktemp("cache")
     prepared = prepare(f"folder:{audio_folder}", data_root=root / "data", cache_root=root)
     path = prepared.home / "cbmi2016.h5"
-    cache.build(prepared.index, prepared.root, RECIPES["cbmi2016"], path, jobs=2)
+    cache.build_cache(prepared.index, prepared.root, RECIPES["cbmi2016"], path, jobs=2)
     return root
 
 
@@ -70,5 +70,5 @@ def in_process():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobs, "run_all", run_here)
-        patch.setattr(extraction, "run", extract_here)
+        patch.setattr(extraction, "extract_all", extract_here)
         yield

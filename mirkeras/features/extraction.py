@@ -46,7 +46,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Extracted:
     """What became of a task.
 
     Attributes
@@ -70,7 +70,9 @@ class Outcome:
     reason: str
 
 
-def run(tracks: Sequence[Sequence[Task]], jobs: int | None = None) -> Iterator[list[Outcome]]:
+def extract_all(
+    tracks: Sequence[Sequence[Task]], jobs: int | None = None
+) -> Iterator[list[Extracted]]:
     """Extract tracks by several processes and yield the outcomes as they come.
 
     Parameters
@@ -82,7 +84,7 @@ def run(tracks: Sequence[Sequence[Task]], jobs: int | None = None) -> Iterator[l
 
     Yields
     ------
-    list of Outcome
+    list of Extracted
         Those of one track, one per task; the tracks in no fixed order.
 
     Raises
@@ -105,7 +107,7 @@ def run(tracks: Sequence[Sequence[Task]], jobs: int | None = None) -> Iterator[l
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def extract_track(tasks: Sequence[Task]) -> list[Outcome]:
+def extract_track(tasks: Sequence[Task]) -> list[Extracted]:
     """Decode one track, compute its frames by every recipe, write its shards (in a worker).
 
     Parameters
@@ -125,7 +127,7 @@ def extract_track(tasks: Sequence[Task]) -> list[Outcome]:
         raise
 
 
-def _extract_track(tasks: Sequence[Task]) -> list[Outcome]:
+def _extract_track(tasks: Sequence[Task]) -> list[Extracted]:
     path = tasks[0].path
     size = file_size(path)
     try:
@@ -146,7 +148,7 @@ def _sample_rate(task: Task) -> int:
 
 def _extract_at(
     recording: decoding.Recording, sample_rate: int, tasks: list[Task], size: int, checksum: str
-) -> list[Outcome]:
+) -> list[Extracted]:
     try:
         samples = recording.at(sample_rate)
     except audio.AudioError as error:
@@ -154,17 +156,17 @@ def _extract_at(
     return [_extract(task, samples, size, checksum) for task in tasks]
 
 
-def _extract(task: Task, samples: np.ndarray, size: int, checksum: str) -> Outcome:
+def _extract(task: Task, samples: np.ndarray, size: int, checksum: str) -> Extracted:
     frames = task.recipe.extract(samples)
     if len(frames) < task.min_frames:
         reason = f"too short: {len(frames)} frames, at least {task.min_frames} are needed"
-        return Outcome(task, size, 0, "", reason)
+        return Extracted(task, size, 0, "", reason)
     write_shard(task, frames, checksum)
-    return Outcome(task, size, len(frames), checksum, "")
+    return Extracted(task, size, len(frames), checksum, "")
 
 
-def _rejected(task: Task, size: int, error: audio.AudioError) -> Outcome:
-    return Outcome(task, size, 0, "", f"{error.reason}: {error.detail}".removesuffix(": "))
+def _rejected(task: Task, size: int, error: audio.AudioError) -> Extracted:
+    return Extracted(task, size, 0, "", f"{error.reason}: {error.detail}".removesuffix(": "))
 
 
 def file_size(path: Path) -> int:
@@ -195,10 +197,10 @@ def read_shard(task: Task) -> tuple[np.ndarray, str] | None:
         return None
 
 
-def finished(task: Task) -> Outcome | None:
+def finished(task: Task) -> Extracted | None:
     """Return the outcome that a valid shard of an earlier build stands for, or None."""
     shard = read_shard(task)
-    return shard and Outcome(task, file_size(task.path), len(shard[0]), shard[1], "")
+    return shard and Extracted(task, file_size(task.path), len(shard[0]), shard[1], "")
 
 
 def _expected_record(task: Task) -> dict[str, str | int]:

@@ -147,7 +147,7 @@ def study(arguments: argparse.Namespace) -> str:
     )
     marks = _marks(prepared, arguments.marks, arguments.part)
     path = prepared.home / f"{extractor.recipe}.h5"
-    built = cache.build(prepared.index, prepared.root, find_recipe(extractor.recipe), path)
+    built = cache.build_cache(prepared.index, prepared.root, find_recipe(extractor.recipe), path)
     marks = marks.reindex(built.tracks).to_numpy(str)
     try:
         features = _features(extractor.path, built, arguments.layers, prepared.home)

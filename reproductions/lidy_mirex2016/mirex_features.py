@@ -17,6 +17,7 @@ import soundfile
 
 from mirkeras import cache
 from mirkeras.cache import CacheError, FeatureCache
+from mirkeras.cache.rows import rows_as_cache
 from mirkeras.features import Recipe, find_recipe
 from mirkeras.features.extraction import file_size
 from mirkeras.system.files import whole_file
@@ -124,22 +125,18 @@ def gather(features: Features, files: Sequence[str], path: Path) -> FeatureCache
     OSError
         The disk is full.
     """
-    offsets, bands = features.offsets(files), features.recipe.bands
     # Written, not mapped: on a full disk a write says so, a mapped page ends the process.
     with whole_file(path) as temporary, temporary.open("wb") as raw:
         for file in files:
             raw.write(np.ascontiguousarray(features.frames(file), np.float32).data)
-    return FeatureCache(
-        path=path,
-        tracks=tuple(files),
-        offsets=offsets,
-        sizes=np.array([file_size(Path(file)) for file in files]),
-        bands=bands,
-        dtype="float32",
+    return rows_as_cache(
+        path,
+        tracks=files,
+        counts=np.diff(features.offsets(files)),
+        bands=features.recipe.bands,
         identity=features.identity,
         fingerprint=features.fingerprint,
         rejected=pd.DataFrame(columns=["track", "path", "reason", "size"]),
-        _position_in_file=0,
     )
 
 
@@ -187,7 +184,7 @@ def _extract(
     report.unlink(missing_ok=True)
     try:
         # Whether too many are unusable is for the step that needs them to say.
-        cache.build(index, Path("/"), recipe, path, jobs=jobs, max_rejected=1.0)
+        cache.build_cache(index, Path("/"), recipe, path, jobs=jobs, max_rejected=1.0)
     except CacheError:
         rejected = pd.read_csv(report, keep_default_na=False) if report.exists() else None
         if rejected is None or set(rejected.track) != set(missing):

@@ -78,7 +78,7 @@ def tag_all(card: Card, prepared: Prepared, given: Path | None) -> Tagged:
         Where weights lie, see `mirkeras.weights.load`.
     """
     path = prepared.home / f"{card.recipe}.h5"
-    features = cache.build(prepared.index, prepared.root, find_recipe(card.recipe), path)
+    features = cache.build_cache(prepared.index, prepared.root, find_recipe(card.recipe), path)
     embedding = transfer.Embedding(card, transfer.TAGGRAM, card.frames)
     folder = prepared.home / "embeddings"
     with tqdm(total=100, desc=f"{prepared.home.name} by {card.name}", unit="%") as bar:

@@ -8,8 +8,8 @@ import numpy as np
 
 from data_prep.prepare import Prepared
 from mirkeras import audio
-from mirkeras.cache import open_cache
-from mirkeras.cachefile import FeatureCache, first_difference
+from mirkeras.cache import FeatureCache, open_cache
+from mirkeras.cache.file import first_difference
 from mirkeras.experiment import find_experiment
 from mirkeras.features import Recipe, extraction, find_recipe
 from mirkeras.planning import PARTIAL

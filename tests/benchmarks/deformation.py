@@ -55,17 +55,17 @@ def index_of(names: Sequence[str], copies: int) -> pd.DataFrame:
 @contextmanager
 def counted() -> Iterator[list[int]]:
     """Note how many tracks each build inside the block has extracted."""
-    run, counts = extraction.run, []
+    run, counts = extraction.extract_all, []
 
     def counting(tracks: Sequence, jobs: int | None) -> Iterator:
         counts.append(len(tracks))
         return run(tracks, jobs)
 
-    extraction.run = counting
+    extraction.extract_all = counting
     try:
         yield counts
     finally:
-        extraction.run = run
+        extraction.extract_all = run
 
 
 def measure(root: Path, index: pd.DataFrame, recipe: str, jobs: int, repeats: int) -> float:
@@ -74,7 +74,7 @@ def measure(root: Path, index: pd.DataFrame, recipe: str, jobs: int, repeats: in
     for number in range(repeats):
         paths = {count: root.parent / recipe / f"{number}-{count}.h5" for count in (1, jobs)}
         seconds = {
-            count: timed(cache.build, index, root, RECIPES[recipe], path, jobs=count)
+            count: timed(cache.build_cache, index, root, RECIPES[recipe], path, jobs=count)
             for count, path in paths.items()
         }
         if paths[1].read_bytes() != paths[jobs].read_bytes():
@@ -90,7 +90,8 @@ def build_twice(root: Path, index: pd.DataFrame, recipe: str, jobs: int) -> None
     path = root.parent / recipe / "again.h5"
     with counted() as counts:
         first, second = (
-            timed(cache.build, index, root, RECIPES[recipe], path, jobs=jobs) for _ in range(2)
+            timed(cache.build_cache, index, root, RECIPES[recipe], path, jobs=jobs)
+            for _ in range(2)
         )
     # A build that finds its file does not even get to the extraction.
     extracted = [*counts, 0][:2]

@@ -6,7 +6,7 @@ The same WAV files (44.1 kHz, 16 bit, stereo, made for the occasion) are read
 
 - by `librosa.load(sr=44100)` and `librosa.feature.melspectrogram`, one file after the other in this
   process, results thrown away; librosa is warm, its import and first call are not counted;
-- by `mirkeras.cache.build` with its worker processes, from nothing to a finished cache file:
+- by `mirkeras.cache.build_cache` with its worker processes, from nothing to a finished cache file:
   starting the processes, decoding, features, checksums of the audio, shards, the final file.
 
 Both run in turn, in this order, `--repeats` times; the ratio of each pair counts, and the median
@@ -65,7 +65,7 @@ def measure(
     for i in range(repeats):
         plain = timed(plain_loop, root, index)
         target = folder / f"{i}" / f"{recipe}.h5"
-        ours = timed(cache.build, index, root, RECIPES[recipe], target, jobs=jobs)
+        ours = timed(cache.build_cache, index, root, RECIPES[recipe], target, jobs=jobs)
         ratios.append(plain / ours)
         print(
             f"plain loop {plain:.2f} s, mirkeras {ours:.2f} s, ratio {ratios[-1]:.2f}", flush=True

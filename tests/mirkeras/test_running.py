@@ -8,7 +8,7 @@ import pytest
 
 from data_prep.prepare import prepare
 from mirkeras import cache, features
-from mirkeras.cachefile import FeatureCache
+from mirkeras.cache import FeatureCache
 from mirkeras.experiment import Setting, find_experiment
 from mirkeras.features.augmented import Deformed
 from mirkeras.running import make_plan, origin_of, tracks_of
@@ -27,7 +27,7 @@ def setting(audio_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Set
     root = tmp_path_factory.mktemp("augmented")
     prepared = prepare(f"folder:{audio_folder}", data_root=root / "data", cache_root=root)
     path = prepared.home / f"{RECIPE.name}.h5"
-    cache.build(prepared.index, prepared.root, RECIPE, path, jobs=1)
+    cache.build_cache(prepared.index, prepared.root, RECIPE, path, jobs=1)
     return Setting(root, prepared.home / "index.csv", {RECIPE.name: path}, (), (), "", 1, 0, False)
 
 

@@ -14,8 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
 from mirkeras import metrics, planning, streaming, svm, transfer, weights
-from mirkeras.cache import FeatureCache, open_cache
-from mirkeras.cachefile import CacheError
+from mirkeras.cache import CacheError, FeatureCache, open_cache
 from mirkeras.commands import train
 from mirkeras.experiment import Experiment, Row
 from mirkeras.protocols import Parts, Protocol

@@ -30,7 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_here(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Run the job's executables in this process; returns a list that fills with their names."""
     calls: list[str] = []
-    monkeypatch.setattr(extraction, "run", extract_here)
+    monkeypatch.setattr(extraction, "extract_all", extract_here)
 
     def run(command: list, **options) -> subprocess.CompletedProcess:
         calls.append(Path(command[0]).name)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras.cachefile import CacheError
+from mirkeras.cache import CacheError
 from mirkeras.system import device
 from reproductions.lidy_mirex2016 import mirex, mirex_features, mirex_lists, mirex_model
 from reproductions.lidy_mirex2016.mirex_folds import BIN

@@ -51,7 +51,7 @@ def prepared(audio: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     root = tmp_path_factory.mktemp("cache")
     found = prepare(f"folder:{audio}", data_root=root / "data", cache_root=root)
     path = found.home / f"{RECIPE}.h5"
-    cache.build(found.index, found.root, find_recipe(RECIPE), path, jobs=1)
+    cache.build_cache(found.index, found.root, find_recipe(RECIPE), path, jobs=1)
     return found
 
 

@@ -18,7 +18,9 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mirkeras import building, cache, cachefile
+from mirkeras import cache
+from mirkeras.cache import file
+from mirkeras.cache.shards import partial_folder
 from mirkeras.features import Recipe
 from mirkeras.features.constantq import C1, ConstantQ
 
@@ -36,7 +38,7 @@ from mirkeras import cache, constantq, deformed, features
 root, path = Path(sys.argv[1]), Path(sys.argv[2])
 files = sorted(p.name for p in root.iterdir())
 index = pd.DataFrame({"track": files, "path": files})
-cache.build(index, root, eval(sys.argv[3]), path, jobs=2)
+cache.build_cache(index, root, eval(sys.argv[3]), path, jobs=2)
 """
 
 
@@ -59,14 +61,14 @@ def resumed_is_whole(tmp_path: Path, recipe: Recipe, monkeypatch, capfd) -> None
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cachefile, "_write_frames", full_disk)
+        patch.setattr(file, "_write_frames", full_disk)
         with pytest.raises(cache.CacheError, match="No space left"):
-            cache.build(index, root, recipe, whole, jobs=2)
-    shards = shutil.copytree(building.partial_folder(whole), building.partial_folder(resumed))
+            cache.build_cache(index, root, recipe, whole, jobs=2)
+    shards = shutil.copytree(partial_folder(whole), partial_folder(resumed))
     for lost in sorted(Path(shards).glob("*.npz"))[:2]:
         lost.unlink()
-    assert len(cache.build(index, root, recipe, whole, jobs=2).tracks) == 3
-    cache.build(index, root, recipe, resumed, jobs=1)
+    assert len(cache.build_cache(index, root, recipe, whole, jobs=2).tracks) == 3
+    cache.build_cache(index, root, recipe, resumed, jobs=1)
     assert resumed.read_bytes() == whole.read_bytes()
     said = capfd.readouterr().err
     assert "whole.h5.partial: going on, 3 of 3 tracks are done" in said
@@ -76,13 +78,13 @@ def resumed_is_whole(tmp_path: Path, recipe: Recipe, monkeypatch, capfd) -> None
 def killed_is_whole(tmp_path: Path, recipe: Recipe, expression: str, seconds: float) -> None:
     """Assert: a build that `kill -9` ends three times ends with the bytes of an unbroken one."""
     index, folder = write_noise(tmp_path / "audio", 24, seconds), tmp_path / "audio"
-    whole = cache.build(index, folder, recipe, tmp_path / "whole.h5", jobs=2).path
+    whole = cache.build_cache(index, folder, recipe, tmp_path / "whole.h5", jobs=2).path
     path, chance = tmp_path / "killed.h5", random.Random(1)
     for shards in (0, 6, 15):
         kill_at(shards, [str(folder), str(path), expression], path, chance)
         assert not path.exists()
-        assert shards <= len(list(building.partial_folder(path).glob("[!.]*.npz"))) < 24
-    cache.build(index, folder, recipe, path, jobs=1)
+        assert shards <= len(list(partial_folder(path).glob("[!.]*.npz"))) < 24
+    cache.build_cache(index, folder, recipe, path, jobs=1)
     assert path.read_bytes() == whole.read_bytes()
 
 
@@ -96,7 +98,7 @@ def kill_at(shards: int, arguments: list[str], path: Path, chance: random.Random
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    partial = building.partial_folder(path)
+    partial = partial_folder(path)
     while builder.poll() is None and len(list(partial.glob("[!.]*.npz"))) < shards:
         time.sleep(0.001)
     time.sleep(chance.uniform(0, 0.05))

@@ -104,7 +104,7 @@ def test_processes_return_every_outcome(task, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     tasks = [replace(task, track=str(i), shard=tmp_path / f"{i}.npz") for i in range(4)]
     tasks.append(replace(task, track="bad", path=tmp_path / "none.wav"))
-    found = extraction.run([[task] for task in tasks], 2)
+    found = extraction.extract_all([[task] for task in tasks], 2)
     outcomes = {outcome.task.track: outcome for (outcome,) in found}
     assert set(outcomes) == {"0", "1", "2", "3", "bad"}
     assert outcomes["bad"].reason == "missing"
@@ -132,7 +132,7 @@ from mirkeras.features import extraction
 print("started", flush=True)
 recipe = features.RECIPES["cbmi2016"]
 task = extraction.Task("a", Path("none.wav"), Path("a.npz"), recipe, "tag", 80)
-for (outcome,) in extraction.run([[task], [task]], 2):
+for (outcome,) in extraction.extract_all([[task], [task]], 2):
     print(outcome.reason, flush=True)
     sys.stdin.read()
 """

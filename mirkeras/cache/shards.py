@@ -1,4 +1,4 @@
-"""How caches come about: shards, locks, interruptions. `mirkeras.cache` is the door to it.
+"""Build caches track by track so that an interrupted build resumes.
 
 While a cache is being built its tracks wait as shards in `<file>.partial/`; the file itself appears
 by one rename, so a process killed at any moment leaves nothing that passes for complete. For that
@@ -21,8 +21,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from mirkeras import cachefile
-from mirkeras.cachefile import CacheError
+from mirkeras.cache.file import CacheError, first_difference, write_cache
 from mirkeras.features import Recipe, extraction
 from mirkeras.system.files import locked, sweep, write_text
 
@@ -67,14 +66,14 @@ class Build:
 class _Found:
     """What became of the tracks of one build."""
 
-    done: list[extraction.Outcome] = field(default_factory=list)
-    rejected: list[extraction.Outcome] = field(default_factory=list)
+    done: list[extraction.Extracted] = field(default_factory=list)
+    rejected: list[extraction.Extracted] = field(default_factory=list)
 
-    def add(self, outcome: extraction.Outcome) -> None:
+    def add(self, outcome: extraction.Extracted) -> None:
         (self.rejected if outcome.reason else self.done).append(outcome)
 
 
-def plan(
+def list_tasks(
     index: pd.DataFrame,
     root: Path,
     recipe: Recipe,
@@ -130,7 +129,7 @@ def make(builds: Sequence[Build], jobs: int | None) -> None:
     for build in builds:
         table = _report(build, found[build].rejected)
         assembled = build.partial / "assembled.h5"
-        cachefile.write(assembled, build.identity, found[build].done, table)
+        write_cache(assembled, build.identity, found[build].done, table)
         os.replace(assembled, build.path)
         shutil.rmtree(build.partial, ignore_errors=True)  # makes room for the next one
 
@@ -147,7 +146,7 @@ def exclusive(builds: Sequence[Build]) -> Iterator[None]:
 
 
 @contextmanager
-def explained(builds: Sequence[Build]) -> Iterator[None]:
+def as_cache_errors(builds: Sequence[Build]) -> Iterator[None]:
     """Turn what may stop a build into a message that says how to go on."""
     paths = ", ".join(str(build.path) for build in builds)
     kept = "finished tracks are kept: run the same command again to go on"
@@ -174,7 +173,7 @@ def _start_work(build: Build) -> None:
     partial, marker = build.partial, build.partial / "identity.json"
     if partial.exists():
         found = json.loads(marker.read_text()) if marker.exists() else {"format": "unknown"}
-        difference = cachefile.first_difference(found, build.identity)
+        difference = first_difference(found, build.identity)
         if not difference:
             sweep(partial)
             return
@@ -193,7 +192,10 @@ def _extract_all(builds: Sequence[Build], jobs: int | None) -> dict[Build, _Foun
     left, total = _left(found), len(builds[0].tasks)
     of = {build.partial: parts for build, parts in found.items()}
     progress = {"initial": total - len(left), "unit": "track", "desc": "features", "disable": None}
-    with tqdm(total=total, **progress) as bar, closing(extraction.run(left, jobs)) as tracks:
+    with (
+        tqdm(total=total, **progress) as bar,
+        closing(extraction.extract_all(left, jobs)) as tracks,
+    ):
         for outcomes in tracks:
             for outcome in outcomes:
                 of[outcome.task.shard.parent].add(outcome)
@@ -206,7 +208,7 @@ def _extract_all(builds: Sequence[Build], jobs: int | None) -> dict[Build, _Foun
     return found
 
 
-def _finished(build: Build) -> list[extraction.Outcome]:
+def _finished(build: Build) -> list[extraction.Extracted]:
     """Return the outcomes that earlier, interrupted builds left as valid shards."""
     done = [outcome for task in build.tasks if (outcome := extraction.finished(task))]
     if done:
@@ -238,7 +240,7 @@ def _refuse_too_many(build: Build, found: _Found) -> None:
     )
 
 
-def _report(build: Build, rejected: list[extraction.Outcome]) -> pd.DataFrame:
+def _report(build: Build, rejected: list[extraction.Extracted]) -> pd.DataFrame:
     """Tabulate the rejected tracks, and write the table next to the cache."""
     rows = [
         (o.task.track, o.task.path.relative_to(build.root).as_posix(), o.reason, o.size)

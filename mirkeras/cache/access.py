@@ -1,91 +1,28 @@
-"""Room `cache`: one HDF5 file per (data set, recipe), complete or refused.
-
-A build may be interrupted at any moment and goes on where it stopped; `mirkeras.building` says how.
-"""
+"""Open the caches of a data set, building first what is missing."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from sklearn.preprocessing import StandardScaler
 
-from mirkeras import building, cachefile
 from mirkeras.audio import decoding
-from mirkeras.cachefile import CacheError, FeatureCache
+from mirkeras.cache import shards
+from mirkeras.cache.file import FORMAT, CacheError, FeatureCache, first_difference, read_cache
 from mirkeras.features import Recipe, extraction
 
-_SCALED_AT_ONCE = 512  # segments
 _REMEDY = "delete it, or use another cache root"
 
 
 def identity(recipe: Recipe, min_frames: int) -> dict:
     """Return all that must be equal for two caches to hold the same numbers for the same audio."""
     return {
-        "format": cachefile.FORMAT,
+        "format": FORMAT,
         "recipe": recipe.identity(),
         "audio": decoding.identity(),
         "libraries": recipe.libraries(),
         "min_frames": min_frames,
     }
-
-
-def statistics(cache: FeatureCache, tracks: Sequence[str] | None = None) -> tuple[float, float]:
-    """Compute the scalar mean and standard deviation (population) of all values of some tracks.
-
-    Parameters
-    ----------
-    cache
-        The cache.
-    tracks
-        Track ids; all tracks by default. Only one track at a time is in memory.
-
-    Returns
-    -------
-    tuple[float, float]
-        Mean and standard deviation, accumulated in float64.
-    """
-    count, mean, squares = 0, 0.0, 0.0
-    for name in cache.tracks if tracks is None else tracks:
-        values = cache.track(name).astype(np.float64)
-        # Chan, Golub & LeVeque (1983): merging centred sums loses no digits, unlike E[x²] - E[x]².
-        difference, total = values.mean() - mean, count + values.size
-        squares += values.var() * values.size + difference**2 * count * values.size / total
-        mean += difference * values.size / total
-        count = total
-    if not count:
-        raise ValueError("statistics need at least one track")
-    return float(mean), float(np.sqrt(squares / count))
-
-
-def cell_statistics(
-    cache: FeatureCache, first: np.ndarray, length: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the mean and standard deviation of each cell over segments.
-
-    As scikit-learn's StandardScaler on flattened segments: a cell that never varies gets 1.
-
-    Parameters
-    ----------
-    first : int64 (segments,)
-        First frame of each segment, counted from the start of the cache.
-    length : int
-        Frames per segment.
-
-    Returns
-    -------
-    (mean, std)
-        float32 (length, bands) each. Only a few segments at a time are in memory.
-    """
-    scaler = StandardScaler()
-    for some in np.array_split(np.sort(first), max(1, len(first) // _SCALED_AT_ONCE)):
-        segments = cache.segments(some, length)
-        scaler.partial_fit(segments.reshape(len(some), -1).astype(np.float64))
-    shape = (length, cache.bands)
-    return tuple(
-        values.reshape(shape).astype(np.float32) for values in (scaler.mean_, scaler.scale_)
-    )
 
 
 def open_cache(path: Path, recipe: Recipe | None = None) -> FeatureCache:
@@ -108,7 +45,7 @@ def open_cache(path: Path, recipe: Recipe | None = None) -> FeatureCache:
     if not path.is_file():
         raise CacheError(f"{path}: no such cache; build it with `mirkeras features`")
     try:
-        cache = cachefile.read(path)
+        cache = read_cache(path)
     except (OSError, KeyError, ValueError) as error:
         raise CacheError(f"{path}: damaged or not a cache ({error}); {_REMEDY}") from error
     if recipe is not None:
@@ -117,11 +54,11 @@ def open_cache(path: Path, recipe: Recipe | None = None) -> FeatureCache:
 
 
 def _refuse_difference(cache: FeatureCache, wanted: dict) -> None:
-    if difference := cachefile.first_difference(cache.identity, wanted):
+    if difference := first_difference(cache.identity, wanted):
         raise CacheError(f"{cache.path}: made differently ({difference}); {_REMEDY}")
 
 
-def build(
+def build_cache(
     index: pd.DataFrame,
     root: Path,
     recipe: Recipe,
@@ -188,12 +125,14 @@ def build_all(
     builds = {}
     for path, recipe in recipes.items():
         wanted = identity(recipe, least.get(path, recipe.min_frames))
-        builds[path] = building.plan(index, Path(root), recipe, Path(path), wanted, max_rejected)
+        builds[path] = shards.list_tasks(
+            index, Path(root), recipe, Path(path), wanted, max_rejected
+        )
     left = [plan for plan in builds.values() if not plan.path.exists() or plan.partial.exists()]
     # What exists is checked before hours go into the rest.
     caches = {path: _reused(plan) for path, plan in builds.items() if plan not in left}
-    with building.explained(left), building.exclusive(left):
-        building.make([plan for plan in left if not plan.path.exists()], jobs)
+    with shards.as_cache_errors(left), shards.exclusive(left):
+        shards.make([plan for plan in left if not plan.path.exists()], jobs)
         for path, plan in builds.items():
             if plan in left:
                 caches[path] = _reused(plan)
@@ -201,7 +140,7 @@ def build_all(
     return {path: caches[path] for path in recipes}
 
 
-def _reused(build: building.Build) -> FeatureCache:
+def _reused(build: shards.Build) -> FeatureCache:
     """Open a finished cache if it has the wanted identity and its audio files look unchanged."""
     cache = open_cache(build.path)
     _refuse_difference(cache, build.identity)

@@ -138,7 +138,7 @@ class FeatureCache:
         return {track: i for i, track in enumerate(self.tracks)}
 
 
-def read(path: Path) -> FeatureCache:
+def read_cache(path: Path) -> FeatureCache:
     """Read a cache's tables; OSError, KeyError or ValueError if it is damaged or unfinished."""
     with h5py.File(path, "r") as file:
         if not file.attrs.get("complete", False):
@@ -163,8 +163,8 @@ def read(path: Path) -> FeatureCache:
         )
 
 
-def write(
-    path: Path, identity: dict, done: Sequence[extraction.Outcome], rejected: pd.DataFrame
+def write_cache(
+    path: Path, identity: dict, done: Sequence[extraction.Extracted], rejected: pd.DataFrame
 ) -> None:
     """Write a whole cache from finished shards.
 
@@ -209,7 +209,7 @@ def first_difference(found: dict, wanted: dict) -> str:
 
 
 def _write_tables(
-    file: h5py.File, done: Sequence[extraction.Outcome], rejected: pd.DataFrame
+    file: h5py.File, done: Sequence[extraction.Extracted], rejected: pd.DataFrame
 ) -> None:
     offsets = np.cumsum([0, *(outcome.frames for outcome in done)], dtype=np.int64)
     file.create_dataset("offsets", data=offsets)
@@ -221,7 +221,7 @@ def _write_tables(
     file.create_dataset("rejected/size", data=rejected["size"].to_numpy(np.int64))
 
 
-def _write_frames(file: h5py.File, done: Sequence[extraction.Outcome]) -> None:
+def _write_frames(file: h5py.File, done: Sequence[extraction.Extracted]) -> None:
     total, recipe = sum(outcome.frames for outcome in done), done[0].task.recipe
     frames = file.create_dataset("frames", (total, recipe.bands), recipe.dtype)
     start = 0
@@ -246,6 +246,6 @@ def _decoded(texts: np.ndarray) -> list[str]:
     return [text.decode() for text in texts]
 
 
-def _fingerprint(done: Sequence[extraction.Outcome]) -> str:
+def _fingerprint(done: Sequence[extraction.Extracted]) -> str:
     lines = (f"{outcome.task.track}\0{outcome.checksum}\n" for outcome in done)
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -13,7 +13,10 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mirkeras import audio, building, cache, cachefile, features
+from mirkeras import audio, cache, features
+from mirkeras.cache import shards
+from mirkeras.cache.file import SCALES
+from mirkeras.cache.statistics import statistics
 from mirkeras.features import extraction
 from mirkeras.features.waveform import Waveform
 
@@ -22,7 +25,7 @@ RECIPES = {
     "low.h5": Waveform(8000),
     "high.h5": Waveform(44100),
 }
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 def write_noise(root: Path, tracks: int, seconds: float) -> Path:
@@ -53,7 +56,7 @@ def finished(root, tmp_path_factory):
     """Caches of all recipes, each built on its own, by name; only read by the tests."""
     folder = tmp_path_factory.mktemp("single")
     return {
-        name: cache.build(index_of(root), root, recipe, folder / name, jobs=1)
+        name: cache.build_cache(index_of(root), root, recipe, folder / name, jobs=1)
         for name, recipe in RECIPES.items()
     }
 
@@ -89,22 +92,22 @@ def test_a_track_is_decoded_and_hashed_once(root, tmp_path, monkeypatch):
 
 
 def test_only_missing_caches_are_built(root, finished, tmp_path, monkeypatch):
-    cache.build(index_of(root), root, RECIPES["low.h5"], tmp_path / "low.h5", jobs=1)
-    run, seen = extraction.run, []
+    cache.build_cache(index_of(root), root, RECIPES["low.h5"], tmp_path / "low.h5", jobs=1)
+    run, seen = extraction.extract_all, []
 
     def watched(tracks, jobs):
         seen.extend(task.recipe for tasks in tracks for task in tasks)
         return run(tracks, jobs)
 
-    monkeypatch.setattr(extraction, "run", watched)
+    monkeypatch.setattr(extraction, "extract_all", watched)
     cache.build_all(index_of(root), root, in_folder(tmp_path), jobs=1)
     assert set(seen) == {RECIPES["mel.h5"], RECIPES["high.h5"]}
     assert (tmp_path / "high.h5").read_bytes() == finished["high.h5"].path.read_bytes()
 
 
 def test_a_cache_made_differently_is_refused_before_any_work(root, tmp_path, monkeypatch):
-    cache.build(index_of(root), root, RECIPES["low.h5"], tmp_path / "high.h5", jobs=1)
-    monkeypatch.setattr(extraction, "run", None)
+    cache.build_cache(index_of(root), root, RECIPES["low.h5"], tmp_path / "high.h5", jobs=1)
+    monkeypatch.setattr(extraction, "extract_all", None)
     with pytest.raises(cache.CacheError, match=r"high\.h5: made differently.*8000.*44100"):
         cache.build_all(index_of(root), root, in_folder(tmp_path))
     assert not list(tmp_path.glob("*.partial"))
@@ -135,7 +138,7 @@ def test_too_many_bad_tracks_for_one_recipe_keep_the_work_for_all(root, finished
             index_of(root), root, paths, jobs=1, min_frames={tmp_path / "high.h5": 10**6}
         )
     assert not list(tmp_path.glob("*.h5"))
-    assert list(building.partial_folder(tmp_path / "low.h5").glob("*.npz"))
+    assert list(shards.partial_folder(tmp_path / "low.h5").glob("*.npz"))
     built = cache.build_all(index_of(root), root, paths, jobs=1)
     for path in built:
         assert path.read_bytes() == finished[path.name].path.read_bytes()
@@ -151,7 +154,7 @@ def test_a_waveform_cache_holds_16_bits_and_gives_floats(root, finished):
     track = waveform.track("2.wav")
     assert track.dtype == np.float32
     np.testing.assert_array_equal(track[:, 0], stored / 2**15)
-    assert cache.statistics(waveform, ["2.wav"]) == pytest.approx((track.mean(), track.std()), 1e-4)
+    assert statistics(waveform, ["2.wav"]) == pytest.approx((track.mean(), track.std()), 1e-4)
 
 
 def test_waveform_segments_are_read_raw_or_scaled(finished):
@@ -228,4 +231,4 @@ def test_builds_killed_at_any_stage_end_with_the_same_bytes(tmp_path):
 
 def test_every_kind_of_recipe_has_a_scale():
     kinds = {recipe.dtype for recipe in (*features.RECIPES.values(), Waveform(8000))}
-    assert kinds == set(cachefile.SCALES)
+    assert kinds == set(SCALES)

@@ -18,11 +18,13 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mirkeras import building, cache, cachefile, features
+from mirkeras import cache, features
+from mirkeras.cache import file
+from mirkeras.cache.shards import partial_folder
 from mirkeras.features import extraction, logmel
 
 RECIPE = features.RECIPES["cbmi2016"]
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -33,7 +35,7 @@ if __name__ == "__main__":
     root, path = Path(sys.argv[1]), Path(sys.argv[2])
     files = sorted(p.name for p in root.iterdir())
     index = pd.DataFrame({"track": files, "path": files})
-    cache.build(index, root, features.RECIPES["cbmi2016"], path, jobs=2)
+    cache.build_cache(index, root, features.RECIPES["cbmi2016"], path, jobs=2)
 """
 
 
@@ -61,7 +63,7 @@ def root(tmp_path_factory):
 def finished(root, tmp_path_factory):
     """An uninterrupted cache of the five tracks; only read by the tests."""
     path = tmp_path_factory.mktemp("finished") / "cbmi2016.h5"
-    return cache.build(index_of(root), root, RECIPE, path, jobs=1)
+    return cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
 
 
 def interrupted(root: Path, path: Path, monkeypatch) -> None:
@@ -71,9 +73,9 @@ def interrupted(root: Path, path: Path, monkeypatch) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cachefile, "_write_frames", write)
+        patch.setattr(file, "_write_frames", write)
         with pytest.raises(cache.CacheError, match="No space left"):
-            cache.build(index_of(root), root, RECIPE, path, jobs=1)
+            cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
 
 
 def test_a_full_disk_keeps_the_work_and_no_half_file(root, finished, tmp_path, monkeypatch, capfd):
@@ -81,21 +83,21 @@ def test_a_full_disk_keeps_the_work_and_no_half_file(root, finished, tmp_path, m
     interrupted(root, path, monkeypatch)
     assert not path.exists()
     assert not list(tmp_path.rglob("*.h5"))
-    cache.build(index_of(root), root, RECIPE, path, jobs=1)
+    cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
     assert "5 of 5 tracks are done" in capfd.readouterr().err
     assert path.read_bytes() == finished.path.read_bytes()
-    assert not building.partial_folder(path).exists()
+    assert not partial_folder(path).exists()
 
 
 def test_spoiled_shards_are_made_again(root, finished, tmp_path, monkeypatch, capfd):
     path = tmp_path / "cbmi2016.h5"
     interrupted(root, path, monkeypatch)
-    torn, altered, *_ = sorted(building.partial_folder(path).glob("*.npz"))
+    torn, altered, *_ = sorted(partial_folder(path).glob("*.npz"))
     torn.write_bytes(torn.read_bytes()[:5000])
     content = bytearray(altered.read_bytes())
     content[5000] ^= 1
     altered.write_bytes(content)
-    cache.build(index_of(root), root, RECIPE, path, jobs=1)
+    cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
     assert "3 of 5 tracks are done" in capfd.readouterr().err
     assert path.read_bytes() == finished.path.read_bytes()
 
@@ -107,7 +109,7 @@ def test_unfinished_work_of_another_identity_is_discarded(
     with monkeypatch.context() as patch:
         patch.setattr(logmel, "version", lambda name: "1.0")
         interrupted(root, path, patch)
-    cache.build(index_of(root), root, RECIPE, path, jobs=1)
+    cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
     messages = capfd.readouterr().err
     assert "discarded" in messages
     assert "numpy 1.0 -> " in messages
@@ -117,7 +119,7 @@ def test_unfinished_work_of_another_identity_is_discarded(
 
 def after_the_first_outcome(action):
     """Return an `extraction.run` that does something bad once the first track is done."""
-    run = extraction.run
+    run = extraction.extract_all
 
     def spoiled_run(tasks, jobs):
         for i, outcome in enumerate(run(tasks, jobs)):
@@ -144,21 +146,21 @@ def test_a_killed_worker_is_explained(root, tmp_path, monkeypatch):
     index = pd.concat(
         [index_of(root).assign(track=lambda t, i=i: t["track"] + str(i)) for i in range(20)]
     )
-    monkeypatch.setattr(extraction, "run", after_the_first_outcome(kill_workers))
+    monkeypatch.setattr(extraction, "extract_all", after_the_first_outcome(kill_workers))
     with pytest.raises(cache.CacheError, match="worker process"):
-        cache.build(index, root, RECIPE, path, jobs=1)
+        cache.build_cache(index, root, RECIPE, path, jobs=1)
     assert not path.exists()
-    assert list(building.partial_folder(path).glob("*.npz"))
+    assert list(partial_folder(path).glob("*.npz"))
 
 
 def test_ctrl_c_says_how_to_go_on(root, finished, tmp_path, monkeypatch, capfd):
     path = tmp_path / "cbmi2016.h5"
     with monkeypatch.context() as patch:
-        patch.setattr(extraction, "run", after_the_first_outcome(press_ctrl_c))
+        patch.setattr(extraction, "extract_all", after_the_first_outcome(press_ctrl_c))
         with pytest.raises(KeyboardInterrupt):
-            cache.build(index_of(root), root, RECIPE, path, jobs=1)
+            cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
     assert "run the same command again" in capfd.readouterr().err
-    cache.build(index_of(root), root, RECIPE, path, jobs=1)
+    cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
     assert path.read_bytes() == finished.path.read_bytes()
 
 
@@ -205,7 +207,7 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
     path = tmp_path / "killed" / "cbmi2016.h5"
     path.parent.mkdir()
     index = index_of(root)
-    whole = cache.build(index, root, RECIPE, tmp_path / "whole" / "cbmi2016.h5", jobs=2).path
+    whole = cache.build_cache(index, root, RECIPE, tmp_path / "whole" / "cbmi2016.h5", jobs=2).path
     for number in range(kills):
         kill_one(root, path, chance, number * 40 // (kills - 1))
         if path.exists():  # the kill came after the end
@@ -213,7 +215,7 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
         else:
             with pytest.raises(cache.CacheError):
                 cache.open_cache(path)
-    cache.build(index, root, RECIPE, path, jobs=2)
+    cache.build_cache(index, root, RECIPE, path, jobs=2)
     assert path.read_bytes() == whole.read_bytes()
     assert sorted(p.name for p in path.parent.iterdir()) == [
         ".cbmi2016.h5.lock",
@@ -226,9 +228,7 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
 def kill_one(root: Path, path: Path, chance: random.Random, shards: int) -> None:
     """Start a build, let it come to a number of shards and a little further, and kill it."""
     builder = start(root, path)
-    while (
-        builder.poll() is None and len(list(building.partial_folder(path).glob("*.npz"))) < shards
-    ):
+    while builder.poll() is None and len(list(partial_folder(path).glob("*.npz"))) < shards:
         time.sleep(0.001)
     time.sleep(chance.uniform(0, 0.05))
     # Sometimes the workers die too, sometimes they are left to notice.

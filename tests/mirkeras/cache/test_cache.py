@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mirkeras import audio, building, cache, features
+from mirkeras import audio, cache, features
 from mirkeras.audio import decoding
+from mirkeras.cache import shards
+from mirkeras.cache.statistics import cell_statistics, statistics
 from mirkeras.features import extraction, logmel
 
 RECIPE = features.RECIPES["cbmi2016"]
@@ -40,7 +42,7 @@ def root(tmp_path_factory):
 def finished(root, tmp_path_factory):
     """An uninterrupted cache of the five tracks; only read by the tests."""
     path = tmp_path_factory.mktemp("finished") / "cbmi2016.h5"
-    return cache.build(index_of(root), root, RECIPE, path, jobs=1)
+    return cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
 
 
 @pytest.fixture
@@ -66,16 +68,16 @@ def test_a_cache_holds_every_tracks_frames(root, finished):
 
 def test_statistics_are_those_of_all_values(finished):
     everything = finished.memmap().astype(np.float64)
-    assert cache.statistics(finished) == pytest.approx((everything.mean(), everything.std()))
+    assert statistics(finished) == pytest.approx((everything.mean(), everything.std()))
     some = np.concatenate([finished.track("Ré/1"), finished.track("Ré/4")]).astype(np.float64)
-    assert cache.statistics(finished, ["Ré/4", "Ré/1"]) == pytest.approx((some.mean(), some.std()))
+    assert statistics(finished, ["Ré/4", "Ré/1"]) == pytest.approx((some.mean(), some.std()))
     with pytest.raises(ValueError, match="at least one"):
-        cache.statistics(finished, [])
+        statistics(finished, [])
 
 
 def test_the_file_depends_on_the_data_only(root, finished, tmp_path):
     shuffled = index_of(root).sample(frac=1, random_state=1)
-    again = cache.build(shuffled, root, RECIPE, tmp_path / "cbmi2016.h5", jobs=2)
+    again = cache.build_cache(shuffled, root, RECIPE, tmp_path / "cbmi2016.h5", jobs=2)
     assert again.path.read_bytes() == finished.path.read_bytes()
 
 
@@ -88,8 +90,8 @@ def test_the_fingerprint_is_of_names_and_audio_bytes(root, finished):
 
 
 def test_a_complete_cache_is_opened_without_a_word(root, finished, capfd, monkeypatch):
-    monkeypatch.setattr(extraction, "run", None)
-    again = cache.build(index_of(root), root, RECIPE, finished.path)
+    monkeypatch.setattr(extraction, "extract_all", None)
+    again = cache.build_cache(index_of(root), root, RECIPE, finished.path)
     assert again.fingerprint == finished.fingerprint
     assert cache.open_cache(finished.path, RECIPE).tracks == finished.tracks
     assert capfd.readouterr() == ("", "")
@@ -98,11 +100,11 @@ def test_a_complete_cache_is_opened_without_a_word(root, finished, capfd, monkey
 def test_another_identity_is_refused(root, finished, monkeypatch):
     index, path = index_of(root), finished.path
     with pytest.raises(cache.CacheError, match=r"cbmi2016\.h5.*hop 1024 -> 512.*delete it"):
-        cache.build(index, root, replace(RECIPE, hop=512), path)
+        cache.build_cache(index, root, replace(RECIPE, hop=512), path)
     with pytest.raises(cache.CacheError, match="hop 1024 -> 512"):
         cache.open_cache(path, replace(RECIPE, hop=512))
     with pytest.raises(cache.CacheError, match="min_frames 80 -> 250"):
-        cache.build(index, root, RECIPE, path, min_frames=250)
+        cache.build_cache(index, root, RECIPE, path, min_frames=250)
     monkeypatch.setattr(logmel, "version", lambda name: "9.9")
     with pytest.raises(cache.CacheError, match=r"numpy \S+ -> 9\.9"):
         cache.open_cache(path, RECIPE)
@@ -115,9 +117,9 @@ def test_other_data_is_refused(copied):
     root, path = copied
     soundfile.write(root / "2.wav", noise(9, 3.1), 44100)
     with pytest.raises(cache.CacheError, match=r"track Ré/2: \d+ -> \d+ bytes"):
-        cache.build(index_of(root), root, RECIPE, path)
+        cache.build_cache(index_of(root), root, RECIPE, path)
     with pytest.raises(cache.CacheError, match=r"track Ré/0: \d+ -> no bytes"):
-        cache.build(index_of(root)[1:2], root, RECIPE, path)
+        cache.build_cache(index_of(root)[1:2], root, RECIPE, path)
 
 
 def test_files_that_are_no_complete_cache_are_refused(copied, tmp_path):
@@ -140,7 +142,7 @@ def test_an_index_must_name_each_track_once(root, tmp_path):
     index = index_of(root)
     for wrong in (index[:0], pd.concat([index, index[:1]])):
         with pytest.raises(cache.CacheError, match="only once"):
-            cache.build(wrong, root, RECIPE, tmp_path / "cbmi2016.h5")
+            cache.build_cache(wrong, root, RECIPE, tmp_path / "cbmi2016.h5")
 
 
 @pytest.fixture
@@ -160,7 +162,7 @@ def spoiled(root, tmp_path):
 def test_bad_tracks_are_set_aside_with_reasons(spoiled, tmp_path):
     index = index_of(spoiled)
     index.loc[len(index)] = ["Ré/gone", "gone.wav"]
-    built = cache.build(index, spoiled, RECIPE, tmp_path / "c.h5", jobs=1, max_rejected=0.6)
+    built = cache.build_cache(index, spoiled, RECIPE, tmp_path / "c.h5", jobs=1, max_rejected=0.6)
     assert len(built.tracks) == 6
     assert len(built.track("Ré/poor")) > 80
     reasons = built.rejected.set_index("track")["reason"].str.split(":").str[0].to_dict()
@@ -177,10 +179,10 @@ def test_bad_tracks_are_set_aside_with_reasons(spoiled, tmp_path):
     assert report.equals(built.rejected.astype(report.dtypes))
     with pytest.raises(KeyError, match="set aside, silent"):
         built.track("Ré/silent")
-    assert cache.build(index, spoiled, RECIPE, tmp_path / "c.h5").tracks == built.tracks
+    assert cache.build_cache(index, spoiled, RECIPE, tmp_path / "c.h5").tracks == built.tracks
     (spoiled / "gone.wav").write_bytes((spoiled / "0.wav").read_bytes())
     with pytest.raises(cache.CacheError, match=r"Ré/gone: -1 -> \d+ bytes"):
-        cache.build(index, spoiled, RECIPE, tmp_path / "c.h5")
+        cache.build_cache(index, spoiled, RECIPE, tmp_path / "c.h5")
 
 
 def test_too_many_bad_tracks_stop_the_job_but_keep_the_work(spoiled, finished, tmp_path):
@@ -188,12 +190,12 @@ def test_too_many_bad_tracks_stop_the_job_but_keep_the_work(spoiled, finished, t
     with pytest.raises(
         cache.CacheError, match=r"2 of \d+ tracks .* at most 1 of 12 \(10%\) may be"
     ):
-        cache.build(index_of(spoiled), spoiled, RECIPE, path, jobs=1, max_rejected=0.1)
+        cache.build_cache(index_of(spoiled), spoiled, RECIPE, path, jobs=1, max_rejected=0.1)
     assert not path.exists()
     assert len(pd.read_csv(path.with_suffix(".rejected.csv"))) == 2
-    assert list(building.partial_folder(path).glob("*.npz"))
+    assert list(shards.partial_folder(path).glob("*.npz"))
     good = index_of(spoiled)[lambda index: index["track"].isin(finished.tracks)]
-    built = cache.build(good, spoiled, RECIPE, path, jobs=1)
+    built = cache.build_cache(good, spoiled, RECIPE, path, jobs=1)
     assert built.path.read_bytes() == finished.path.read_bytes()
 
 
@@ -205,22 +207,22 @@ def test_no_bad_track_passes_a_share_of_zero_nor_a_set_of_one(tmp_path):
         with pytest.raises(
             cache.CacheError, match=r"1 of 1 tracks.*none is left|1 of 1 tracks.*at most 0 of 1"
         ):
-            cache.build(index_of(root), root, RECIPE, tmp_path / "c.h5", max_rejected=share)
+            cache.build_cache(index_of(root), root, RECIPE, tmp_path / "c.h5", max_rejected=share)
 
 
 def test_work_left_beside_a_finished_cache_is_removed(copied):
     root, path = copied
-    building.partial_folder(path).mkdir()
-    cache.build(index_of(root), root, RECIPE, path)
-    assert not building.partial_folder(path).exists()
+    shards.partial_folder(path).mkdir()
+    cache.build_cache(index_of(root), root, RECIPE, path)
+    assert not shards.partial_folder(path).exists()
 
 
 def test_cells_are_scaled_as_scikit_learn_scales_flattened_segments(finished, monkeypatch):
     from sklearn.preprocessing import StandardScaler
 
-    monkeypatch.setattr(cache, "_SCALED_AT_ONCE", 4)
+    monkeypatch.setattr("mirkeras.cache.statistics._SCALED_AT_ONCE", 4)
     first = np.array([40, 3, 17, 17, 60, 9, 25, 31, 2])
-    mean, std = cache.cell_statistics(finished, first, 5)
+    mean, std = cell_statistics(finished, first, 5)
     flat = finished.segments(first, 5).reshape(9, -1)
     scaler = StandardScaler().fit(flat.astype(float))
     assert mean.shape == std.shape == (5, finished.bands)
@@ -229,5 +231,5 @@ def test_cells_are_scaled_as_scikit_learn_scales_flattened_segments(finished, mo
 
 
 def test_a_cell_that_never_varies_is_not_divided_by_0(finished):
-    _, std = cache.cell_statistics(finished, np.array([3, 3]), 5)
+    _, std = cell_statistics(finished, np.array([3, 3]), 5)
     assert (std == 1).all()
