@@ -44,12 +44,12 @@ def get(name: str) -> DataSet:
         data set.
     """
     if name.startswith("folder:"):
-        return import_module("data_prep.folder").declare(name)
+        return import_module("data_prep.sets.folder").declare(name)
     whole, colon, classes = name.partition(":")
     if whole not in _NAMES:
         raise DataError(
             f"unknown data set {name!r}. Declared are: {', '.join(_NAMES)}; "
             "for audio of your own use folder:PATH (one sub-folder per class)."
         )
-    dataset = import_module(f"data_prep.{whole}").DATASET
-    return import_module("data_prep.subsets").subset(dataset, classes) if colon else dataset
+    dataset = import_module(f"data_prep.sets.{whole}").DATASET
+    return import_module("data_prep.sets.subsets").subset(dataset, classes) if colon else dataset

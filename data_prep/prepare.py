@@ -11,10 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 import data_prep
-from data_prep import folder, provide
-from data_prep.counts import check_counts, with_own_counts
-from data_prep.declare import DataError, DataSet, explained
-from data_prep.lists import archive_folder
+from data_prep.declare import DataError, DataSet, as_data_errors
+from data_prep.fetch import provide
+from data_prep.fetch.counts import check_counts, with_own_counts
+from data_prep.fetch.lists import archive_folder
+from data_prep.sets import folder
 from mirkeras.system.files import write_text
 
 __all__ = ["DataError", "Prepared", "archive_folder", "check_counts", "prepare"]
@@ -31,7 +32,7 @@ class Prepared:
     root : Path
         Folder the index's paths start from.
     index : pandas.DataFrame
-        Tracks, see `data_prep.declare.make_index`.
+        Tracks, see `data_prep.index.make_index`.
     home : Path
         `<cache_root>/<name>`, where what is derived from the set belongs; its last part is the
         name results go by (a stand-in has its own).
@@ -110,7 +111,7 @@ def _write_index(index: pd.DataFrame, path: Path) -> bool:
     text = index.to_csv(index=False, lineterminator="\n")
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
-    with explained(path.parent):
+    with as_data_errors(path.parent):
         write_text(path, text)
     return True
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from data_prep.declare import TAG_SEPARATOR
+from data_prep.index import TAG_SEPARATOR
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,9 @@ def leaks(prepared: Prepared, protocol: Protocol, split: str) -> str:
 def lacks_audio(prepared: Prepared, split: str) -> bool:
     """Whether tracks of the split are not there: what is measured is not the published set."""
     if not prepared.dataset.own_audio or split in SEEDED:
-        return False  # of a published archive everything must be there, see `data_prep.counts`
+        return (
+            False  # of a published archive everything must be there, see `data_prep.fetch.counts`
+        )
     found = prepared.index[split].value_counts()
     declared = prepared.dataset.splits[split]
     return any(found.get(part, 0) < count for part, count in declared.items())

@@ -13,7 +13,7 @@ from mirkeras.system.backend import keras
 import numpy as np
 import pandas as pd
 
-from data_prep.declare import read_index
+from data_prep.index import read_index
 from mirkeras import outcome, records, songs, svm, transfer
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.cache.statistics import cell_statistics, statistics

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import platformdirs
 
-from data_prep import download
 from data_prep.declare import Archive
+from data_prep.fetch import download
 from mirkeras.system.errors import WeightsError
 from mirkeras.system.files import locked, sha256, whole_file
 

@@ -19,7 +19,7 @@ from sklearn.metrics import silhouette_samples
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from data_prep.declare import TAG_SEPARATOR
+from data_prep.index import TAG_SEPARATOR
 from data_prep.prepare import Prepared, prepare
 from mirkeras import cache, figures
 from mirkeras.embeddings import LAST, kept_features, song_features

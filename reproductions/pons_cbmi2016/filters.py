@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.signal import get_window
 
-from data_prep.declare import read_index
+from data_prep.index import read_index
 from mirkeras import figures
 from mirkeras.evaluation import setup_name
 from mirkeras.features import find_recipe

@@ -15,12 +15,12 @@ from functools import partial
 
 import numpy as np
 
-from data_prep.msd import TAGS as MSD_TAGS
+from data_prep.sets.msd import TAGS as MSD_TAGS
 from mirkeras.cards import Card, Source, Taken
 from reproductions.pons_ismir2018 import musicnn
 
 #: The tags of MagnaTagATune in the order of the networks' outputs (`configuration.py`); Won's
-#: networks have the same. It is not quite the order of `data_prep.magnatagatune`.
+#: networks have the same. It is not quite the order of `data_prep.sets.magnatagatune`.
 MTT_TAGS = (
     "guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast",
     "piano", "ambient", "beat", "violin", "vocal", "synth", "female", "indian", "opera", "male",

@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 import data_prep
-from data_prep import gtzan
 from data_prep.prepare import Prepared, prepare
+from data_prep.sets import gtzan
 from mirkeras.commands import train
 from mirkeras.evaluation import evaluate, setup_name
 from mirkeras.experiment import find_experiment

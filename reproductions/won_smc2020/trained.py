@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from data_prep.msd import TAGS as MSD_TAGS
+from data_prep.sets.msd import TAGS as MSD_TAGS
 from mirkeras.cards import Card, Source, Taken
 from reproductions.pons_ismir2018.trained import MTT_TAGS
 from reproductions.won_smc2020 import models

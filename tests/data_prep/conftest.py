@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from data_prep import download
+from data_prep.fetch import download
 
 
 @dataclass

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from data_prep.download import STAND_IN
-from data_prep.magnatagatune import TAGS
+from data_prep.fetch.download import STAND_IN
+from data_prep.sets.magnatagatune import TAGS
 
 #: Copies of published split lists beside or above the checkout, None where there are none.
 LISTS = next(

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep import archives
-from data_prep.archives import ArchiveError, extract
 from data_prep.declare import DataError
+from data_prep.fetch import archives
+from data_prep.fetch.archives import ArchiveError, extract
 
 LIMIT = 10**6
 
@@ -198,7 +198,7 @@ def test_killed_extraction_leaves_no_target_and_the_next_one_succeeds(place):
     script = (
         "import os, signal, sys, tarfile\n"
         "from pathlib import Path\n"
-        "from data_prep import archives\n"
+        "from data_prep.fetch import archives\n"
         "real, done = tarfile.TarFile.extract, []\n"
         "def extract(self, member, *args, **kwargs):\n"
         "    if done: os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -206,7 +206,7 @@ def test_killed_extraction_leaves_no_target_and_the_next_one_succeeds(place):
         "tarfile.TarFile.extract = extract\n"
         "archives.extract(Path(sys.argv[1]), Path(sys.argv[2]), max_bytes=10**6)\n"
     )
-    top = Path(archives.__file__).resolve().parents[1]
+    top = Path(archives.__file__).resolve().parents[2]
     killed = subprocess.run(
         [sys.executable, "-c", script, archive, place / "out"],
         env=os.environ | {"PYTHONPATH": str(top)},

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from data_prep import ballroom
 from data_prep.declare import DataError
 from data_prep.prepare import check_counts, prepare
+from data_prep.sets import ballroom
 
 FOLDERS = {
     "ChaChaCha": ["Albums-Fire-08", "Media-103402", "Media-103415"],

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import data_prep
-from data_prep.declare import COLUMNS, Archive, DataError, DataSet, find_layout, make_index
+from data_prep.declare import Archive, DataError, DataSet
+from data_prep.index import COLUMNS, find_layout, make_index
 
 PUBLISHED = {
     "ballroom": {"total": 698, "classes": 8, "replicas": 13},
@@ -28,7 +29,7 @@ def test_declaration_is_complete(name):
     assert dataset.licence
     assert dataset.citation.count("{") == dataset.citation.count("}")
     assert bool(dataset.archives) != (dataset.make is not None)  # fetched or made
-    assert importlib.import_module(f"data_prep.{name}").__doc__
+    assert importlib.import_module(f"data_prep.sets.{name}").__doc__
     assert all(count is None or count > 0 for count in dataset.counts.values())
     assert dataset.classes == tuple(sorted(dataset.counts))
     if dataset.tags:

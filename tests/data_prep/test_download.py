@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep import download
 from data_prep.declare import Archive, DataError
+from data_prep.fetch import download
 
 BODY = np.random.default_rng(0).bytes(50_000)
 OTHER = np.random.default_rng(1).bytes(50_000)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from data_prep import esc50
 from data_prep.declare import DataError
 from data_prep.prepare import prepare
+from data_prep.sets import esc50
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from data_prep.declare import Archive
-from data_prep.download import STAND_IN, FetchError, fetch
+from data_prep.fetch.download import STAND_IN, FetchError, fetch
 
 BODY, OTHER = b"published" * 100, b"another!!" * 100
 SUM = hashlib.sha256(BODY).hexdigest()

@@ -9,9 +9,9 @@ import pytest
 import soundfile
 
 import data_prep
-from data_prep import folder, music_speech
 from data_prep.declare import DataError
 from data_prep.prepare import prepare
+from data_prep.sets import folder, music_speech
 from mirkeras.audio.formats import audio_extensions
 
 

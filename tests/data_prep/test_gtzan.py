@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 import data_prep
-from data_prep import gtzan
 from data_prep.declare import DataError
-from data_prep.lists import archive_folder
+from data_prep.fetch.lists import archive_folder
 from data_prep.prepare import prepare
+from data_prep.sets import gtzan
 from mirkeras.splits import named_folds
 from tests.data_prep.miniature import LISTS
 

@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 import soundfile
 
-from data_prep import magnatagatune
-from data_prep.archives import ArchiveError
-from data_prep.declare import DataError, read_index
-from data_prep.download import STAND_IN
-from data_prep.lists import archive_folder
-from data_prep.pickled import read_strings
+from data_prep.declare import DataError
+from data_prep.fetch.archives import ArchiveError
+from data_prep.fetch.download import STAND_IN
+from data_prep.fetch.lists import archive_folder
+from data_prep.fetch.pickled import read_strings
+from data_prep.index import read_index
 from data_prep.prepare import prepare
+from data_prep.sets import magnatagatune
 from tests.data_prep.miniature import LISTS, make_mirror
 
 CLIPS = 24

@@ -13,9 +13,11 @@ import soundfile
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from data_prep import mini_ballroom, synthesis
-from data_prep.dances import DANCES, VOICES, Dance
-from data_prep.declare import COLUMNS, DataError
+from data_prep.declare import DataError
+from data_prep.index import COLUMNS
+from data_prep.sets import mini_ballroom
+from data_prep.synthesis import dance_music
+from data_prep.synthesis.dances import DANCES, VOICES, Dance
 
 DANCE = {dance.name: dance for dance in DANCES}
 
@@ -111,11 +113,11 @@ def test_every_arrangement_is_played_in_every_dance():
 
 
 def test_all_but_the_strokes_is_the_same_in_every_dance():
-    arrangement = synthesis.draw_arrangement(mini_ballroom.SEED, 3)
+    arrangement = dance_music.draw_arrangement(mini_ballroom.SEED, 3)
     backgrounds = []
     for dance in DANCES:
         mute = replace(dance, patterns=("." * dance.metre,) * len(VOICES))
-        backgrounds.append(synthesis.play(arrangement, mute, dance.tempo[0], 1.0))
+        backgrounds.append(dance_music.play(arrangement, mute, dance.tempo[0], 1.0))
     assert np.abs(backgrounds[0]).max() > 0
     for other in backgrounds[1:]:
         assert np.array_equal(backgrounds[0], other)
@@ -123,28 +125,28 @@ def test_all_but_the_strokes_is_the_same_in_every_dance():
 
 def test_a_stroke_sounds_the_same_in_every_dance():
     # same instrument, same place, same accent: the first stroke of an otherwise silent bar
-    arrangement = replace(synthesis.draw_arrangement(mini_ballroom.SEED, 3), phase=0.0)
+    arrangement = replace(dance_music.draw_arrangement(mini_ballroom.SEED, 3), phase=0.0)
     sounds = []
     for dance in DANCES:
         one = replace(dance, patterns=("9" + "." * (dance.metre - 1),) * len(VOICES))
-        sounds.append(synthesis.play(arrangement, one, 60.0 * dance.metre / 3, 0.5))
+        sounds.append(dance_music.play(arrangement, one, 60.0 * dance.metre / 3, 0.5))
     for other in sounds[1:]:
         assert np.array_equal(sounds[0], other)
 
 
 def test_arrangements_differ():
-    drawn = [synthesis.draw_arrangement(mini_ballroom.SEED, n) for n in range(12)]
+    drawn = [dance_music.draw_arrangement(mini_ballroom.SEED, n) for n in range(12)]
     assert len({arrangement.phase for arrangement in drawn}) == 12
     loudest = [max(VOICES, key=lambda v: a.voices[v].frequency) for a in drawn]
     assert len(set(loudest)) == len(VOICES)  # any voice may be the highest
-    assert synthesis.draw_arrangement(mini_ballroom.SEED, 0) == drawn[0]
-    assert synthesis.draw_arrangement(mini_ballroom.SEED + 1, 0) != drawn[0]
+    assert dance_music.draw_arrangement(mini_ballroom.SEED, 0) == drawn[0]
+    assert dance_music.draw_arrangement(mini_ballroom.SEED + 1, 0) != drawn[0]
 
 
 def test_nothing_clips_and_nothing_is_silent(small):
     for track in table(small).index:
         peak = np.abs(samples(small, track).astype(int)).max()
-        assert 3000 < peak < 32767 - synthesis.GRID
+        assert 3000 < peak < 32767 - dance_music.GRID
 
 
 def test_neighbouring_dances_share_tempi():
@@ -206,7 +208,7 @@ def test_pattern_that_does_not_fill_the_bar_is_refused():
 @pytest.mark.parametrize("dance", DANCES, ids=lambda dance: dance.name)
 @pytest.mark.parametrize("voice", VOICES)
 def test_strokes_sound_where_and_as_loud_as_declared(dance, voice):
-    drawn = synthesis.draw_arrangement(mini_ballroom.SEED, 0)
+    drawn = dance_music.draw_arrangement(mini_ballroom.SEED, 0)
     dry = {v: replace(t, decay=0.02, tones=0, level=1.0) for v, t in drawn.voices.items()}
     arrangement = replace(
         drawn, voices=dry, phase=0, jitter=0, drone_db=-200, noise_db=-200, reverb_db=-200
@@ -217,7 +219,7 @@ def test_strokes_sound_where_and_as_loud_as_declared(dance, voice):
     )
     tempo = float(dance.tempo[0])
     bar = 60 / tempo * dance.metre
-    sound = synthesis.play(arrangement, replace(dance, patterns=patterns), tempo, bar)
+    sound = dance_music.play(arrangement, replace(dance, patterns=patterns), tempo, bar)
     after = [loudness(sound, s.beat * 60 / tempo) for s in dance.strokes(voice)]
     before = [loudness(sound, s.beat * 60 / tempo - 0.02) for s in dance.strokes(voice)]
     declared = np.array([stroke.gain for stroke in dance.strokes(voice)])
@@ -227,7 +229,7 @@ def test_strokes_sound_where_and_as_loud_as_declared(dance, voice):
 
 def loudness(sound, second):
     """RMS of the 15 ms from `second` on; none before the start of the track."""
-    start = round(second * synthesis.SAMPLE_RATE)
+    start = round(second * dance_music.SAMPLE_RATE)
     piece = sound[max(start, 0) : max(start + 660, 0)].astype(float)
     return np.sqrt(np.mean(piece**2)) if piece.size else 0.0
 

@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 import soundfile
 
-from data_prep import making, mini_tags, tag_synthesis
-from data_prep.declare import COLUMNS, DataError
-from data_prep.instruments import INSTRUMENTS, SAMPLE_RATE
-from data_prep.tag_synthesis import LEVELS, PACES, STYLES, TAGS
+from data_prep.declare import DataError
+from data_prep.index import COLUMNS
+from data_prep.sets import mini_tags
+from data_prep.synthesis import making, tag_music
+from data_prep.synthesis.instruments import INSTRUMENTS, SAMPLE_RATE
+from data_prep.synthesis.tag_music import LEVELS, PACES, STYLES, TAGS
 
 # SHA-256 of the little-endian 16-bit samples. They change with the sound only, and then
 # mini_tags.VERSION must change with them.
@@ -110,14 +112,14 @@ def test_split_is_by_recording_and_every_tag_has_both_sides_in_every_part():
 
 def score(**changes):
     """A medium, unaccompanied clip, changed."""
-    plain = tag_synthesis.Score("free", ("flute",), "medium", 100.0, "medium", -24.0, seed=7)
+    plain = tag_music.Score("free", ("flute",), "medium", 100.0, "medium", -24.0, seed=7)
     return replace(plain, **changes)
 
 
 def sound(seconds=3.0, **changes):
     """Play a changed clip in a dry, silent room, float64."""
-    room = replace(tag_synthesis.draw_recording(1, 1), noise_db=-90, reverb_db=-60)
-    return tag_synthesis.play(room, score(**changes), seconds) / 32768
+    room = replace(tag_music.draw_recording(1, 1), noise_db=-90, reverb_db=-60)
+    return tag_music.play(room, score(**changes), seconds) / 32768
 
 
 def test_loud_is_louder_than_medium_is_louder_than_quiet():
@@ -147,7 +149,7 @@ def test_beat_is_periodic_and_toms_are_not():
         rises -= rises.mean()
         return np.sum(rises[50:] * rises[:-50]) / np.sum(rises**2)  # one second: two beats
 
-    with_beat = [periodicity(style) for style in tag_synthesis.WITH_BEAT]
+    with_beat = [periodicity(style) for style in tag_music.WITH_BEAT]
     assert min(with_beat) > periodicity("toms") + 0.2
 
 

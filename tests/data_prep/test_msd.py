@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import data_prep
-from data_prep import msd, tagtraum
 from data_prep.declare import DataError
-from data_prep.lists import archive_folder
+from data_prep.fetch.lists import archive_folder
 from data_prep.prepare import prepare
+from data_prep.sets import msd, tagtraum
 from tests.data_prep.miniature import pickled
 
 SONGS = [f"TRAAA{letter}{letter}128F42{n:05X}" for n, letter in enumerate("ABCDEFGH")]

@@ -6,9 +6,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from data_prep import archives, parts
-from data_prep.archives import ArchiveError
 from data_prep.declare import DataError
+from data_prep.fetch import archives, parts
+from data_prep.fetch.archives import ArchiveError
 
 FILES = {f"{n}/{n}.bin": np.random.default_rng(n).bytes(3_000) for n in range(6)}
 

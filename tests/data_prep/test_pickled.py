@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from data_prep.declare import DataError
-from data_prep.pickled import read_strings
+from data_prep.fetch.pickled import read_strings
 from tests.data_prep.miniature import pickled
 
 

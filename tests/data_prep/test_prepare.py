@@ -12,8 +12,9 @@ import pytest
 import soundfile
 
 import data_prep
-from data_prep import archives
-from data_prep.declare import Archive, DataError, DataSet, find_layout, make_index
+from data_prep.declare import Archive, DataError, DataSet
+from data_prep.fetch import archives
+from data_prep.index import find_layout, make_index
 from data_prep.prepare import archive_folder, prepare
 
 COUNTS = {"loud": 2, "soft": 1}

@@ -59,7 +59,7 @@ def tagger(out: Path) -> Path:
 
 
 def test_tags_are_trained_and_predicted_in_the_papers_order(trained: Path) -> None:
-    from data_prep.magnatagatune import TAGS
+    from data_prep.sets.magnatagatune import TAGS
 
     record, predictions = read_record(tagger(trained)), read_predictions(tagger(trained))
     assert (record["split"], record["folds"], record["epochs"]) == ("mtat-lee", 1, 2)

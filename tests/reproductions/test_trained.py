@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.magnatagatune import TAGS as MTAT_TAGS
+from data_prep.sets.magnatagatune import TAGS as MTAT_TAGS
 from mirkeras import weightfiles, weights
 from mirkeras.cards import Card, Source, all_cards, find_card
 from mirkeras.features import find_recipe

@@ -21,7 +21,7 @@ RECIPE = Deformed(BASE)
 # two combinations, two segments each
 SMALL = Deformed(BASE, factors=(0.5, 1.5), steps=(2,), segments=2)
 SMALL_EXPRESSION = (
-    'deformed.Deformed(features.RECIPES["schindler2016-mel"], factors=(0.5, 1.5), steps=(2,),'
+    'augmented.Deformed(recipes.RECIPES["schindler2016-mel"], factors=(0.5, 1.5), steps=(2,),'
     " segments=2)"
 )
 NOISE = np.random.RandomState(0).uniform(-0.5, 0.5, 3 * RATE).astype(np.float32)
@@ -130,10 +130,9 @@ def test_the_recipe_is_plain_and_all_of_it_counts():
 
 
 def test_the_modules_can_be_imported_in_any_order():
-    for first in ("deformed", "constantq", "features"):
-        program = (
-            f"import mirkeras.{first}, mirkeras.features.augmented, mirkeras.features.constantq"
-        )
+    names = [f"mirkeras.features.{name}" for name in ("augmented", "constantq", "recipes")]
+    for first in names:
+        program = f"import {first}, {', '.join(names)}"
         subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True)
 
 

@@ -33,7 +33,8 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import pandas as pd
-from mirkeras import cache, constantq, deformed, features
+from mirkeras import cache
+from mirkeras.features import augmented, constantq, recipes
 
 root, path = Path(sys.argv[1]), Path(sys.argv[2])
 files = sorted(p.name for p in root.iterdir())

@@ -7,7 +7,7 @@ as `<folder>/<archive>.recorded.sha256`, and every later one must match it.
 import hashlib
 from pathlib import Path
 
-from data_prep.declare import Archive, explained
+from data_prep.declare import Archive, as_data_errors
 from mirkeras.system.files import write_text
 
 
@@ -27,7 +27,7 @@ def stated(voucher: Path) -> str:
     return "sha256:" + (voucher.read_text().split() or ["(empty)"])[0].lower()
 
 
-def compare(found: str, expected: str) -> None:
+def require_equal(found: str, expected: str) -> None:
     """Raise `TransferError`, naming both sums, if they differ."""
     if found != expected:
         raise TransferError(f"wrong checksum: expected {expected}, found {found}")
@@ -35,7 +35,7 @@ def compare(found: str, expected: str) -> None:
 
 def verify(path: Path, expected: str) -> None:
     """Raise `TransferError`, naming both sums, if a file is not the one expected."""
-    compare(of(path, expected), expected)
+    require_equal(of(path, expected), expected)
 
 
 def judge(archive: Archive, path: Path, target: Path) -> tuple[str, bool]:
@@ -63,6 +63,6 @@ def judge(archive: Archive, path: Path, target: Path) -> tuple[str, bool]:
                 f"{found}; if the published file has changed, remove the record"
             )
     elif genuine or path == target:
-        with explained(record.parent):
+        with as_data_errors(record.parent):
             write_text(record, f"{found.partition(':')[2]}  {target.name}\n")
     return found, genuine

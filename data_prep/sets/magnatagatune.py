@@ -26,16 +26,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import (
-    TAG_SEPARATOR,
-    Archive,
-    DataError,
-    DataSet,
-    find_layout,
-    make_index,
-)
-from data_prep.lists import add_split, needed_file, read_lines, split_files
-from data_prep.pickled import read_strings
+from data_prep.declare import Archive, DataError, DataSet
+from data_prep.fetch.lists import add_split, needed_file, read_lines, split_files
+from data_prep.fetch.pickled import read_strings
+from data_prep.index import TAG_SEPARATOR, find_layout, make_index
 
 DESCRIPTION = (
     "25,863 clips of 29 s of music in many styles, 16 kHz mono MP3, with the 50 most frequent tags "

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import Archive, DataError, DataSet, find_layout, make_index
-from data_prep.lists import add_split
+from data_prep.declare import Archive, DataError, DataSet
+from data_prep.fetch.lists import add_split
+from data_prep.index import find_layout, make_index
 from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.files import files_below
 

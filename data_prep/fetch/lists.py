@@ -3,7 +3,7 @@
     <root>/<file>                               beside the audio: put there by hand, or with it
     <data root>/archives/<set>/<file>           downloads, and files placed there by hand
 
-`data_prep.provide` sees to it that they are in one of the two before an index is made.
+`data_prep.fetch.provide` sees to it that they are in one of the two before an index is made.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from data_prep.declare import DataError, DataSet
-from data_prep.download import STAND_IN
+from data_prep.fetch.download import STAND_IN
 
 
 def archive_folder(root: Path) -> Path:
@@ -75,7 +75,7 @@ def add_split(index: pd.DataFrame, split: str, parts: Mapping[str, Iterable[str]
     Parameters
     ----------
     index : pandas.DataFrame
-        See `data_prep.declare.make_index`.
+        See `data_prep.index.make_index`.
     split : str
         Name of the split and of its column.
     parts : mapping of str to iterable of str

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import signal
 
-from data_prep.dances import VOICES, Dance
+from data_prep.synthesis.dances import VOICES, Dance
 
 SAMPLE_RATE = 44_100  # Hz
 PRE_ROLL = 0.5  # seconds played before a track starts, so that it starts in the middle of music

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import Archive, DataError, DataSet, find_layout, make_index
+from data_prep.declare import Archive, DataError, DataSet
+from data_prep.index import find_layout, make_index
 from mirkeras.system.files import files_below
 
 DESCRIPTION = (
@@ -133,7 +134,7 @@ def index(root: Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        See `data_prep.declare.make_index`; tempo in BPM, NaN where no annotation is present.
+        See `data_prep.index.make_index`; tempo in BPM, NaN where no annotation is present.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 Two kinds of published files: archives, which are unpacked into the set's folder, and files that are
 kept as they are (tables, split lists). Kept files are fetched also for audio that was placed by
-hand; `data_prep.lists` says where they lie.
+hand; `data_prep.fetch.lists` says where they lie.
 """
 
 import json
@@ -13,11 +13,11 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from data_prep import archives, checksums, download
-from data_prep.counts import DEMO, indented
-from data_prep.declare import Archive, DataError, DataSet, explained
-from data_prep.lists import archive_folder, kept_file
-from data_prep.parts import whole_name
+from data_prep.declare import Archive, DataError, DataSet, as_data_errors
+from data_prep.fetch import archives, checksums, download
+from data_prep.fetch.counts import DEMO, indented
+from data_prep.fetch.lists import archive_folder, kept_file
+from data_prep.fetch.parts import whole_name
 from mirkeras.system.files import locked, whole_file
 
 #: Written into a data set that was downloaded: which archives, from where, with which checksums.
@@ -122,7 +122,7 @@ def _fetch_kept(archive: Archive, root: Path, mirror: str | None, offline: bool)
         if not got.genuine:
             _judge_doubtful(archive, root, got)
         if got.path.parent != place:  # a mirror folder may not be there next time
-            with explained(place), whole_file(place / archive.filename) as unfinished:
+            with as_data_errors(place), whole_file(place / archive.filename) as unfinished:
                 shutil.copyfile(got.path, unfinished)
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import DataError, DataSet, make_index
+from data_prep.declare import DataError, DataSet
+from data_prep.index import make_index
 from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.files import files_below, is_hidden
 
@@ -73,7 +74,7 @@ def index(root: Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        See `data_prep.declare.make_index`. A track's id is its path relative to `root` without
+        See `data_prep.index.make_index`. A track's id is its path relative to `root` without
         the suffix; files that differ in the suffix only keep it. Tempi are unknown (NaN).
 
     Raises

@@ -14,7 +14,7 @@ apart. Folds drawn over tracks do neither and are over-optimistic.
     (github.com/julianofoleiss/gtzan_sturm_filter_3folds_stratified); a fold is its test list.
 
 An excerpt in none of a split's lists has an empty text in its column. Lists that cannot be
-downloaded may be placed by hand, see `data_prep.lists`.
+downloaded may be placed by hand, see `data_prep.fetch.lists`.
 
 `jazz.00054` is cut short in common copies of the set and left out of others; it is in the training
 list of the first split and in fold 2 of the second. Any format libsndfile reads will do, one file
@@ -26,8 +26,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import Archive, DataSet, find_layout, make_index
-from data_prep.lists import add_split, read_lines, split_files
+from data_prep.declare import Archive, DataSet
+from data_prep.fetch.lists import add_split, read_lines, split_files
+from data_prep.index import find_layout, make_index
 from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.files import files_below
 

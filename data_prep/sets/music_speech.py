@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import Archive, DataSet, find_layout, make_index
+from data_prep.declare import Archive, DataSet
+from data_prep.index import find_layout, make_index
 from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.files import files_below
 

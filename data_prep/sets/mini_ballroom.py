@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep import making
-from data_prep.dances import DANCES, Dance
-from data_prep.declare import DataSet, make_index
-from data_prep.synthesis import SAMPLE_RATE, draw_arrangement, play
+from data_prep.declare import DataSet
+from data_prep.index import make_index
+from data_prep.synthesis import making
+from data_prep.synthesis.dance_music import SAMPLE_RATE, draw_arrangement, play
+from data_prep.synthesis.dances import DANCES, Dance
 
 DESCRIPTION = (
     "Synthetic control set: 32 arrangements, each played in the eight dance rhythms of Ballroom; "

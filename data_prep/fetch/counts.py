@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from data_prep.declare import DataError, DataSet
-from data_prep.download import STAND_IN
+from data_prep.fetch.download import STAND_IN
 
 DEMO = "Without this data, `make demo` runs the whole path on a set it makes itself."
 

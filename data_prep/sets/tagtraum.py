@@ -21,9 +21,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import Archive, DataError, DataSet, make_index
-from data_prep.lists import add_split, needed_file
-from data_prep.msd import audio_by_id, read_parts
+from data_prep.declare import Archive, DataError, DataSet
+from data_prep.fetch.lists import add_split, needed_file
+from data_prep.index import make_index
+from data_prep.sets.msd import audio_by_id, read_parts
 
 DESCRIPTION = "189,189 songs of the Million Song Dataset in 15 genres; audio of the user's own."
 

@@ -16,9 +16,9 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from data_prep import checksums
-from data_prep.checksums import TransferError
-from data_prep.declare import Archive, DataError, explained
+from data_prep.declare import Archive, DataError, as_data_errors
+from data_prep.fetch import checksums
+from data_prep.fetch.checksums import TransferError
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds without a byte
@@ -27,7 +27,7 @@ PROGRESS = 2**20  # bytes
 BACKOFF = 1.0  # seconds before the second attempt, doubled for each further one
 _CHUNK = 2**18  # bytes
 
-#: In a mirror folder: all it holds is a stand-in, see `data_prep.counts`.
+#: In a mirror folder: all it holds is a stand-in, see `data_prep.fetch.counts`.
 STAND_IN = "stand-in.json"
 
 _HEADERS = {
@@ -128,7 +128,7 @@ def _local(archive: Archive, path: Path, target: Path) -> Fetched:
         return Fetched(path, str(path), *checksums.judge(archive, path, target))
     found = checksums.of(path, "sha256")
     if voucher.is_file():
-        checksums.compare(found, checksums.stated(voucher))
+        checksums.require_equal(found, checksums.stated(voucher))
     known = archive.checksum or archive.reported
     genuine = known is not None and checksums.of(path, known) == known
     return Fetched(path, str(path), found, genuine)
@@ -137,7 +137,7 @@ def _local(archive: Archive, path: Path, target: Path) -> Fetched:
 def _download(archive: Archive, url: str, target: Path) -> Fetched:
     """Transfer to `<target>.part`, verify, rename."""
     part = target.with_name(target.name + ".part")
-    with explained(target.parent):
+    with as_data_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         resumed = _length(part) > 0
         transfer(url, part, archive.size)

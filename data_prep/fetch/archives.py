@@ -20,8 +20,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from data_prep import parts
-from data_prep.declare import DataError, explained
+from data_prep.declare import DataError, as_data_errors
+from data_prep.fetch import parts
 
 MAX_MEMBERS = 100_000  # the largest music collections of the field stay well below
 _CHUNK = 2**20  # bytes
@@ -72,7 +72,7 @@ def staged(target: Path) -> Iterator[Path]:
     works on a target (`data_prep.prepare` holds a lock).
     """
     staging = target.with_name(f".{target.name}.unfinished")
-    with explained(target.parent):
+    with as_data_errors(target.parent):
         if staging.exists():
             shutil.rmtree(staging)
         staging.mkdir(parents=True)

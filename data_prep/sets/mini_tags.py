@@ -3,10 +3,10 @@
 MagnaTagATune's tags are what players of a game typed: a clip without "guitar" may well have one,
 and guitars go with genres, studios and levels. Here a tag is a fact about how the clip was made:
 which instruments play, how fast, how loud, with a beat or with drums or neither (see
-`data_prep.tag_synthesis`). The names are MagnaTagATune's, so that rows and figures about its tags
-(piano, techno: Lee et al. 2018, Fig. 5) have something to be about. Two tags go together only where
-their meaning says so: techno has a beat, drums, a synthesiser and is fast; ambient is slow; what
-has vocals is not without.
+`data_prep.synthesis.tag_music`). The names are MagnaTagATune's, so that rows and figures about its
+tags (piano, techno: Lee et al. 2018, Fig. 5) have something to be about. Two tags go together only
+where their meaning says so: techno has a beat, drums, a synthesiser and is fast; ambient is slow;
+what has vocals is not without.
 
 The *recording* (key, tuning, room, noise) is the *group* of a clip, and the split is by group: no
 recording is heard in two parts. Every recording has one clip in each of six styles.
@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep import making
-from data_prep.declare import TAG_SEPARATOR, DataSet, make_index
-from data_prep.instruments import SAMPLE_RATE
-from data_prep.tag_synthesis import (
+from data_prep.declare import DataSet
+from data_prep.index import TAG_SEPARATOR, make_index
+from data_prep.synthesis import making
+from data_prep.synthesis.instruments import SAMPLE_RATE
+from data_prep.synthesis.tag_music import (
     STYLES,
     TAGS,
     WITH_BEAT,

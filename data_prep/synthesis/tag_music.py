@@ -2,8 +2,8 @@
 
 A *recording* is what clips of one group share and no tag is about: key, tuning, room, noise. A
 *score* is what the tags are about: instruments, style, pace, level. All streams are
-`numpy.random.RandomState` (see `data_prep.instruments`), sums have a fixed order, and rounding to
-`GRID` swallows what the last bits of a sine may differ by between machines.
+`numpy.random.RandomState` (see `data_prep.synthesis.instruments`), sums have a fixed order, and
+rounding to `GRID` swallows what the last bits of a sine may differ by between machines.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import signal
 
-from data_prep import instruments
-from data_prep.instruments import INSTRUMENTS, SAMPLE_RATE
+from data_prep.synthesis import instruments
+from data_prep.synthesis.instruments import INSTRUMENTS, SAMPLE_RATE
 
 GRID = 8  # 13 of the 16 bits: a third less on disk, and still 40 dB below the quiet clips
 

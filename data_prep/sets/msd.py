@@ -22,9 +22,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep.declare import TAG_SEPARATOR, Archive, DataError, DataSet, make_index
-from data_prep.lists import add_split, needed_file, read_lines
-from data_prep.pickled import read_strings
+from data_prep.declare import Archive, DataError, DataSet
+from data_prep.fetch.lists import add_split, needed_file, read_lines
+from data_prep.fetch.pickled import read_strings
+from data_prep.index import TAG_SEPARATOR, make_index
 from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.files import files_below
 

@@ -1,0 +1,91 @@
+"""The table of tracks: how it is made, written columns and read back."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+
+from data_prep.declare import DataError
+from mirkeras.system.files import is_hidden
+
+#: Columns of every index, in this order; one column for each split at hand follows.
+COLUMNS = ("track", "path", "label", "group", "tempo")
+
+
+#: Between the tags of a track in the column `label`.
+TAG_SEPARATOR = "|"
+
+
+def find_layout(root: Path, folders: Iterable[str]) -> Path | None:
+    """Where the class folders lie: `root` itself or one folder deeper (archives bring their own).
+
+    Returns
+    -------
+    Path or None
+        The folder holding most of `folders`, None when there is none of them.
+    """
+    if not root.is_dir():
+        return None
+    wanted = tuple(folders)
+    deeper = sorted(p for p in root.iterdir() if p.is_dir() and not is_hidden(p.name))
+    places = [root, *deeper]
+    held = [sum((place / folder).is_dir() for folder in wanted) for place in places]
+    return places[held.index(max(held))] if max(held) else None
+
+
+def make_index(
+    tracks: Iterable[tuple[str, Path, str, float]],
+    root: Path,
+    replicas: tuple[tuple[str, ...], ...] = (),
+) -> pd.DataFrame:
+    """Table of tracks in the form all later rooms read.
+
+    Parameters
+    ----------
+    tracks : iterable of (track, path, label, tempo)
+        `path` lies under `root`; `tempo` in BPM, NaN where unknown.
+    root : Path
+        Root of the data set; the table's paths are relative to it, with forward slashes.
+    replicas : tuple of tuple of str
+        Tracks of one tuple get one group, the alphabetically first id of the tuple; any other
+        track is a group of its own.
+
+    Raises
+    ------
+    DataError
+        Two files stand for the same track, or a file name is not valid Unicode.
+    """
+    group = {track: min(same) for same in replicas for track in same}
+    rows = [
+        (track, path.relative_to(root).as_posix(), label, group.get(track, track), float(tempo))
+        for track, path, label, tempo in sorted(tracks, key=lambda row: (row[0], str(row[1])))
+    ]
+    for first, second in pairwise(rows):
+        if first[0] == second[0]:
+            raise DataError(
+                f"{root}: two files stand for track {first[0]!r}: {first[1]} and {second[1]}. "
+                "Keep one of them."
+            )
+    _refuse_undecodable([row[1] for row in rows], root)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"tempo": "float64"})
+
+
+def _refuse_undecodable(paths: Iterable[str], root: Path) -> None:
+    """The index is a UTF-8 file: a name it cannot hold must be found here, by name."""
+    for path in paths:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"{root}: the file name {path!r} is not valid Unicode; rename the file."
+            ) from None
+
+
+def read_index(path: Path) -> pd.DataFrame:
+    """Read an index that `data_prep.prepare` wrote.
+
+    Names stay text: a class may well be called 01 or NA.
+    """
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return table.assign(tempo=table.tempo.replace("", "nan").astype(float))

@@ -1,0 +1,1 @@
+"""The data sets, one module each; `data_prep.get` finds them by name."""

@@ -1,0 +1,1 @@
+"""The two data sets that are made here instead of fetched."""
