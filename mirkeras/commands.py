@@ -22,6 +22,8 @@ from mirkeras.options import (
     seeds,
     words,
 )
+from mirkeras.pipeline.segments import consecutive
+from mirkeras.pipeline.splits import DRAWN, STRATIFIED
 from mirkeras.planning import (
     PARTIAL,
     choose_protocol,
@@ -34,8 +36,6 @@ from mirkeras.planning import (
 from mirkeras.protocols import Protocol, divide
 from mirkeras.running import origin_of, tracks_of, train_run
 from mirkeras.runs import Run
-from mirkeras.segments import consecutive
-from mirkeras.splits import DRAWN, STRATIFIED
 from mirkeras.system import device, jobs, processes
 from mirkeras.system.errors import UsageError, as_command
 

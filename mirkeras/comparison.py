@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from mirkeras.splits import DRAWN, SEEDED
+from mirkeras.pipeline.splits import DRAWN, SEEDED
 from mirkeras.stats import Summary, prediction_interval, welch_interval
 from mirkeras.system.errors import ExpectedError
 

@@ -2,9 +2,8 @@
 
 from functools import lru_cache
 
-from mirkeras.embeddings import hidden_stages
 from mirkeras.experiment import Experiment, Row, find_experiment
-from mirkeras.layers import count_trainable
+from mirkeras.layers import count_trainable, hidden_stages
 
 
 def parameters(experiment: Experiment, row: str, outputs: int, protocol: str = "") -> int | None:

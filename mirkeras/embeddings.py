@@ -15,32 +15,16 @@ from mirkeras.system.backend import keras
 import numpy as np
 
 from mirkeras.cache import FeatureCache
-from mirkeras.pipeline import open_feed
-from mirkeras.segments import consecutive, evenly_spaced
+from mirkeras.layers.blocks import hidden_stages
+from mirkeras.pipeline.feed import open_feed, prediction_batch
+from mirkeras.pipeline.segments import consecutive, evenly_spaced
 from mirkeras.system.files import sha256, whole_file
-from mirkeras.training import prediction_batch
 
 BLOCK = 200  # tracks in memory at a time
 #: Hidden layers that are computed and kept together, counted from the back (fewer if there are).
 LAST = (-3, -2, -1)
 # Raise by one whenever a change of this room changes numbers: what was kept is computed anew.
 IMPLEMENTATION = 1
-
-
-def hidden_stages(network: keras.Model) -> list[keras.layers.Layer]:
-    """Return the last layer of every hidden stage, from input to output.
-
-    A stage begins with a convolution or dense layer and holds what follows it (normalisation,
-    rectification, pooling) up to the next; the output layer is none. Reshaping and dropout between
-    stages change no feature and are left out.
-    """
-    stages: list[keras.layers.Layer] = []
-    for layer in network.layers:
-        if hasattr(layer, "kernel"):
-            stages.append(layer)
-        elif stages and not isinstance(layer, keras.layers.Dropout | keras.layers.Flatten):
-            stages[-1] = layer
-    return stages[:-1]
 
 
 def feature_network(path: Path, layers: Sequence[int] = LAST) -> keras.Model:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from mirkeras import figures, metrics, records, results
 from mirkeras.experiment import Experiment, find_experiment
+from mirkeras.pipeline.splits import DRAWN, SEEDED
 from mirkeras.runs import Run
-from mirkeras.splits import DRAWN, SEEDED
 from mirkeras.system.errors import as_command
 from mirkeras.system.files import whole_file, write_text
 

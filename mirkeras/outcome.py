@@ -7,10 +7,10 @@ import numpy as np
 from mirkeras import records
 from mirkeras.cache import FeatureCache
 from mirkeras.experiment import Setting
-from mirkeras.labels import Labels
+from mirkeras.pipeline.labels import Labels
+from mirkeras.pipeline.segments import Segments
 from mirkeras.plans import Plan, Progress
 from mirkeras.protocols import Parts
-from mirkeras.segments import Segments
 from mirkeras.system import device
 
 

@@ -2,10 +2,10 @@
 
 from data_prep.prepare import Prepared
 from mirkeras.experiment import Experiment, Extractor
+from mirkeras.pipeline.splits import DRAWN, SEEDED, named_folds
 from mirkeras.protocols import Protocol
 from mirkeras.results import row_ids
 from mirkeras.runs import Run
-from mirkeras.splits import DRAWN, SEEDED, named_folds
 from mirkeras.system.errors import UsageError
 
 #: Ends the name that results go by where tracks of a split have no audio here.

@@ -6,7 +6,7 @@ from mirkeras.system.backend import keras
 
 import numpy as np
 
-from mirkeras.pipeline import Feed
+from mirkeras.pipeline.feed import Feed
 from mirkeras.schedules import Rule
 from mirkeras.system.errors import ExpectedError
 

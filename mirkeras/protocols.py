@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from mirkeras.pipeline.segments import CONSECUTIVE, Consecutive, Drawn, DrawnToTrain, Segments
+from mirkeras.pipeline.splits import SEEDED, STRATIFIED, cut_folds, hold_out, named_parts
 from mirkeras.schedules import Rule
-from mirkeras.segments import CONSECUTIVE, Consecutive, Drawn, DrawnToTrain, Segments
-from mirkeras.splits import SEEDED, STRATIFIED, cut_folds, hold_out, named_parts
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import pandas as pd
 import data_prep
 from mirkeras import comparison
 from mirkeras.comparison import COLUMNS, SETUP, ResultsError, markdown
+from mirkeras.pipeline.splits import SEEDED
 from mirkeras.records import read_predictions
 from mirkeras.runs import Run, find_runs
-from mirkeras.splits import SEEDED
 from mirkeras.system.files import write_text
 
 __all__ = ["COLUMNS", "SETUP", "ResultsError", "markdown"]

@@ -20,12 +20,12 @@ from mirkeras.cache.statistics import cell_statistics, statistics
 from mirkeras.embeddings import IMPLEMENTATION as EMBEDDING
 from mirkeras.experiment import Experiment, Row, Setting, find_experiment, recipes_of
 from mirkeras.features import find_recipe
-from mirkeras.labels import Labels, read_labels
 from mirkeras.layers import count_trainable, standardised
-from mirkeras.pipeline import open_feed
+from mirkeras.pipeline.feed import open_feed
+from mirkeras.pipeline.labels import Labels, read_labels
+from mirkeras.pipeline.segments import Segments, consecutive, cut
 from mirkeras.protocols import Parts, Protocol, divide
 from mirkeras.runs import Run, claimed, is_finished
-from mirkeras.segments import Segments, consecutive, cut
 from mirkeras.system.files import sha256
 from mirkeras.training import Plan, predict, train
 

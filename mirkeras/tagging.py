@@ -18,13 +18,13 @@ from mirkeras.system.backend import keras
 import librosa
 import numpy as np
 
-from mirkeras import streaming
 from mirkeras.audio import AudioError, stream
 from mirkeras.batching import Batch, Track, joined
 from mirkeras.cards import Card, find_card
 from mirkeras.features import Recipe, find_recipe
 from mirkeras.features.stream import frames
 from mirkeras.inference import scorer
+from mirkeras.pipeline.segments import stream_segments
 from mirkeras.system import processes, threads
 from mirkeras.system.errors import UsageError
 from mirkeras.weights import feature_model, load
@@ -188,7 +188,7 @@ class Tagger:
         """Cut a track into segments (k, frames, bands), in a thread."""
         blocks = self._measured(stream.blocks(track.path, self._recipe.sample_rate), track)
         pieces = _counted(frames(blocks, self._recipe), track)
-        yield from streaming.segments(pieces, self.card.frames, self._hop)
+        yield from stream_segments(pieces, self.card.frames, self._hop)
 
     def _measured(self, blocks: Iterable[np.ndarray], track: Track) -> Iterator[np.ndarray]:
         """Count samples; a track must last a second before anything is made of its end."""

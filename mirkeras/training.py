@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from mirkeras.keeper import Keeper
+from mirkeras.pipeline.feed import prediction_batch
 from mirkeras.plans import Plan, Progress, TrainingError
 from mirkeras.system.files import whole_file
 
@@ -66,15 +67,6 @@ def predict(plan: Plan) -> np.ndarray:
         plan.feed.in_order(plan.test, batch=prediction_batch(plan.values)),
         verbose=0,
     )
-
-
-def prediction_batch(values: int) -> int:
-    """Choose how many segments of so many values are scored at once, 16 to 100.
-
-    A network's activations are many times its input: 100 segments of 59,049 samples need several
-    gigabytes in the first layers of SampleCNN, 100 spectrograms next to nothing.
-    """
-    return min(100, max(16, 2**20 // values))
 
 
 def _check(plan: Plan) -> None:

@@ -16,7 +16,6 @@ from mirkeras.system.backend import keras
 
 import numpy as np
 
-from mirkeras import streaming
 from mirkeras import weights as trained
 from mirkeras.cache import CacheError, FeatureCache, open_cache
 from mirkeras.cache.rows import rows_as_cache
@@ -24,6 +23,7 @@ from mirkeras.cards import Card, find_card
 from mirkeras.experiment import Row, Setting, find_experiment
 from mirkeras.features import find_recipe
 from mirkeras.inference import Score, scorer
+from mirkeras.pipeline.segments import stream_segments
 from mirkeras.system.errors import UsageError
 from mirkeras.system.files import locked, sweep, whole_file
 
@@ -184,7 +184,7 @@ def _segments(embedding: Embedding, cache: FeatureCache, begin: int) -> Iterator
     """Go through the segments of a block of tracks."""
     for name in cache.tracks[begin : begin + BLOCK]:
         track = [cache.track(name)]
-        for cut in streaming.segments(track, embedding.card.frames, embedding.hop):
+        for cut in stream_segments(track, embedding.card.frames, embedding.hop):
             yield from cut
 
 

@@ -75,7 +75,7 @@ class Style:
         return layers.Dense(units, activation="relu", name=name, **self.weights)(x)
 
     def scores(self, x: keras.KerasTensor, outputs: int, activation: str) -> keras.KerasTensor:
-        """Make the output, layer ``scores``: as `mirkeras.layers.scores`, in this style."""
+        """Make the output, layer ``scores``: as `mirkeras.layers.blocks.scores`, in this style."""
         options = {"activation": activation, "dtype": "float32", "name": "scores"}
         return layers.Dense(outputs, **options, **self.weights)(x)
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from mirkeras import records
+from mirkeras.pipeline.segments import cut
+from mirkeras.pipeline.splits import STRATIFIED, cut_folds
 from mirkeras.runs import Run, claimed, is_finished
-from mirkeras.segments import cut
-from mirkeras.splits import STRATIFIED, cut_folds
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError
 from mirkeras.system.files import write_text

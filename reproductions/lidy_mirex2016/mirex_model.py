@@ -14,10 +14,10 @@ from mirkeras.system.backend import keras
 import numpy as np
 
 from mirkeras.metrics import track_classes
-from mirkeras.segments import Segments, cut
+from mirkeras.pipeline.feed import prediction_batch
+from mirkeras.pipeline.segments import Segments, cut
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError
-from mirkeras.training import prediction_batch
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features
 

@@ -21,11 +21,11 @@ from mirkeras import records
 from mirkeras.cache import FeatureCache
 from mirkeras.experiment import Row
 from mirkeras.layers import count_trainable
-from mirkeras.pipeline import open_feed
+from mirkeras.pipeline.feed import open_feed
+from mirkeras.pipeline.segments import Segments, cut
 from mirkeras.protocols import Protocol
 from mirkeras.running import with_z_score
 from mirkeras.runs import claimed
-from mirkeras.segments import Segments, cut
 from mirkeras.system import device
 from mirkeras.system.files import write_text
 from mirkeras.training import Plan, train

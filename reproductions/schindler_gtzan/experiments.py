@@ -7,10 +7,10 @@ from functools import partial
 from mirkeras.system.backend import keras
 
 from mirkeras.experiment import Experiment, Row
+from mirkeras.pipeline.segments import Drawn
+from mirkeras.pipeline.splits import STRATIFIED
 from mirkeras.protocols import Protocol
 from mirkeras.schedules import Constant, Verdict
-from mirkeras.segments import Drawn
-from mirkeras.splits import STRATIFIED
 from reproductions.schindler_gtzan import models
 
 MEL, MEL_AUGMENTED = "schindler2016-mel", "schindler2016-mel-augmented"

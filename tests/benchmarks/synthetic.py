@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from mirkeras.cache import FeatureCache
-from mirkeras.pipeline import Feed, open_feed
-from mirkeras.segments import consecutive
+from mirkeras.pipeline.feed import Feed, open_feed
+from mirkeras.pipeline.segments import consecutive
 
 BANDS, FRAMES = 40, 80  # per segment
 CLASSES = 8

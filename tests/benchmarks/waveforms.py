@@ -28,8 +28,8 @@ import numpy as np
 import tensorflow as tf
 
 from mirkeras.cache import FeatureCache
-from mirkeras.pipeline import Feed, open_feed
-from mirkeras.segments import consecutive
+from mirkeras.pipeline.feed import Feed, open_feed
+from mirkeras.pipeline.segments import consecutive
 from reproductions.lee_samplecnn.models import NETWORKS
 from tests.benchmarks.pipeline import steps_per_second
 from tests.benchmarks.synthetic import make_waveforms

@@ -11,7 +11,7 @@ from data_prep.declare import DataError
 from data_prep.fetch.lists import archive_folder
 from data_prep.prepare import prepare
 from data_prep.sets import gtzan
-from mirkeras.splits import named_folds
+from mirkeras.pipeline.splits import named_folds
 from tests.data_prep.miniature import LISTS
 
 TRIO = "gtzan:classical,jazz,rock"

@@ -11,9 +11,9 @@ from mirkeras import cache, features
 from mirkeras.cache import FeatureCache
 from mirkeras.experiment import Setting, find_experiment
 from mirkeras.features.augmented import Deformed
+from mirkeras.pipeline.segments import TRAINING
 from mirkeras.running import make_plan, origin_of, tracks_of
 from mirkeras.runs import Run
-from mirkeras.segments import TRAINING
 
 PAPER = "schindler_gtzan"
 ROW = "table2/shallow-augmented-100"

@@ -12,9 +12,9 @@ from mirkeras import keeper
 from mirkeras.cache import open_cache
 from mirkeras.keeper import reseed
 from mirkeras.layers import standardised
-from mirkeras.pipeline import open_feed
+from mirkeras.pipeline.feed import open_feed
+from mirkeras.pipeline.segments import consecutive
 from mirkeras.schedules import Constant, HalveOnRecovery, Verdict
-from mirkeras.segments import consecutive
 from mirkeras.training import Plan, TrainingError, predict, train
 from reproductions.pons_cbmi2016 import models
 

@@ -13,10 +13,11 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
-from mirkeras import metrics, planning, streaming, svm, transfer, weights
+from mirkeras import metrics, planning, svm, transfer, weights
 from mirkeras.cache import CacheError, FeatureCache, open_cache
 from mirkeras.commands import train
 from mirkeras.experiment import Experiment, Row
+from mirkeras.pipeline.segments import stream_segments
 from mirkeras.protocols import Parts, Protocol
 from mirkeras.records import read_predictions, read_record
 from mirkeras.schedules import Constant
@@ -188,9 +189,7 @@ def test_nothing_is_fitted_on_what_is_tested() -> None:
 
 def test_segments_are_counted_as_they_are_cut() -> None:
     lengths = np.array([3, 4, 5, 6, 7, 16])
-    counts = [
-        sum(map(len, streaming.segments([np.zeros((length, 2))], 4, 2))) for length in lengths
-    ]
+    counts = [sum(map(len, stream_segments([np.zeros((length, 2))], 4, 2))) for length in lengths]
     assert transfer.segment_counts(lengths, 4, 2).tolist() == counts == [1, 1, 1, 2, 2, 7]
 
 

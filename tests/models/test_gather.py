@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from mirkeras.pipeline import Gather
+from mirkeras.pipeline.feed import Gather
 
 
 @pytest.mark.parametrize(("dtype", "scale"), [("float32", 1.0), ("int16", 2.0**-15)])

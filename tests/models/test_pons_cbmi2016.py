@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mirkeras.layers import standardised
-from mirkeras.pipeline import Gather
+from mirkeras.pipeline.feed import Gather
 from mirkeras.results import published
 from reproductions.pons_cbmi2016 import models
 from reproductions.pons_cbmi2016.experiments import ROWS

@@ -9,8 +9,8 @@ from mirkeras import results
 from mirkeras.cache import open_cache
 from mirkeras.commands import train
 from mirkeras.features import find_recipe
+from mirkeras.pipeline.segments import Consecutive
 from mirkeras.records import read_log, read_predictions, read_record
-from mirkeras.segments import Consecutive
 from reproductions.lidy_mirex2016 import job, reproduce
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT, PROTOCOLS, ROWS
 

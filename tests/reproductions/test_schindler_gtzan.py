@@ -11,10 +11,10 @@ import pytest
 
 from mirkeras import records
 from mirkeras.features import find_recipe
+from mirkeras.pipeline.segments import Drawn
 from mirkeras.records import read_predictions, read_record
 from mirkeras.runs import Run
 from mirkeras.schedules import Constant
-from mirkeras.segments import Drawn
 from reproductions.schindler_gtzan import confusion, reproduce
 from reproductions.schindler_gtzan.experiments import (
     EXPERIMENT,

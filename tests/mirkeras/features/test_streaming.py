@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from mirkeras import audio, streaming
+from mirkeras import audio
 from mirkeras.audio import AudioError, stream
 from mirkeras.features import RECIPES, find_recipe
 from mirkeras.features import stream as feature_stream
+from mirkeras.pipeline import segments
 from mirkeras.system import threads
 
 
@@ -155,16 +156,16 @@ def test_segments():
     for step in (1, 4, 25):
         pieces = [frames[i : i + step] for i in range(0, 25, step)]
         for hop in (1, 3, 10):
-            cut = np.concatenate(list(streaming.segments(pieces, 10, hop)))
+            cut = np.concatenate(list(segments.stream_segments(pieces, 10, hop)))
             starts = range(0, 16, hop)
             np.testing.assert_array_equal(cut, [frames[i : i + 10] for i in starts])
 
 
 def test_a_short_track_is_repeated():
     frames = np.arange(4, dtype=np.float32)[:, None]
-    (cut,) = streaming.segments([frames[:3], frames[3:]], 10, 10)
+    (cut,) = segments.stream_segments([frames[:3], frames[3:]], 10, 10)
     np.testing.assert_array_equal(cut[0, :, 0], [0, 1, 2, 3, 0, 1, 2, 3, 0, 1])
-    assert list(streaming.segments([frames[:0]], 10, 10)) == []
+    assert list(segments.stream_segments([frames[:0]], 10, 10)) == []
 
 
 def counting(made: list):

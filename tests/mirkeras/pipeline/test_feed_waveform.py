@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from mirkeras.cache import FeatureCache
-from mirkeras.pipeline import Feed, Gather, open_feed
-from mirkeras.segments import Segments, consecutive
+from mirkeras.pipeline.feed import Feed, Gather, open_feed
+from mirkeras.pipeline.segments import Segments, consecutive
 from tests.benchmarks.synthetic import make_waveforms
 
 LENGTH, TAGS = 729, 5

@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from mirkeras.cache import FeatureCache
-from mirkeras.segments import Segments
+from mirkeras.pipeline.segments import Segments
 
 READ_AHEAD = 4  # batches
 _DRAWING = 0x5EED
@@ -231,3 +231,12 @@ def open_feed(
     size = frames * cache.bands * np.dtype(cache.dtype).itemsize
     resident = size <= memory_budget and frames <= np.iinfo(np.int32).max
     return Feed(cache, segments, labels, resident)
+
+
+def prediction_batch(values: int) -> int:
+    """Choose how many segments of so many values are scored at once, 16 to 100.
+
+    A network's activations are many times its input: 100 segments of 59,049 samples need several
+    gigabytes in the first layers of SampleCNN, 100 spectrograms next to nothing.
+    """
+    return min(100, max(16, 2**20 // values))

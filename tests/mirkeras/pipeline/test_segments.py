@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mirkeras.segments import TRAINING, Consecutive, Drawn, DrawnToTrain, consecutive, cut
+from mirkeras.pipeline.segments import TRAINING, Consecutive, Drawn, DrawnToTrain, consecutive, cut
 
 
 def test_segments_do_not_cross_tracks_and_tails_are_dropped() -> None:

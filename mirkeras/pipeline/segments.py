@@ -1,5 +1,6 @@
 """Which windows of which track a network sees. Pure NumPy: no audio, no TensorFlow."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -208,3 +209,32 @@ def evenly_spaced(offsets: np.ndarray, length: int) -> Segments:
         starts.append(np.linspace(offsets[number], last, fit + 1).astype(np.int64))
         track.append(np.full(fit + 1, number))
     return Segments(np.concatenate(starts), np.concatenate(track), length)
+
+
+def stream_segments(pieces: Iterable[np.ndarray], length: int, hop: int) -> Iterator[np.ndarray]:
+    """Cut a stream of frames into segments.
+
+    Parameters
+    ----------
+    pieces
+        Frames as of `frames`, each (time, band).
+    length, hop
+        Frames of a segment, and from one to the next: at most `length`.
+
+    Yields
+    ------
+    np.ndarray
+        As many segments as are complete, read-only views: shape (segments, length, band). The rest
+        at the end that fills none is left out, but a track shorter than a segment is repeated until
+        it fills one.
+    """
+    held, cut = None, 0
+    for piece in pieces:
+        held = piece if held is None else np.concatenate([held, piece])
+        count = (len(held) - length) // hop + 1
+        if count > 0:
+            view = np.lib.stride_tricks.sliding_window_view(held, length, axis=0)
+            yield view[: count * hop : hop].transpose(0, 2, 1)
+            held, cut = held[count * hop :], cut + count
+    if not cut and held is not None and len(held):
+        yield np.tile(held, (-(-length // len(held)), 1))[None, :length]

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from mirkeras.cache import open_cache
-from mirkeras.pipeline import Feed, open_feed
-from mirkeras.segments import Drawn, consecutive, cut
+from mirkeras.pipeline.feed import Feed, open_feed
+from mirkeras.pipeline.segments import Drawn, consecutive, cut
 from reproductions.pons_cbmi2016 import models
 
 

@@ -1,0 +1,1 @@
+"""Cached frames become batches: segments, splits, labels and `tf.data`."""
