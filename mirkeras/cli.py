@@ -76,10 +76,11 @@ def _add_list(commands: argparse._SubParsersAction) -> None:
 
 def _list(arguments: argparse.Namespace) -> int:
     from mirkeras import results
+    from mirkeras.experiment.published import papers
     from mirkeras.system import device
 
     device.configure()
-    for paper in [arguments.paper] if arguments.paper else results.papers():
+    for paper in [arguments.paper] if arguments.paper else papers():
         table = results.listing(paper)
         if arguments.csv:
             print(table[results.COLUMNS].to_csv(index=False), end="")

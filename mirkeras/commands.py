@@ -9,8 +9,12 @@ import pandas as pd
 
 import data_prep
 from data_prep.prepare import Prepared, prepare
-from mirkeras import cache, runs, transfer
-from mirkeras.experiment import Experiment, Extractor, Setting, find_experiment, recipes_of
+from mirkeras import cache, transfer
+from mirkeras.experiment import Experiment, Protocol, find_experiment, runs
+from mirkeras.experiment.division import divide
+from mirkeras.experiment.rows import recipes_of
+from mirkeras.experiment.runs import Run
+from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.extractors import check_input, check_taggers, find_extractor
 from mirkeras.features import find_recipe
 from mirkeras.options import (
@@ -33,9 +37,7 @@ from mirkeras.planning import (
     plan_rows,
     plan_waves,
 )
-from mirkeras.protocols import Protocol, divide
 from mirkeras.running import origin_of, tracks_of, train_run
-from mirkeras.runs import Run
 from mirkeras.system import device, jobs, processes
 from mirkeras.system.errors import UsageError, as_command
 

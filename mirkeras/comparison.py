@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from mirkeras.experiment.published import ResultsError
 from mirkeras.pipeline.splits import DRAWN, SEEDED
 from mirkeras.stats import Summary, prediction_interval, welch_interval
-from mirkeras.system.errors import ExpectedError
 
 COLUMNS = [
     *("id", "model", "params", "published_params", "dataset", "metric"),
@@ -22,17 +22,13 @@ DECIMALS = {"accuracy": 2, "raw": 2, "max": 2, "maj": 2}
 DECIMALS |= {"roc_auc": 4, "pr_auc": 4, "time_ratio": 2}
 
 
-class ResultsError(ExpectedError):
-    """Results cannot be compared; the message says why and what to do."""
-
-
 def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     """Join measured runs to published rows.
 
     Parameters
     ----------
     published : DataFrame
-        As from `mirkeras.results.published`.
+        As from `mirkeras.experiment.published.published_rows`.
     measured : DataFrame
         As from `mirkeras.results.collect`; columns row, `SETUP`, seed, fold, capped, features,
         parameters and one per metric.

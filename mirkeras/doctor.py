@@ -2,7 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from mirkeras.records import PACKAGES
+from mirkeras.experiment.records import PACKAGES
 from mirkeras.system import device
 
 OPTIONAL = {"tensorboard": "tensorboard", "jax": "jax", "distributed": "dask"}

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mirkeras import figures, metrics, records, results
-from mirkeras.experiment import Experiment, find_experiment
+from mirkeras import figures, metrics, results
+from mirkeras.experiment import Experiment, find_experiment, records
+from mirkeras.experiment.runs import Run
 from mirkeras.pipeline.splits import DRAWN, SEEDED
-from mirkeras.runs import Run
 from mirkeras.system.errors import as_command
 from mirkeras.system.files import whole_file, write_text
 

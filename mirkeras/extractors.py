@@ -9,10 +9,11 @@ import numpy as np
 
 from mirkeras import weights as trained
 from mirkeras.cache import FeatureCache
-from mirkeras.experiment import Extractor, Row
+from mirkeras.experiment import Row
+from mirkeras.experiment.records import finished_network, read_record
+from mirkeras.experiment.runs import Run
+from mirkeras.experiment.setting import Extractor
 from mirkeras.features import find_recipe
-from mirkeras.records import finished_network, read_record
-from mirkeras.runs import Run
 from mirkeras.system.errors import UsageError
 from mirkeras.transfer import embedding_of
 

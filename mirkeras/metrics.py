@@ -17,7 +17,7 @@ PER_CENT = 100
 def score(
     predictions: dict[str, np.ndarray], aggregate: str, wanted: tuple[str, ...]
 ) -> dict[str, float | str]:
-    """Score the predictions of a run (see `mirkeras.records.read_predictions`).
+    """Score the predictions of a run (see `mirkeras.experiment.records.read_predictions`).
 
     Parameters
     ----------

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras import records
 from mirkeras.cache import FeatureCache
-from mirkeras.experiment import Setting
+from mirkeras.experiment import records
+from mirkeras.experiment.division import Parts
+from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.labels import Labels
 from mirkeras.pipeline.segments import Segments
 from mirkeras.plans import Plan, Progress
-from mirkeras.protocols import Parts
 from mirkeras.system import device
 
 

@@ -1,11 +1,11 @@
 """From the words of a command to runs: which rows, which division, in which order."""
 
 from data_prep.prepare import Prepared
-from mirkeras.experiment import Experiment, Extractor
+from mirkeras.experiment import Experiment, Protocol
+from mirkeras.experiment.published import row_ids
+from mirkeras.experiment.runs import Run
+from mirkeras.experiment.setting import Extractor
 from mirkeras.pipeline.splits import DRAWN, SEEDED, named_folds
-from mirkeras.protocols import Protocol
-from mirkeras.results import row_ids
-from mirkeras.runs import Run
 from mirkeras.system.errors import UsageError
 
 #: Ends the name that results go by where tracks of a split have no audio here.

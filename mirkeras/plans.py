@@ -6,8 +6,8 @@ from mirkeras.system.backend import keras
 
 import numpy as np
 
+from mirkeras.experiment import Rule
 from mirkeras.pipeline.feed import Feed
-from mirkeras.schedules import Rule
 from mirkeras.system.errors import ExpectedError
 
 

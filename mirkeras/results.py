@@ -12,15 +12,16 @@ import pandas as pd
 
 import data_prep
 from mirkeras import comparison
-from mirkeras.comparison import COLUMNS, SETUP, ResultsError, markdown
+from mirkeras.comparison import COLUMNS, SETUP, markdown
+from mirkeras.experiment import published
+from mirkeras.experiment.published import ResultsError, published_rows
+from mirkeras.experiment.records import read_predictions
+from mirkeras.experiment.runs import Run, find_runs
 from mirkeras.pipeline.splits import SEEDED
-from mirkeras.records import read_predictions
-from mirkeras.runs import Run, find_runs
 from mirkeras.system.files import write_text
 
 __all__ = ["COLUMNS", "SETUP", "ResultsError", "markdown"]
 
-RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 # Columns that must stay text, however much they look like numbers.
 TEXT = {
@@ -46,51 +47,14 @@ reference.
 """
 
 
-def papers() -> tuple[str, ...]:
-    """Names of the papers with published numbers."""
-    return tuple(sorted(path.stem for path in (RESULTS / "published").glob("*.csv")))
-
-
-def published(paper: str) -> pd.DataFrame:
-    """Read the published rows of a paper.
-
-    Returns
-    -------
-    DataFrame
-        Columns id, row (the network that is run for it; empty for cited earlier work), model,
-        params, dataset, split, metric, value (nan: a network without a published number), std,
-        folds (nan: unknown), baseline, baseline_source, source, note, outputs (classes of a data
-        set that is not one of `data_prep`), protocol (the only one it can be compared with; empty:
-        any).
-
-    Raises
-    ------
-    ResultsError
-        For an unknown paper.
-    """
-    path = RESULTS / "published" / f"{paper}.csv"
-    if not path.exists():
-        raise ResultsError(f"unknown paper {paper!r}; known: {', '.join(papers())}")
-    table = pd.read_csv(path)
-    for optional in {"note", "outputs", "protocol"} - set(table):
-        table[optional] = pd.NA
-    return table.fillna({"row": "", "split": "", "note": "", "protocol": ""})
-
-
-def row_ids(paper: str) -> dict[str, str]:
-    """Map published ids, without the paper's name, to the rows that are run for them."""
-    table = published(paper)
-    return dict(zip(table.id.str.removeprefix(f"{paper}/"), table.row, strict=True))
-
-
 def collect(out: Path, paper: str, score: Callable[[dict, str], dict]) -> pd.DataFrame:
     """Score every finished run below `out`: one line per run, with where it comes from.
 
     Parameters
     ----------
     score : callable
-        (predictions of a run, see `mirkeras.records.read_predictions`; its protocol) → metric
-        name → value.
+        (predictions of a run, see `mirkeras.experiment.records.read_predictions`; its protocol) →
+        metric name → value.
 
     Raises
     ------
@@ -125,7 +89,7 @@ def compare(paper: str, measured: pd.DataFrame) -> pd.DataFrame:
         for dataset, split in zip(measured.dataset, measured.split, strict=True)
     ]
     warned = given.astype(object).where(given.notna(), pd.Series(known, measured.index, object))
-    return comparison.compare(published(paper), measured.assign(warning=warned))
+    return comparison.compare(published_rows(paper), measured.assign(warning=warned))
 
 
 def _repeats(dataset: str) -> str:
@@ -136,7 +100,7 @@ def _repeats(dataset: str) -> str:
 
 def recorded(paper: str) -> pd.DataFrame:
     """Read the measured runs of a paper that came with the suite (none: an empty table)."""
-    path = RESULTS / "measured" / f"{paper}.csv"
+    path = published.RESULTS / "measured" / f"{paper}.csv"
     if not path.exists():
         return pd.DataFrame(columns=["row", *SETUP])
     return pd.read_csv(path, dtype=TEXT)
@@ -147,7 +111,7 @@ def listing(paper: str) -> pd.DataFrame:
     from mirkeras.counts import parameters
     from mirkeras.experiment import find_experiment
 
-    rows, runs = published(paper), recorded(paper)
+    rows, runs = published_rows(paper), recorded(paper)
     table = comparison.compare(rows, runs[runs.dataset.isin(rows.dataset)])
     table = table[table.id.isin(rows.id)]
     experiment = find_experiment(paper)
@@ -182,8 +146,8 @@ def publish(paper: str, measured: pd.DataFrame) -> Path:
     keys = [*SETUP, "row", "seed", "fold"]
     same = both[keys].assign(source=comparison.sources(both))
     both = both[~same.duplicated(keep="last")].sort_values(keys, ignore_index=True)
-    write_csv(both, RESULTS / "measured" / f"{paper}.csv")
-    page = RESULTS / "pages" / f"{paper}.md"
+    write_csv(both, published.RESULTS / "measured" / f"{paper}.csv")
+    page = published.RESULTS / "pages" / f"{paper}.md"
     table = compare(paper, both)
     write_text(page, PAGE.format(paper=paper, table=markdown(table), runs=len(both)))
     return page

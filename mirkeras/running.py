@@ -14,18 +14,20 @@ import numpy as np
 import pandas as pd
 
 from data_prep.index import read_index
-from mirkeras import outcome, records, songs, svm, transfer
+from mirkeras import outcome, songs, svm, transfer
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.cache.statistics import cell_statistics, statistics
 from mirkeras.embeddings import IMPLEMENTATION as EMBEDDING
-from mirkeras.experiment import Experiment, Row, Setting, find_experiment, recipes_of
+from mirkeras.experiment import Experiment, Protocol, Row, find_experiment, records
+from mirkeras.experiment.division import Parts, divide
+from mirkeras.experiment.rows import recipes_of
+from mirkeras.experiment.runs import Run, claimed, is_finished
+from mirkeras.experiment.setting import Setting
 from mirkeras.features import find_recipe
 from mirkeras.layers import count_trainable, standardised
 from mirkeras.pipeline.feed import open_feed
 from mirkeras.pipeline.labels import Labels, read_labels
 from mirkeras.pipeline.segments import Segments, consecutive, cut
-from mirkeras.protocols import Parts, Protocol, divide
-from mirkeras.runs import Run, claimed, is_finished
 from mirkeras.system.files import sha256
 from mirkeras.training import Plan, predict, train
 

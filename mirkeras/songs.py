@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras import records
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.cache.rows import rows_as_cache
 from mirkeras.embeddings import kept_features
-from mirkeras.experiment import Extractor, Row, Setting
+from mirkeras.experiment import Row, records
+from mirkeras.experiment.runs import Run
+from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.extractors import of_record
 from mirkeras.features import find_recipe
-from mirkeras.runs import Run
 from mirkeras.system.files import sha256, whole_file
 
 #: In a run's directory while it trains.

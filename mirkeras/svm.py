@@ -16,7 +16,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from mirkeras.protocols import Parts
+from mirkeras.experiment.division import Parts
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 #: Of `vote_shares`, fewer only where there are fewer features or training segments.

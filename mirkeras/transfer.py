@@ -20,7 +20,8 @@ from mirkeras import weights as trained
 from mirkeras.cache import CacheError, FeatureCache, open_cache
 from mirkeras.cache.rows import rows_as_cache
 from mirkeras.cards import Card, find_card
-from mirkeras.experiment import Row, Setting, find_experiment
+from mirkeras.experiment import Row, find_experiment
+from mirkeras.experiment.setting import Setting
 from mirkeras.features import find_recipe
 from mirkeras.inference import Score, scorer
 from mirkeras.pipeline.segments import stream_segments

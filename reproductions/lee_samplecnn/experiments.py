@@ -5,9 +5,7 @@ from functools import partial
 
 from mirkeras.system.backend import keras
 
-from mirkeras.experiment import Experiment, Row
-from mirkeras.protocols import Protocol
-from mirkeras.schedules import Staged
+from mirkeras.experiment import Experiment, Protocol, Row, Staged
 from reproductions.lee_samplecnn.models import NETWORKS, head
 
 # Section 5.2; five stages from here, divided by 5 each.

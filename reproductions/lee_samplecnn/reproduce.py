@@ -11,8 +11,8 @@ from pathlib import Path
 import data_prep
 from mirkeras.commands import train
 from mirkeras.evaluation import evaluate
+from mirkeras.experiment.runs import Run, find_runs
 from mirkeras.options import add_data_options, data_words
-from mirkeras.runs import Run, find_runs
 from mirkeras.system.errors import as_command
 from reproductions.lee_samplecnn import filters, levels, timing
 

@@ -20,11 +20,11 @@ from mirkeras.system.backend import keras
 import numpy as np
 import pandas as pd
 
-from mirkeras import records
+from mirkeras.experiment import records
+from mirkeras.experiment.published import published_rows
+from mirkeras.experiment.runs import Run
 from mirkeras.layers import count_trainable
 from mirkeras.options import positive
-from mirkeras.results import published
-from mirkeras.runs import Run
 from mirkeras.system import device, processes
 from mirkeras.system.errors import UsageError, as_command
 from reproductions.lee_samplecnn.models import NETWORKS
@@ -182,7 +182,7 @@ def table(rounds: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Per network: ours (the median), published, difference, lowest, highest, rounds.
     """
-    lines = published(PAPER).set_index("id").value
+    lines = published_rows(PAPER).set_index("id").value
     theirs = [lines[f"{PAPER}/{name}-time-ratio"] for name in rounds.columns]
     ours = rounds.median()
     return pd.DataFrame(

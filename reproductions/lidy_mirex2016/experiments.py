@@ -10,10 +10,7 @@ from functools import partial
 
 from mirkeras.system.backend import keras
 
-from mirkeras.experiment import Experiment, Row
-from mirkeras.pipeline.segments import Consecutive, Drawn
-from mirkeras.protocols import Protocol
-from mirkeras.schedules import Constant
+from mirkeras.experiment import Consecutive, Constant, Drawn, Experiment, Protocol, Row
 from reproductions.lidy_mirex2016 import models
 
 RECIPE = "lidy2016-22050"  # the rate of MIREX's audio

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras import records
+from mirkeras.experiment import records
+from mirkeras.experiment.runs import Run, claimed, is_finished
 from mirkeras.pipeline.segments import cut
 from mirkeras.pipeline.splits import STRATIFIED, cut_folds
-from mirkeras.runs import Run, claimed, is_finished
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError
 from mirkeras.system.files import write_text

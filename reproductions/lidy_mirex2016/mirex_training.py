@@ -17,15 +17,13 @@ from mirkeras.system.backend import keras
 
 import numpy as np
 
-from mirkeras import records
 from mirkeras.cache import FeatureCache
-from mirkeras.experiment import Row
+from mirkeras.experiment import Protocol, Row, records
+from mirkeras.experiment.runs import claimed
 from mirkeras.layers import count_trainable
 from mirkeras.pipeline.feed import open_feed
 from mirkeras.pipeline.segments import Segments, cut
-from mirkeras.protocols import Protocol
 from mirkeras.running import with_z_score
-from mirkeras.runs import claimed
 from mirkeras.system import device
 from mirkeras.system.files import write_text
 from mirkeras.training import Plan, train

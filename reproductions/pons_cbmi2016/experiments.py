@@ -4,9 +4,7 @@ from functools import partial
 
 from mirkeras.system.backend import keras
 
-from mirkeras.experiment import Experiment, Row
-from mirkeras.protocols import Protocol
-from mirkeras.schedules import HalveOnPlateau, HalveOnRecovery
+from mirkeras.experiment import Experiment, HalveOnPlateau, HalveOnRecovery, Protocol, Row
 from reproductions.pons_cbmi2016 import models
 
 SHORT, LONG = 80, 250  # frames per segment: 1.86 s and 5.8 s

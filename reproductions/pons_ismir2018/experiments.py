@@ -6,10 +6,7 @@ from functools import partial
 
 from mirkeras.system.backend import keras
 
-from mirkeras.experiment import Experiment, Row
-from mirkeras.pipeline.segments import DrawnToTrain
-from mirkeras.protocols import Protocol
-from mirkeras.schedules import Constant, HalveOnCount
+from mirkeras.experiment import Constant, DrawnToTrain, Experiment, HalveOnCount, Protocol, Row
 from reproductions.pons_ismir2018.models import NETWORKS
 from reproductions.pons_ismir2018.musicnn import FRAMES, MSD_POOLS, musicnn, vgg
 from reproductions.pons_ismir2018.variants import NETWORKS as TRAINING_TABLE

@@ -22,9 +22,10 @@ from tqdm import tqdm
 
 import data_prep
 from data_prep.prepare import Prepared, prepare
-from mirkeras import cache, figures, records, transfer, weights
+from mirkeras import cache, figures, transfer, weights
 from mirkeras.aggregate import mean_scores
 from mirkeras.cards import Card, find_card
+from mirkeras.experiment import records
 from mirkeras.features import find_recipe
 from mirkeras.options import DATA_SETS, add_data_options, words
 from mirkeras.results import write_csv

@@ -21,8 +21,9 @@ from mirkeras.system.backend import keras
 import numpy as np
 import pandas as pd
 
-from mirkeras import audio, records
+from mirkeras import audio
 from mirkeras.cards import Card, all_cards
+from mirkeras.experiment import records
 from mirkeras.features import find_recipe
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, WeightsError, as_command

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import chain, combinations
 
-from mirkeras.schedules import HalveOnCount
+from mirkeras.experiment import HalveOnCount
 
 PATIENCE = 75  # config.json
 #: A rate is the logged one if it agrees in the digits that are printed.

@@ -18,9 +18,10 @@ from matplotlib.figure import Figure
 from mirkeras import figures, metrics
 from mirkeras.evaluation import setup_name
 from mirkeras.experiment import find_experiment
-from mirkeras.records import read_predictions
-from mirkeras.results import RESULTS, SETUP
-from mirkeras.runs import Run, find_runs
+from mirkeras.experiment.published import RESULTS
+from mirkeras.experiment.records import read_predictions
+from mirkeras.experiment.runs import Run, find_runs
+from mirkeras.results import SETUP
 from mirkeras.system.errors import UsageError, as_command
 
 PAPER = "schindler_gtzan"

@@ -87,7 +87,8 @@ def find(predictions: dict[str, np.ndarray], aggregate: str) -> list[Dispute]:
     Parameters
     ----------
     predictions
-        Of a classifier's run, see `mirkeras.records.read_predictions`; with ``segment_frame``.
+        Of a classifier's run, see `mirkeras.experiment.records.read_predictions`; with
+        ``segment_frame``.
     aggregate : "majority", "mean" or "product"
         The protocol's, see `deciding`.
     """

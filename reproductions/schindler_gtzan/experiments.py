@@ -6,11 +6,9 @@ from functools import partial
 
 from mirkeras.system.backend import keras
 
-from mirkeras.experiment import Experiment, Row
-from mirkeras.pipeline.segments import Drawn
+from mirkeras.experiment import Constant, Drawn, Experiment, Protocol, Row
+from mirkeras.experiment.schedules import Verdict
 from mirkeras.pipeline.splits import STRATIFIED
-from mirkeras.protocols import Protocol
-from mirkeras.schedules import Constant, Verdict
 from reproductions.schindler_gtzan import models
 
 MEL, MEL_AUGMENTED = "schindler2016-mel", "schindler2016-mel-augmented"

@@ -18,10 +18,10 @@ from data_prep.sets import gtzan
 from mirkeras.commands import train
 from mirkeras.evaluation import evaluate, setup_name
 from mirkeras.experiment import find_experiment
+from mirkeras.experiment.runs import Run
 from mirkeras.options import add_data_options, data_words, positive
 from mirkeras.planning import PARTIAL
 from mirkeras.results import SETUP
-from mirkeras.runs import Run
 from mirkeras.system.errors import as_command
 from reproductions.schindler_gtzan import confusion
 

@@ -11,10 +11,10 @@ from mirkeras import audio
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.cache.file import first_difference
 from mirkeras.experiment import find_experiment
+from mirkeras.experiment.records import RunError, read_predictions, read_record
+from mirkeras.experiment.runs import Run
 from mirkeras.features import Recipe, extraction, find_recipe
 from mirkeras.planning import PARTIAL
-from mirkeras.records import RunError, read_predictions, read_record
-from mirkeras.runs import Run
 from mirkeras.system.errors import UsageError
 from reproductions.schindler_gtzan import disputes, excerpts
 
@@ -28,7 +28,7 @@ class Finished:
     Attributes
     ----------
     run, record, predictions
-        See `mirkeras.runs.Run` and `mirkeras.records`.
+        See `mirkeras.experiment.runs.Run` and `mirkeras.experiment.records`.
     recipe : Recipe
         Of its input.
     frames : int

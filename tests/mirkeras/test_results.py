@@ -3,9 +3,11 @@ import pandas as pd
 import pytest
 
 from mirkeras import results
-from mirkeras.comparison import COLUMNS, ResultsError, markdown, verdict
-from mirkeras.records import RunError, read_predictions, write_predictions, write_record
-from mirkeras.results import compare, published
+from mirkeras.comparison import COLUMNS, markdown, verdict
+from mirkeras.experiment import published
+from mirkeras.experiment.published import ResultsError, published_rows
+from mirkeras.experiment.records import RunError, read_predictions, write_predictions, write_record
+from mirkeras.results import compare
 
 PAPER = "pons_cbmi2016"
 TIME = "table1/time-1x60"
@@ -36,7 +38,7 @@ def line_of(table: pd.DataFrame, row: str = TIME) -> pd.Series:
 
 
 def test_published_rows_are_the_papers() -> None:
-    table = published(PAPER).set_index("id")
+    table = published_rows(PAPER).set_index("id")
     assert len(table) == 12
     assert table.value[f"{PAPER}/table1/time-frequency-init"] == 87.68
     assert table["std"][f"{PAPER}/table1/frequency-40x1"] == 5.63
@@ -195,9 +197,9 @@ def test_times_of_two_machines_are_never_averaged(tmp_path, monkeypatch) -> None
     lines = table[(table.metric == "time_ratio") & table.n.notna()]
     assert lines[["measured", "n"]].values.tolist() == [[0.55, 2], [0.2, 2]]
     (tmp_path / "published").mkdir()
-    source = results.RESULTS / "published" / "lee_samplecnn.csv"
+    source = published.RESULTS / "published" / "lee_samplecnn.csv"
     (tmp_path / "published" / "lee_samplecnn.csv").write_text(source.read_text())
-    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    monkeypatch.setattr(published, "RESULTS", tmp_path)
     results.publish("lee_samplecnn", times)
     results.publish("lee_samplecnn", other)
     assert len(results.recorded("lee_samplecnn")) == 4
@@ -227,16 +229,16 @@ def test_markdown_shows_the_interval_and_the_reason() -> None:
 
 def test_unknown_papers_and_empty_folders_are_named(tmp_path) -> None:
     with pytest.raises(ResultsError, match="unknown paper 'nobody'; known: lee_samplecnn, "):
-        published("nobody")
+        published_rows("nobody")
     with pytest.raises(ResultsError, match="no finished run of pons_cbmi2016"):
         results.collect(tmp_path, PAPER, dict)
 
 
 def test_publishing_replaces_runs_of_the_same_name(tmp_path, monkeypatch) -> None:
     (tmp_path / "published").mkdir()
-    source = results.RESULTS / "published" / f"{PAPER}.csv"
+    source = published.RESULTS / "published" / f"{PAPER}.csv"
     (tmp_path / "published" / f"{PAPER}.csv").write_text(source.read_text())
-    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    monkeypatch.setattr(published, "RESULTS", tmp_path)
     results.publish(PAPER, measured([70.0] * 10))
     results.publish(PAPER, measured([80.0] * 5, commit="12345e678901"))
     kept = results.recorded(PAPER)

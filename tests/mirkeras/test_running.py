@@ -9,11 +9,12 @@ import pytest
 from data_prep.prepare import prepare
 from mirkeras import cache, features
 from mirkeras.cache import FeatureCache
-from mirkeras.experiment import Setting, find_experiment
+from mirkeras.experiment import find_experiment
+from mirkeras.experiment.runs import Run
+from mirkeras.experiment.setting import Setting
 from mirkeras.features.augmented import Deformed
 from mirkeras.pipeline.segments import TRAINING
 from mirkeras.running import make_plan, origin_of, tracks_of
-from mirkeras.runs import Run
 
 PAPER = "schindler_gtzan"
 ROW = "table2/shallow-augmented-100"

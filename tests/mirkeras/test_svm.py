@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mirkeras import svm
-from mirkeras.protocols import Parts
+from mirkeras.experiment.division import Parts
 
 TRACKS = 60
 

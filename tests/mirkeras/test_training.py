@@ -10,11 +10,12 @@ import pytest
 
 from mirkeras import keeper
 from mirkeras.cache import open_cache
+from mirkeras.experiment import Constant, HalveOnRecovery
+from mirkeras.experiment.schedules import Verdict
 from mirkeras.keeper import reseed
 from mirkeras.layers import standardised
 from mirkeras.pipeline.feed import open_feed
 from mirkeras.pipeline.segments import consecutive
-from mirkeras.schedules import Constant, HalveOnRecovery, Verdict
 from mirkeras.training import Plan, TrainingError, predict, train
 from reproductions.pons_cbmi2016 import models
 

@@ -16,11 +16,10 @@ from sklearn.svm import SVC
 from mirkeras import metrics, planning, svm, transfer, weights
 from mirkeras.cache import CacheError, FeatureCache, open_cache
 from mirkeras.commands import train
-from mirkeras.experiment import Experiment, Row
+from mirkeras.experiment import Constant, Experiment, Protocol, Row
+from mirkeras.experiment.division import Parts
+from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.pipeline.segments import stream_segments
-from mirkeras.protocols import Parts, Protocol
-from mirkeras.records import read_predictions, read_record
-from mirkeras.schedules import Constant
 from mirkeras.system.errors import UsageError
 from tests import fake_card
 

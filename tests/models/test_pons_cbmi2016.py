@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
+from mirkeras.experiment.published import published_rows
 from mirkeras.layers import standardised
 from mirkeras.pipeline.feed import Gather
-from mirkeras.results import published
 from reproductions.pons_cbmi2016 import models
 from reproductions.pons_cbmi2016.experiments import ROWS
 
-PUBLISHED = published("pons_cbmi2016").set_index("id")
+PUBLISHED = published_rows("pons_cbmi2016").set_index("id")
 
 
 def test_every_published_row_has_a_network_and_no_other() -> None:

@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 import data_prep
-from mirkeras.results import published
+from mirkeras.experiment.published import published_rows
 from reproductions.lee_samplecnn.models import NETWORKS
 
-TABLE = published("lee_samplecnn").set_index("id")
+TABLE = published_rows("lee_samplecnn").set_index("id")
 # Rows that are no network from the waveform: features of trained networks and a classifier.
 TABLE_4 = ["table4/3-9", "table4/3-8+3-9", "table4/2-13+2-14+3-8+3-9", "table4/all-eight"]
 TABLE_6 = ["table6/layer-3", "table6/layer-2", "table6/layer-1", "table6/last-3"]

@@ -11,7 +11,7 @@ from mirkeras import embeddings
 from mirkeras.cache import open_cache
 from mirkeras.commands import train
 from mirkeras.evaluation import evaluate
-from mirkeras.records import read_predictions, read_record
+from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.results import COLUMNS
 from reproductions.lee_samplecnn import reproduce
 from reproductions.lee_samplecnn.experiments import EXPERIMENT, DecayingSGD
@@ -231,8 +231,8 @@ def test_classes_are_trained_with_softmax_and_folds(audio_folder: Path, tmp_path
 
 
 def test_networks_trained_on_another_division_are_said_to_leak() -> None:
-    from mirkeras.experiment import Extractor
-    from mirkeras.runs import Run
+    from mirkeras.experiment.runs import Run
+    from mirkeras.experiment.setting import Extractor
     from mirkeras.songs import _provenance
 
     row = EXPERIMENT.rows["table4/3-9"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mirkeras.runs import find_runs
+from mirkeras.experiment.runs import find_runs
 from reproductions.lee_samplecnn import timing
 
 SECONDS = dict(zip(timing.RATES, (0.5, 0.8, 1.1, 1.4, 1.6, 1.8, 2.0), strict=True))

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from mirkeras.evaluation import evaluate
+from mirkeras.experiment.records import read_record
 from mirkeras.features import extraction
-from mirkeras.records import read_record
 from mirkeras.system import device
 from reproductions.lidy_mirex2016 import job, mirex, mirex_folds, mirex_lists
 from tests.conftest import extract_here

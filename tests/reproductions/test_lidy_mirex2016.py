@@ -8,9 +8,10 @@ import pytest
 from mirkeras import results
 from mirkeras.cache import open_cache
 from mirkeras.commands import train
+from mirkeras.experiment.published import published_rows
+from mirkeras.experiment.records import read_log, read_predictions, read_record
 from mirkeras.features import find_recipe
 from mirkeras.pipeline.segments import Consecutive
-from mirkeras.records import read_log, read_predictions, read_record
 from reproductions.lidy_mirex2016 import job, reproduce
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT, PROTOCOLS, ROWS
 
@@ -164,7 +165,7 @@ def test_a_failure_ends_the_reproduction(monkeypatch) -> None:
 
 
 def test_published_is_one_number_and_no_count() -> None:
-    table = results.published(PAPER)
+    table = published_rows(PAPER)
     assert table.row.tolist() == list(ROWS)
     assert table.value.dropna().tolist() == [99.73]
     assert table.dataset[table.value.notna()].tolist() == ["mirex2015-music-speech"]

@@ -15,8 +15,9 @@ import pytest
 from mirkeras import evaluation
 from mirkeras.commands import train
 from mirkeras.evaluation import evaluate
-from mirkeras.records import read_predictions, read_record
-from mirkeras.results import COLUMNS, published
+from mirkeras.experiment.published import published_rows
+from mirkeras.experiment.records import read_predictions, read_record
+from mirkeras.results import COLUMNS
 from mirkeras.system import device
 
 PAPER = "pons_cbmi2016"
@@ -153,10 +154,11 @@ def test_an_out_folder_that_is_a_file_is_refused(audio_folder, cached, tmp_path,
 
 
 def test_changed_labels_make_another_run(trained: Path, audio_folder, cached, tmp_path) -> None:
-    from mirkeras.experiment import Setting, find_experiment
-    from mirkeras.records import RunError
+    from mirkeras.experiment import find_experiment
+    from mirkeras.experiment.records import RunError
+    from mirkeras.experiment.runs import Run, is_finished
+    from mirkeras.experiment.setting import Setting
     from mirkeras.running import origin_of
-    from mirkeras.runs import Run, is_finished
 
     (index,) = cached.rglob("index.csv")
     other = tmp_path / "index.csv"
@@ -178,7 +180,7 @@ def test_records_older_than_named_splits_are_still_read(trained: Path, tmp_path)
     import json
     import shutil
 
-    from mirkeras.runs import Run, is_finished
+    from mirkeras.experiment.runs import Run, is_finished
 
     shutil.copytree(trained, tmp_path / "old")
     for path in (tmp_path / "old").rglob("run.json"):
@@ -192,9 +194,9 @@ def test_records_older_than_named_splits_are_still_read(trained: Path, tmp_path)
 
 def test_a_row_whose_sources_failed_says_so(trained: Path, tmp_path) -> None:
     from mirkeras.experiment import find_experiment
-    from mirkeras.records import RunError
+    from mirkeras.experiment.records import RunError
+    from mirkeras.experiment.runs import Run
     from mirkeras.running import _trained
-    from mirkeras.runs import Run
 
     run = Run.of(read_record(run_of(trained, ROWS)))
     with pytest.raises(RunError, match=r"needs table1/time-1x60 .* which is not finished"):
@@ -228,7 +230,7 @@ def test_our_parameters_are_the_published_ones() -> None:
     assert lines[0] == COLUMNS
     assert len(lines) == 13
     assert [line[2] for line in lines[1:]] == [line[3] for line in lines[1:]]
-    assert [int(line[3]) for line in lines[1:]] == published(PAPER).params.tolist()
+    assert [int(line[3]) for line in lines[1:]] == published_rows(PAPER).params.tolist()
 
 
 def test_tensorflow_does_not_talk_over_the_commands() -> None:

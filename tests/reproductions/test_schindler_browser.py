@@ -15,9 +15,10 @@ from matplotlib import colormaps
 from matplotlib.image import imread
 
 from data_prep.prepare import Prepared, prepare
-from mirkeras import cache, records
+from mirkeras import cache
+from mirkeras.experiment import records
+from mirkeras.experiment.runs import Run
 from mirkeras.features import find_recipe
-from mirkeras.runs import Run
 from reproductions.schindler_gtzan import browser, excerpts
 
 RATE, HOP, FRAMES = 22_050, 256, 80

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras import records
+from mirkeras.experiment import Constant, records
+from mirkeras.experiment.records import read_predictions, read_record
+from mirkeras.experiment.runs import Run
 from mirkeras.features import find_recipe
 from mirkeras.pipeline.segments import Drawn
-from mirkeras.records import read_predictions, read_record
-from mirkeras.runs import Run
-from mirkeras.schedules import Constant
 from reproductions.schindler_gtzan import confusion, reproduce
 from reproductions.schindler_gtzan.experiments import (
     EXPERIMENT,

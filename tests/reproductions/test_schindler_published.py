@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras.results import published
+from mirkeras.experiment.published import published_rows
 from reproductions.schindler_gtzan.confusion import ROW
 from reproductions.schindler_gtzan.confusion import published as fig_7
 from reproductions.schindler_gtzan.experiments import PROTOCOLS, ROWS
 
 PAPER = "schindler_gtzan"
-TABLE = published(PAPER)
+TABLE = published_rows(PAPER)
 IMPOSSIBLE = "report/base-shallow-100"  # its majority score is no share of 250 tracks
 
 

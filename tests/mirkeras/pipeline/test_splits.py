@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mirkeras.experiment import Constant
+from mirkeras.experiment.division import divide
 from mirkeras.pipeline.segments import consecutive
 from mirkeras.pipeline.splits import DRAWN, cut_folds, hold_out, named_folds, named_parts
-from mirkeras.protocols import divide
-from mirkeras.schedules import Constant
 from reproductions.pons_cbmi2016.experiments import PROTOCOLS
 
 TRACKS = 40

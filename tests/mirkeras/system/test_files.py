@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mirkeras.runs import claimed
+from mirkeras.experiment.runs import claimed
 from mirkeras.system.errors import EXPECTED, explained
 from mirkeras.system.files import sweep, whole_file, write_text
 

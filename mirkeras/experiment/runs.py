@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from mirkeras.experiment.records import RunError, read_record
 from mirkeras.pipeline.splits import DRAWN
-from mirkeras.records import RunError, read_record
 from mirkeras.system.files import locked, sweep
 
 

@@ -1,4 +1,4 @@
-from mirkeras.schedules import HalveOnCount, HalveOnPlateau, HalveOnRecovery, Rule, Staged
+from mirkeras.experiment import HalveOnCount, HalveOnPlateau, HalveOnRecovery, Rule, Staged
 
 
 def play(rule: Rule, losses: list[float]) -> tuple[list[int], int | None]:

@@ -1,0 +1,29 @@
+"""A paper as data (rows, protocols, schedules, published numbers), and a run of it on disk."""
+
+from mirkeras.experiment.protocols import Protocol
+from mirkeras.experiment.rows import Experiment, Row, find_experiment
+from mirkeras.experiment.schedules import (
+    Constant,
+    HalveOnCount,
+    HalveOnPlateau,
+    HalveOnRecovery,
+    Rule,
+    Staged,
+)
+from mirkeras.pipeline.segments import Consecutive, Drawn, DrawnToTrain
+
+__all__ = [
+    "Consecutive",
+    "Constant",
+    "Drawn",
+    "DrawnToTrain",
+    "Experiment",
+    "HalveOnCount",
+    "HalveOnPlateau",
+    "HalveOnRecovery",
+    "Protocol",
+    "Row",
+    "Rule",
+    "Staged",
+    "find_experiment",
+]

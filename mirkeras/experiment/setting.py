@@ -1,0 +1,74 @@
+"""Where things are, and what a command gives its runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mirkeras.system import device
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A trained network whose hidden layers are features.
+
+    Attributes
+    ----------
+    path : Path
+        The ``.keras`` file.
+    recipe : str
+        Name of the recipe its input comes from.
+    dataset, row : str
+        What it was trained on and as what, as far as known.
+    division : tuple
+        Split, number of folds, fold and seed of its training; empty where unknown.
+    capped : bool
+        Whether its training was cut short by ``--epochs``.
+    """
+
+    path: Path
+    recipe: str
+    dataset: str
+    row: str
+    division: tuple = ()
+    capped: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where things are and what a process may use; the same for all runs of a command.
+
+    Attributes
+    ----------
+    out, index : Path
+        The ``--out`` folder, the index of the data set.
+    caches : dict
+        Recipe name → HDF5 file of features.
+    tags : tuple of str
+        Vocabulary of a tag set, in order; empty where a track has one class.
+    extractors : tuple of Extractor
+        Given by ``--extractor``; empty where feature networks are trained on the data itself.
+    warning : str
+        What a reader of the results must know of the split; goes into every record.
+    threads : int
+        Threads a run may use.
+    memory_budget : int
+        Bytes of features a run may hold in memory.
+    mixed_precision : bool
+        Whether networks compute in half precision.
+    weights : Path or None
+        Where weights of trained taggers lie, as for `mirkeras.weights.load`.
+    """
+
+    out: Path
+    index: Path
+    caches: dict[str, Path]
+    tags: tuple[str, ...]
+    extractors: tuple[Extractor, ...]
+    warning: str
+    threads: int
+    memory_budget: int
+    mixed_precision: bool
+    weights: Path | None = None
+
+    def set_up(self) -> None:
+        """Prepare a process for its runs."""
+        device.configure(threads=self.threads, mixed_precision=self.mixed_precision)
