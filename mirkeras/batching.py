@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mirkeras.audio import AudioError
-from mirkeras.inference import Score
+from mirkeras.pretrained.inference import Score
 
 
 @dataclass(eq=False)

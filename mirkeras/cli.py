@@ -54,7 +54,7 @@ def _add_tag(commands: argparse._SubParsersAction) -> None:
 
 def _tag(arguments: argparse.Namespace) -> int:
     tag_command.check(arguments)
-    from mirkeras import cards
+    from mirkeras.pretrained import cards
     from mirkeras.tag import listing
 
     if arguments.list:

@@ -9,13 +9,11 @@ import pandas as pd
 
 import data_prep
 from data_prep.prepare import Prepared, prepare
-from mirkeras import cache, transfer
+from mirkeras import cache
 from mirkeras.experiment import Experiment, Protocol, find_experiment, runs
 from mirkeras.experiment.division import divide
-from mirkeras.experiment.rows import recipes_of
 from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Extractor, Setting
-from mirkeras.extractors import check_input, check_taggers, find_extractor
 from mirkeras.features import find_recipe
 from mirkeras.options import (
     DATA_SETS,
@@ -40,6 +38,8 @@ from mirkeras.planning import (
 from mirkeras.running import origin_of, tracks_of, train_run
 from mirkeras.system import device, jobs, processes
 from mirkeras.system.errors import UsageError, as_command
+from mirkeras.transfer import segment_features
+from mirkeras.transfer.extractors import check_input, check_taggers, find_extractor, recipes_of
 
 
 @as_command
@@ -271,9 +271,11 @@ def _train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_on
 def _embed(wave: list[Run], experiment: Experiment, setting: Setting, at_once: int) -> int:
     """Compute what trained taggers make of the tracks, once for all runs; returns the failures."""
     work = [
-        jobs.Job(f"features of {row}", 1, transfer.compute_row, (experiment.paper, row, setting))
+        jobs.Job(
+            f"features of {row}", 1, segment_features.compute_row, (experiment.paper, row, setting)
+        )
         for row in dict.fromkeys(run.row for run in wave if experiment.rows[run.row].pretrained)
-        if not transfer.is_kept(experiment.rows[row], setting)
+        if not segment_features.is_kept(experiment.rows[row], setting)
     ]
     return _work(work, setting, at_once)
 

@@ -14,13 +14,11 @@ import numpy as np
 import pandas as pd
 
 from data_prep.index import read_index
-from mirkeras import outcome, songs, svm, transfer
+from mirkeras import outcome
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.cache.statistics import cell_statistics, statistics
-from mirkeras.embeddings import IMPLEMENTATION as EMBEDDING
 from mirkeras.experiment import Experiment, Protocol, Row, find_experiment, records
 from mirkeras.experiment.division import Parts, divide
-from mirkeras.experiment.rows import recipes_of
 from mirkeras.experiment.runs import Run, claimed, is_finished
 from mirkeras.experiment.setting import Setting
 from mirkeras.features import find_recipe
@@ -30,6 +28,9 @@ from mirkeras.pipeline.labels import Labels, read_labels
 from mirkeras.pipeline.segments import Segments, consecutive, cut
 from mirkeras.system.files import sha256
 from mirkeras.training import Plan, predict, train
+from mirkeras.transfer import classifiers, segment_features, song_features
+from mirkeras.transfer.extractors import recipes_of
+from mirkeras.transfer.song_features import IMPLEMENTATION as EMBEDDING
 
 
 def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> None:
@@ -56,7 +57,7 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
             found = _train(run, experiment, cache, tracks, setting, report)
         record |= {"status": "finished", "finished": _now()} | found
         records.write_record(directory, record)
-        for rest in ("checkpoint.npz", songs.FILE):
+        for rest in ("checkpoint.npz", song_features.FILE):
             (directory / rest).unlink(missing_ok=True)
 
 
@@ -87,12 +88,17 @@ def origin_of(run: Run, experiment: Experiment, setting: Setting) -> str:
         "tags": setting.tags,
         "protocol": protocol.chosen(),
         "row": [row.frames, row.layers, row.standardise, _batch(run, experiment)],
-        "networks": [sha256(path) for path in songs.sources(run, row, setting) if path.exists()],
+        "networks": [
+            sha256(path) for path in song_features.network_paths(run, row, setting) if path.exists()
+        ],
         "embedding": EMBEDDING,
         "mixed_precision": setting.mixed_precision,
     }
     if row.pretrained:
-        parts["embedding"] = [transfer.embedding_of(row).recorded, transfer.IMPLEMENTATION]
+        parts["embedding"] = [
+            segment_features.embedding_of(row).recorded,
+            segment_features.IMPLEMENTATION,
+        ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -105,12 +111,12 @@ def _batch(run: Run, experiment: Experiment) -> int:
 def _input(run: Run, row: Row, protocol: Protocol, setting: Setting) -> tuple[FeatureCache, dict]:
     """Open what a row reads, and say what it is: a cache, or features of other networks."""
     if row.pretrained:
-        cache = transfer.row_features(row, setting)
-        return cache, {"recipe": cache.identity} | transfer.embedding_of(row).recorded
+        cache = segment_features.row_features(row, setting)
+        return cache, {"recipe": cache.identity} | segment_features.embedding_of(row).recorded
     if not row.features_from:
         cache = open_cache(setting.caches[row.recipe], find_recipe(row.recipe))
         return cache, {"recipe": cache.identity}
-    return songs.build(run, row, setting, overlapping=protocol.overlapping)
+    return song_features.song_cache(run, row, setting, overlapping=protocol.overlapping)
 
 
 def _train(
@@ -147,7 +153,7 @@ def _fit(
     parts = _parts(run, protocol, segments, tracks)
     features = np.array(cache.memmap())
     outputs = len(labels.names)
-    scores, penalty = svm.scores(
+    scores, penalty = classifiers.scores(
         features, labels.values, parts, outputs=outputs, seed=run_seed(run)
     )
     outcome.write_predictions(
@@ -175,7 +181,7 @@ def _fit_segments(
     segments, labels = consecutive(cache.offsets, 1), read_labels(tracks, setting.tags)
     parts = _parts(run, protocol, segments, tracks)
     classes = labels.values[segments.track]
-    scores, facts = svm.vote_shares(
+    scores, facts = classifiers.vote_shares(
         cache.memmap(), classes, parts, outputs=len(labels.names), seed=run_seed(run)
     )
     directory = run.directory(setting.out)

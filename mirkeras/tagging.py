@@ -20,14 +20,14 @@ import numpy as np
 
 from mirkeras.audio import AudioError, stream
 from mirkeras.batching import Batch, Track, joined
-from mirkeras.cards import Card, find_card
 from mirkeras.features import Recipe, find_recipe
 from mirkeras.features.stream import frames
-from mirkeras.inference import scorer
 from mirkeras.pipeline.segments import stream_segments
+from mirkeras.pretrained.cards import Card, find_card
+from mirkeras.pretrained.inference import scorer
+from mirkeras.pretrained.weights import feature_model, load
 from mirkeras.system import processes, threads
 from mirkeras.system.errors import UsageError
-from mirkeras.weights import feature_model, load
 
 SHORTEST = 1.0  # seconds; less is not repeated until it fills a segment
 
@@ -95,9 +95,9 @@ class Tagger:
     Parameters
     ----------
     model
-        Name of a card, see `mirkeras.cards`.
+        Name of a card, see `mirkeras.pretrained.cards`.
     weights, mirror, offline
-        Where its weights come from, see `mirkeras.weights.load`.
+        Where its weights come from, see `mirkeras.pretrained.weights.load`.
     hop
         Seconds from one segment to the next, at most a segment; rounded down to whole frames the
         authors' way, so that 1 s is 61 frames of musicnn. None: segments do not overlap.
@@ -113,7 +113,7 @@ class Tagger:
         No such model or feature, a feature of more than `MOST_VALUES` per segment, or a hop shorter
         than a frame or longer than a segment.
     WeightsError
-        See `mirkeras.weights.load`.
+        See `mirkeras.pretrained.weights.load`.
     """
 
     def __init__(

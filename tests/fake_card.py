@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from mirkeras import cards, weights
-from mirkeras.cards import Card, Source
+from mirkeras.pretrained import cards, weights
+from mirkeras.pretrained.cards import Card, Source
 
 NAME = "FAKE_tagger"
 FRAMES, BANDS = 100, 96

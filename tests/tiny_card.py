@@ -8,8 +8,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mirkeras import weights
-from mirkeras.cards import Card, Source, Taken
+from mirkeras.pretrained import weights
+from mirkeras.pretrained.cards import Card, Source, Taken
 
 ARRAYS = {
     "conv.weight": np.random.RandomState(0).randn(5, 4, 3).astype("float32"),

@@ -40,9 +40,9 @@ class Protocol:
         Options of the row's `build` that this protocol fixes.
     classifier : "network", "svm" or "pca-svm"
         What classifies features of trained networks; rows on features of a trained tagger have
-        the last, see `mirkeras.svm.vote_shares`, and no others have it.
+        the last, see `mirkeras.transfer.classifiers.vote_shares`, and no others have it.
     overlapping : bool
-        How tracks are cut for such features, see `mirkeras.embeddings.song_features`.
+        How tracks are cut for such features, see `mirkeras.transfer.song_features.song_features`.
     split : str
         The split it uses unless asked otherwise; empty: the data set's own, else drawn folds.
     folds : int

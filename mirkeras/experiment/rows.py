@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 
 from mirkeras.system.backend import keras
 
-from mirkeras.cards import find_card
 from mirkeras.experiment.protocols import Protocol
-from mirkeras.experiment.setting import Extractor
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,8 @@ class Row:
     epochs : int or None
         Its number of epochs, if it is not the protocol's.
     pretrained : str
-        Name of the trained tagger (`mirkeras.cards`) whose features of each segment the protocol's
-        classifier reads; its card says recipe and length of a segment.
+        Name of the trained tagger (`mirkeras.pretrained.cards`) whose features of each segment the
+        protocol's classifier reads; its card says recipe and length of a segment.
     feature : str
         Which of the card's `embeddings`.
     hop : int
@@ -116,15 +114,3 @@ class Experiment:
 def find_experiment(paper: str) -> Experiment:
     """Load the experiment of a paper by its name."""
     return importlib.import_module(f"reproductions.{paper}.experiments").EXPERIMENT
-
-
-def recipes_of(experiment: Experiment, row: str, extractors: tuple[Extractor, ...]) -> set[str]:
-    """Name the recipes whose caches a row reads."""
-    if tagger := experiment.rows[row].pretrained:
-        return {find_card(tagger).recipe}
-    sources = experiment.rows[row].features_from
-    if not sources:
-        return {experiment.rows[row].recipe}
-    if extractors:
-        return {extractor.recipe for extractor in extractors}
-    return {experiment.rows[source].recipe for source in sources}

@@ -55,7 +55,7 @@ class Setting:
     mixed_precision : bool
         Whether networks compute in half precision.
     weights : Path or None
-        Where weights of trained taggers lie, as for `mirkeras.weights.load`.
+        Where weights of trained taggers lie, as for `mirkeras.pretrained.weights.load`.
     """
 
     out: Path

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterable
 
-from mirkeras.cards import Card
+from mirkeras.pretrained.cards import Card
 
 WIDTH = 88
 

@@ -24,8 +24,8 @@ import numpy as np
 
 from mirkeras import __version__
 from mirkeras.audio import decoding
-from mirkeras.cards import Card
 from mirkeras.features import find_recipe
+from mirkeras.pretrained.cards import Card
 from mirkeras.system.files import whole_file
 from mirkeras.tagging import Tagged
 

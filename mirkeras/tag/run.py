@@ -12,10 +12,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mirkeras import cards, tagging
+from mirkeras import tagging
 from mirkeras.audio import AudioError
-from mirkeras.cards import Card
 from mirkeras.features import find_recipe
+from mirkeras.pretrained import cards
+from mirkeras.pretrained.cards import Card
 from mirkeras.system.errors import UsageError, explained
 from mirkeras.system.files import sweep, whole_file, write_text
 from mirkeras.tag import figures

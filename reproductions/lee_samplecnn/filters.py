@@ -21,12 +21,12 @@ from matplotlib.figure import Figure
 from scipy import signal
 
 from mirkeras import figures
-from mirkeras.extractors import find_extractor
 from mirkeras.features import find_recipe
 from mirkeras.options import words
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command
 from mirkeras.system.files import write_text
+from mirkeras.transfer.extractors import find_extractor
 from reproductions.lee_samplecnn.ascent import SAMPLES, favourites, input_length, plain_network
 
 LAYERS = (1, 2, 3, 4, 5, 6)  # Fig. 3

@@ -22,12 +22,12 @@ from threadpoolctl import threadpool_limits
 from data_prep.index import TAG_SEPARATOR
 from data_prep.prepare import Prepared, prepare
 from mirkeras import cache, figures
-from mirkeras.embeddings import LAST, kept_features, song_features
-from mirkeras.extractors import find_extractor
 from mirkeras.features import find_recipe
 from mirkeras.options import DATA_SETS, add_data_options, words
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command
+from mirkeras.transfer.extractors import find_extractor
+from mirkeras.transfer.song_features import LAST, cached_features, song_features
 
 LAYERS = (-3, -1)  # Fig. 5 a and b
 PERPLEXITY = 30.0  # the paper names none: scikit-learn's own
@@ -170,7 +170,7 @@ def _features(
 ) -> dict[int, np.ndarray]:
     """Compute song-level features, or take those that an earlier call kept."""
     if set(layers) <= set(LAST):
-        return kept_features(network, built, home / "embeddings", layers)
+        return cached_features(network, built, home / "embeddings", layers)
     return song_features(network, built, layers)
 
 

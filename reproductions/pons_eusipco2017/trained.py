@@ -10,7 +10,7 @@ Theano's, and are turned here.
 
 import numpy as np
 
-from mirkeras.cards import Card, Source, Taken
+from mirkeras.pretrained.cards import Card, Source, Taken
 from reproductions.pons_eusipco2017 import models
 
 #: In the order of `metadata/classes.pkl`: cel, pia, vio, cla, org, gac, tru, flu, sax, gel, voi.

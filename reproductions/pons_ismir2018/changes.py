@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras.cards import Card
 from mirkeras.features import find_recipe
-from mirkeras.weights import load
+from mirkeras.pretrained.cards import Card
+from mirkeras.pretrained.weights import load
 from reproductions.pons_ismir2018 import musicnn, originals
 from reproductions.pons_ismir2018.replay import replay
 from reproductions.pons_ismir2018.rows import Row, compare, cut, run

@@ -22,15 +22,17 @@ from tqdm import tqdm
 
 import data_prep
 from data_prep.prepare import Prepared, prepare
-from mirkeras import cache, figures, transfer, weights
+from mirkeras import cache, figures
 from mirkeras.aggregate import mean_scores
-from mirkeras.cards import Card, find_card
 from mirkeras.experiment import records
 from mirkeras.features import find_recipe
 from mirkeras.options import DATA_SETS, add_data_options, words
+from mirkeras.pretrained import weights
+from mirkeras.pretrained.cards import Card, find_card
 from mirkeras.results import write_csv
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command
+from mirkeras.transfer import segment_features
 
 FIRST = 5  # tags named per class
 TELLING = 14  # tags in a heat map
@@ -76,14 +78,14 @@ def tag_all(card: Card, prepared: Prepared, given: Path | None) -> Tagged:
     Parameters
     ----------
     given : Path or None
-        Where weights lie, see `mirkeras.weights.load`.
+        Where weights lie, see `mirkeras.pretrained.weights.load`.
     """
     path = prepared.home / f"{card.recipe}.h5"
     features = cache.build_cache(prepared.index, prepared.root, find_recipe(card.recipe), path)
-    embedding = transfer.Embedding(card, transfer.TAGGRAM, card.frames)
+    embedding = segment_features.Embedding(card, segment_features.TAGGRAM, card.frames)
     folder = prepared.home / "embeddings"
     with tqdm(total=100, desc=f"{prepared.home.name} by {card.name}", unit="%") as bar:
-        taggrams = transfer.kept(
+        taggrams = segment_features.cached_features(
             embedding, features, folder, given, lambda part: bar.update(int(100 * part) - bar.n)
         )
         bar.update(100 - bar.n)

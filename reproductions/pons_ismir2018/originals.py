@@ -15,8 +15,8 @@ from mirkeras.system.backend import silenced
 import librosa
 import numpy as np
 
-from mirkeras.cards import Source
-from mirkeras.weightfiles import unpack_checkpoint
+from mirkeras.pretrained.cards import Source
+from mirkeras.pretrained.weight_files import unpack_checkpoint
 
 #: Names in the graphs: segments, whether it is training, and what comes out.
 SEGMENTS, TRAINING = "model/Placeholder:0", "model/Placeholder_2:0"

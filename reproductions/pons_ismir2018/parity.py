@@ -22,14 +22,14 @@ import numpy as np
 import pandas as pd
 
 from mirkeras import audio
-from mirkeras.cards import Card, all_cards
 from mirkeras.experiment import records
 from mirkeras.features import find_recipe
+from mirkeras.pretrained.cards import Card, all_cards
+from mirkeras.pretrained.weight_files import locate, read_arrays
+from mirkeras.pretrained.weights import feature_model, load
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, WeightsError, as_command
 from mirkeras.system.files import sha256, write_text
-from mirkeras.weightfiles import locate, read_arrays
-from mirkeras.weights import feature_model, load
 from reproductions.pons_eusipco2017 import originals as pons2017
 from reproductions.pons_ismir2018.changes import changes
 from reproductions.pons_ismir2018.originals import Original
@@ -37,7 +37,7 @@ from reproductions.pons_ismir2018.rows import Row, compare, cut, run, run_fast
 from reproductions.won_smc2020 import originals as won2020
 
 TOLERANCE = 1e-4  # absolute
-#: The taggram by `mirkeras.inference.scorer`, in the table.
+#: The taggram by `mirkeras.pretrained.inference.scorer`, in the table.
 TAGGED = "taggram, as tagged"
 #: Hidden features that must agree, beside the taggram. The pools in front of the last batch norm
 #: are only measured: of values near 100, 1e-4 is the rounding of single precision.

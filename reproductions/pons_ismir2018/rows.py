@@ -8,7 +8,7 @@ from mirkeras.system.backend import keras, silenced
 
 import numpy as np
 
-from mirkeras.inference import scorer
+from mirkeras.pretrained.inference import scorer
 
 BATCH = 16  # segments; more would take gigabytes
 

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 
 from data_prep.sets.msd import TAGS as MSD_TAGS
-from mirkeras.cards import Card, Source, Taken
+from mirkeras.pretrained.cards import Card, Source, Taken
 from reproductions.pons_ismir2018 import musicnn
 
 #: The tags of MagnaTagATune in the order of the networks' outputs (`configuration.py`); Won's

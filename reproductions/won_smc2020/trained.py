@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from data_prep.sets.msd import TAGS as MSD_TAGS
-from mirkeras.cards import Card, Source, Taken
+from mirkeras.pretrained.cards import Card, Source, Taken
 from reproductions.pons_ismir2018.trained import MTT_TAGS
 from reproductions.won_smc2020 import models
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras import cards, tagging
+from mirkeras import tagging
 from mirkeras.audio import AudioError
-from mirkeras.cards import Card, Source
+from mirkeras.pretrained import cards
+from mirkeras.pretrained.cards import Card, Source
 from mirkeras.tagging import Tagged
 
 LENGTH = 3.0  # seconds of a segment

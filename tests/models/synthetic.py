@@ -5,8 +5,8 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from mirkeras.cards import Card
-from mirkeras.weights import digest_arrays
+from mirkeras.pretrained.cards import Card
+from mirkeras.pretrained.weights import digest_arrays
 
 
 def arrays_for(card: Card, network: keras.Model, seed: int = 0) -> dict[str, np.ndarray]:

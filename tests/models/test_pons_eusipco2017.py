@@ -5,9 +5,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mirkeras import weights
 from mirkeras.features import find_recipe
 from mirkeras.layers import count_trainable
+from mirkeras.pretrained import weights
 from reproductions.pons_eusipco2017 import originals
 from reproductions.pons_eusipco2017.trained import CARDS
 from tests.models.synthetic import arrays_for, with_digest

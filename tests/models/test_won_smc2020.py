@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from mirkeras import weights
-from mirkeras.cards import Card
 from mirkeras.features import find_recipe
 from mirkeras.layers import count_trainable
+from mirkeras.pretrained import weights
+from mirkeras.pretrained.cards import Card
 from reproductions.won_smc2020 import originals
 from reproductions.won_smc2020.trained import CARDS, DATA
 from tests.models.synthetic import arrays_for, with_digest

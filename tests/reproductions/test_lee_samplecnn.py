@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras import embeddings
 from mirkeras.cache import open_cache
 from mirkeras.commands import train
 from mirkeras.evaluation import evaluate
 from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.results import COLUMNS
+from mirkeras.transfer import song_features
 from reproductions.lee_samplecnn import reproduce
 from reproductions.lee_samplecnn.experiments import EXPERIMENT, DecayingSGD
 from tests.data_prep.miniature import make_mirror
@@ -120,7 +120,7 @@ def test_features_are_the_strongest_in_a_segment_averaged_over_the_track(
 ) -> None:
     path = tagger(trained) / "model.keras"
     cache = open_cache(home / "cache" / STAND_IN / "waveform-2000.h5")
-    found = embeddings.song_features(path, cache)
+    found = song_features.song_features(path, cache)
     network = keras.saving.load_model(path, compile=False)
     name = cache.tracks[3]
     samples = cache.track(name)
@@ -233,7 +233,7 @@ def test_classes_are_trained_with_softmax_and_folds(audio_folder: Path, tmp_path
 def test_networks_trained_on_another_division_are_said_to_leak() -> None:
     from mirkeras.experiment.runs import Run
     from mirkeras.experiment.setting import Extractor
-    from mirkeras.songs import _provenance
+    from mirkeras.transfer.song_features import _provenance
 
     row = EXPERIMENT.rows["table4/3-9"]
     run = Run(PAPER, row.id, "gtzan-jazz-rock", "clean", 0, 3, 10, 5)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from data_prep.sets.magnatagatune import TAGS as MTAT_TAGS
-from mirkeras import weightfiles, weights
-from mirkeras.cards import Card, Source, all_cards, find_card
 from mirkeras.features import find_recipe
 from mirkeras.layers import count_trainable
+from mirkeras.pretrained import weight_files, weights
+from mirkeras.pretrained.cards import Card, Source, all_cards, find_card
 from mirkeras.system.errors import UsageError
 from mirkeras.system.files import sha256
 from reproductions.pons_ismir2018 import originals, parity
@@ -155,7 +155,7 @@ def test_the_originals_give_the_same(name: str) -> None:
     card = find_card(name)
     if not at_hand(card.source):
         pytest.skip(f"{card.source.filename} is not in the folder that MIRKERAS_WEIGHTS names")
-    path = weightfiles.locate(card.source)
+    path = weight_files.locate(card.source)
     rows = list(parity.proofs(card, path, [parity.Sound("sine")]))
     assert len(rows) >= 6
     assert {row.input for row in rows if row.what == parity.TAGGED} == {"sine", "random"}

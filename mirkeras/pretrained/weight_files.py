@@ -25,7 +25,7 @@ from mirkeras.system.errors import WeightsError
 from mirkeras.system.files import locked, sha256, whole_file
 
 if TYPE_CHECKING:
-    from mirkeras.cards import Source
+    from mirkeras.pretrained.cards import Source
 
 #: Name of a checkpoint once it is unpacked (in the wheel its files have no name, only endings).
 CHECKPOINT = "weights"

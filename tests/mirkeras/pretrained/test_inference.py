@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from mirkeras.inference import pool_first
 from mirkeras.layers.spectrogram import Shape, one_shape
 from mirkeras.layers.style import Style
-from mirkeras.spectral import TallMaximum
+from mirkeras.pretrained.inference import TallMaximum, pool_first
 
 
 def randomise(network: keras.Model) -> None:

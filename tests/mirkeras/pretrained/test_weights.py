@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from mirkeras import weights
+from mirkeras.pretrained import weights
 from mirkeras.system.errors import WeightsError
 from tests.tiny_card import ARRAYS, CARD, assert_filled, in_wheel, make_wheel, network, saved
 

@@ -54,7 +54,8 @@ class Source:
         Of the file, or of its arrays where `by_arrays`.
     by_arrays : bool
         Whether `sha256` is the digest of the arrays that the network takes (see
-        `mirkeras.weights.digest_arrays`), so that any file holding the same numbers will do.
+        `mirkeras.pretrained.weights.digest_arrays`), so that any file holding the same numbers will
+        do.
     package : str
         ``name==version`` of the package that the file is, "" where it is given by hand only.
     member : str

@@ -16,15 +16,15 @@ from mirkeras.system.backend import keras
 
 import numpy as np
 
-from mirkeras import weights as trained
 from mirkeras.cache import CacheError, FeatureCache, open_cache
 from mirkeras.cache.rows import rows_as_cache
-from mirkeras.cards import Card, find_card
 from mirkeras.experiment import Row, find_experiment
 from mirkeras.experiment.setting import Setting
 from mirkeras.features import find_recipe
-from mirkeras.inference import Score, scorer
 from mirkeras.pipeline.segments import stream_segments
+from mirkeras.pretrained import weights as trained
+from mirkeras.pretrained.cards import Card, find_card
+from mirkeras.pretrained.inference import Score, scorer
 from mirkeras.system.errors import UsageError
 from mirkeras.system.files import locked, sweep, whole_file
 
@@ -109,7 +109,7 @@ def segment_counts(frames: np.ndarray, length: int, hop: int) -> np.ndarray:
     return np.maximum(0, frames - length) // hop + 1
 
 
-def kept(
+def cached_features(
     embedding: Embedding,
     cache: FeatureCache,
     folder: Path,
@@ -124,7 +124,7 @@ def kept(
     Parameters
     ----------
     weights : Path or None
-        Where weights lie, see `mirkeras.weights.load`.
+        Where weights lie, see `mirkeras.pretrained.weights.load`.
     report : callable
         Gets which part is done, 0 to 1.
 
@@ -148,7 +148,7 @@ def kept(
 
 
 def file_name(embedding: Embedding, cache: FeatureCache) -> str:
-    """Name the file that `kept` makes."""
+    """Name the file that `cached_features` makes."""
     card = embedding.card
     facts = [IMPLEMENTATION, embedding.recorded, card.frames, cache.identity, cache.fingerprint]
     facts.append(keras.config.dtype_policy().name)
@@ -222,12 +222,14 @@ def _as_cache(embedding: Embedding, cache: FeatureCache, path: Path) -> FeatureC
 def row_features(
     row: Row, setting: Setting, report: Callable[[float], None] = lambda part: None
 ) -> FeatureCache:
-    """Return the features that a row on a trained tagger reads, as `kept` does."""
+    """Return the features that a row on a trained tagger reads, as `cached_features` does."""
     embedding = embedding_of(row)
-    return kept(embedding, source(row, setting), _folder(setting), setting.weights, report)
+    return cached_features(
+        embedding, input_cache(row, setting), _folder(setting), setting.weights, report
+    )
 
 
-def source(row: Row, setting: Setting) -> FeatureCache:
+def input_cache(row: Row, setting: Setting) -> FeatureCache:
     """Open the cache whose frames the tagger of a row reads."""
     recipe = find_card(row.pretrained).recipe
     return open_cache(setting.caches[recipe], find_recipe(recipe))
@@ -235,7 +237,7 @@ def source(row: Row, setting: Setting) -> FeatureCache:
 
 def is_kept(row: Row, setting: Setting) -> bool:
     """Whether the features of a row need not be computed."""
-    return (_folder(setting) / file_name(embedding_of(row), source(row, setting))).exists()
+    return (_folder(setting) / file_name(embedding_of(row), input_cache(row, setting))).exists()
 
 
 def compute_row(paper: str, name: str, setting: Setting, report: Callable[[dict], None]) -> None:

@@ -7,15 +7,17 @@ from mirkeras.system.backend import keras
 
 import numpy as np
 
-from mirkeras import weights as trained
 from mirkeras.cache import FeatureCache
 from mirkeras.experiment import Row
 from mirkeras.experiment.records import finished_network, read_record
+from mirkeras.experiment.rows import Experiment
 from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Extractor
 from mirkeras.features import find_recipe
+from mirkeras.pretrained import weights as trained
+from mirkeras.pretrained.cards import find_card
 from mirkeras.system.errors import UsageError
-from mirkeras.transfer import embedding_of
+from mirkeras.transfer.segment_features import embedding_of
 
 
 def find_extractor(path: Path, recipe: str | None) -> Extractor:
@@ -115,3 +117,15 @@ def check_taggers(rows: Sequence[Row], weights: Path | None, mirror: str | None)
     cards = [embedding_of(row).card for row in rows if row.pretrained]
     for card in {card.name: card for card in cards}.values():
         trained.load(card, weights, mirror=mirror)
+
+
+def recipes_of(experiment: Experiment, row: str, extractors: tuple[Extractor, ...]) -> set[str]:
+    """Name the recipes whose caches a row reads."""
+    if tagger := experiment.rows[row].pretrained:
+        return {find_card(tagger).recipe}
+    sources = experiment.rows[row].features_from
+    if not sources:
+        return {experiment.rows[row].recipe}
+    if extractors:
+        return {extractor.recipe for extractor in extractors}
+    return {experiment.rows[source].recipe for source in sources}

@@ -13,14 +13,16 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
-from mirkeras import metrics, planning, svm, transfer, weights
+from mirkeras import metrics, planning
 from mirkeras.cache import CacheError, FeatureCache, open_cache
 from mirkeras.commands import train
 from mirkeras.experiment import Constant, Experiment, Protocol, Row
 from mirkeras.experiment.division import Parts
 from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.pipeline.segments import stream_segments
+from mirkeras.pretrained import weights
 from mirkeras.system.errors import UsageError
+from mirkeras.transfer import classifiers, segment_features
 from tests import fake_card
 
 PAPER = "fake_paper"
@@ -149,7 +151,7 @@ def test_a_run_says_whose_features_it_read(trained: list[Path], home: Path) -> N
 def test_what_is_finished_is_not_done_again(
     trained: list[Path], audio_folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
-    monkeypatch.setattr(transfer, "_compute", None)
+    monkeypatch.setattr(segment_features, "_compute", None)
     assert train(PAPER, arguments(audio_folder, home)) == 0
     assert "2 run(s) already finished" in capsys.readouterr().out
     assert train(PAPER, arguments(audio_folder, home, out=home / "again")) == 0
@@ -165,7 +167,7 @@ def test_shares_of_pairs_decide_as_the_machine_does(present: tuple[int, ...]) ->
     labels = np.resize(present, 120)
     features = random.randn(120, 9).astype(np.float32) + labels[:, None] * random.randn(9) / 2
     parts = Parts(*(np.arange(begin, 120, 3) for begin in range(3)), np.arange(120))
-    shares, facts = svm.vote_shares(features, labels, parts, outputs=4, seed=0)
+    shares, facts = classifiers.vote_shares(features, labels, parts, outputs=4, seed=0)
     rotation = PCA(9, whiten=True).fit(features[parts.train])
     machine = SVC().fit(rotation.transform(features[parts.train]), labels[parts.train])
     expected = machine.predict(rotation.transform(features[parts.test]))
@@ -179,48 +181,48 @@ def test_nothing_is_fitted_on_what_is_tested() -> None:
     random = np.random.RandomState(2)
     features, labels = random.randn(60, 5), np.arange(60) % 3
     parts = Parts(np.arange(30), np.arange(30, 59), np.array([59]), np.arange(30))
-    expected, _ = svm.vote_shares(features, labels, parts, outputs=3, seed=0)
+    expected, _ = classifiers.vote_shares(features, labels, parts, outputs=3, seed=0)
     features[30:59] *= 100  # all that is neither trained on nor the tested segment itself
     many = replace(parts, test=np.arange(30, 60))
-    found, _ = svm.vote_shares(features, labels, many, outputs=3, seed=0)
+    found, _ = classifiers.vote_shares(features, labels, many, outputs=3, seed=0)
     np.testing.assert_array_equal(found[-1:], expected)
 
 
 def test_segments_are_counted_as_they_are_cut() -> None:
     lengths = np.array([3, 4, 5, 6, 7, 16])
     counts = [sum(map(len, stream_segments([np.zeros((length, 2))], 4, 2))) for length in lengths]
-    assert transfer.segment_counts(lengths, 4, 2).tolist() == counts == [1, 1, 1, 2, 2, 7]
+    assert segment_features.segment_counts(lengths, 4, 2).tolist() == counts == [1, 1, 1, 2, 2, 7]
 
 
 def test_an_interrupted_computation_goes_on(
     cache: FeatureCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embedding = transfer.Embedding(fake_card.card(), "mean_pool", HOP)
-    whole = transfer.kept(embedding, cache, tmp_path / "whole", None)
-    monkeypatch.setattr(transfer, "BLOCK", 5)
+    embedding = segment_features.Embedding(fake_card.card(), "mean_pool", HOP)
+    whole = segment_features.cached_features(embedding, cache, tmp_path / "whole", None)
+    monkeypatch.setattr(segment_features, "BLOCK", 5)
 
     def stop(part: float) -> None:
         if part > 0.5:  # after two of four blocks
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        transfer.kept(embedding, cache, tmp_path, None, stop)
+        segment_features.cached_features(embedding, cache, tmp_path, None, stop)
     assert not list(tmp_path.glob("*.npy"))
-    left, values = [], transfer._values
+    left, values = [], segment_features._values
 
     def count(*given) -> np.ndarray:
         left.append(1)
         return values(*given)
 
-    monkeypatch.setattr(transfer, "_values", count)
-    resumed = transfer.kept(embedding, cache, tmp_path, None)
+    monkeypatch.setattr(segment_features, "_values", count)
+    resumed = segment_features.cached_features(embedding, cache, tmp_path, None)
     assert len(left) == 2
     assert resumed.offsets.tolist() == whole.offsets.tolist() == list(range(0, 4 * 18 + 1, 4))
     np.testing.assert_allclose(resumed.memmap(), whole.memmap(), rtol=1e-6)
     assert not list(tmp_path.glob("*.partial"))
     resumed.path.write_bytes(resumed.path.read_bytes()[:-9])
     with pytest.raises(CacheError, match=r"is damaged .*delete it and run again"):
-        transfer.kept(embedding, cache, tmp_path, None)
+        segment_features.cached_features(embedding, cache, tmp_path, None)
 
 
 def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,16 +234,18 @@ def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
         return [batch.mean(axis=1)]
 
     for most, expected in ((3 * segments[0].size, [3, 3, 1]), (1, [1] * 7)):
-        monkeypatch.setattr(transfer, "BATCH_VALUES", most)
-        found = transfer._values(score, iter(segments))
+        monkeypatch.setattr(segment_features, "BATCH_VALUES", most)
+        found = segment_features._values(score, iter(segments))
         np.testing.assert_allclose(found, segments.mean(axis=1), rtol=1e-6)
         assert sizes == expected
         sizes.clear()
 
 
 def test_taggrams_are_features_too(cache: FeatureCache, tmp_path: Path) -> None:
-    embedding = transfer.Embedding(fake_card.card(frames=300), transfer.TAGGRAM, 300)
-    taggrams = transfer.kept(embedding, cache, tmp_path, None)
+    embedding = segment_features.Embedding(
+        fake_card.card(frames=300), segment_features.TAGGRAM, 300
+    )
+    taggrams = segment_features.cached_features(embedding, cache, tmp_path, None)
     frames = cache.track(cache.tracks[2])
     repeated = np.concatenate([frames, frames])[None, :300]
     expected = fake_card.build()(repeated)
@@ -283,4 +287,4 @@ def test_a_row_must_say_what_it_reads() -> None:
     with pytest.raises(ValueError, match="which feature of FAKE_tagger, at which hop"):
         Row("x", "x", pretrained=fake_card.NAME, feature="penultimate")
     with pytest.raises(UsageError):
-        transfer.embedding_of(ROWS["other/no-tagger"])
+        segment_features.embedding_of(ROWS["other/no-tagger"])

@@ -9,9 +9,9 @@ from mirkeras.system.backend import keras
 
 import numpy as np
 
-from mirkeras.cards import Card, Taken, all_cards
+from mirkeras.pretrained.cards import Card, Taken, all_cards
+from mirkeras.pretrained.weight_files import locate, read_arrays, weights_home
 from mirkeras.system.errors import WeightsError
-from mirkeras.weightfiles import locate, read_arrays, weights_home
 
 __all__ = ["digest_arrays", "feature_model", "fill", "load", "weights_home"]
 

@@ -1,0 +1,1 @@
+"""Published networks with their weights: found, verified, and fast."""
