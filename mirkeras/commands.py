@@ -4,17 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 import data_prep
-from data_prep.prepare import Prepared, prepare
-from mirkeras import cache
-from mirkeras.experiment import Experiment, Protocol, find_experiment, runs
-from mirkeras.experiment.division import divide
-from mirkeras.experiment.runs import Run
-from mirkeras.experiment.setting import Extractor, Setting
-from mirkeras.features import find_recipe
+from data_prep.prepare import prepare
+from mirkeras.experiment import Experiment, find_experiment
+from mirkeras.experiment.setting import Setting
 from mirkeras.options import (
     DATA_SETS,
     add_data_options,
@@ -24,22 +17,24 @@ from mirkeras.options import (
     seeds,
     words,
 )
-from mirkeras.pipeline.segments import consecutive
 from mirkeras.pipeline.splits import DRAWN, STRATIFIED
-from mirkeras.planning import (
+from mirkeras.system import device, processes
+from mirkeras.system.errors import UsageError, as_command
+from mirkeras.training.preflight import (
     PARTIAL,
+    _check_division,
+    _check_lengths,
+    _check_machine,
+    _extractors,
+    _features,
     choose_protocol,
     choose_split,
     lacks_audio,
     leaks,
     plan_rows,
-    plan_waves,
 )
-from mirkeras.running import origin_of, tracks_of, train_run
-from mirkeras.system import device, jobs, processes
-from mirkeras.system.errors import UsageError, as_command
-from mirkeras.transfer import segment_features
-from mirkeras.transfer.extractors import check_input, check_taggers, find_extractor, recipes_of
+from mirkeras.training.waves import _train_wave, plan_waves
+from mirkeras.transfer.extractors import check_input, check_taggers
 
 
 @as_command
@@ -148,143 +143,3 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     for wave in waves:
         failed += _train_wave(wave, experiment, setting, arguments.jobs)
     return 1 if failed else 0
-
-
-def _extractors(arguments: argparse.Namespace) -> tuple[Extractor, ...]:
-    given = getattr(arguments, "extractor", [])
-    return tuple(find_extractor(path, arguments.extractor_recipe) for path in given)
-
-
-def _check_machine(arguments: argparse.Namespace) -> None:
-    """Refuse what this machine or backend cannot do, before anything starts."""
-    if device.backend() != "tensorflow":
-        raise UsageError(
-            f"training runs on TensorFlow, KERAS_BACKEND is {device.backend()}: unset it"
-        )
-    if arguments.mixed_precision and not device.find().gpus:
-        raise UsageError("--mixed-precision needs a GPU and none was found: leave it out")
-    arguments.out.mkdir(parents=True, exist_ok=True)
-
-
-def _check_division(
-    protocol: Protocol,
-    caches: dict[str, cache.FeatureCache],
-    setting: Setting,
-    split: str,
-    folds: int,
-    wanted_seeds: list[int],
-) -> None:
-    """Make every division once, so that an impossible one is said at the start and once."""
-    for features in caches.values():
-        tracks = tracks_of(features, setting.index)
-        for seed in wanted_seeds:
-            for fold in range(folds):
-                division = (split, folds, fold, seed)
-                _check_fold(protocol, tracks, *division, have_tags=bool(setting.tags))
-
-
-def _check_fold(
-    protocol: Protocol,
-    tracks: pd.DataFrame,
-    split: str,
-    folds: int,
-    fold: int,
-    seed: int,
-    *,
-    have_tags: bool,
-) -> None:
-    whole = consecutive(np.arange(len(tracks) + 1), 1)  # tracks are divided, whatever their length
-    held = "" if protocol.validate_by == "test" else " with a validation part"
-    try:
-        parts = divide(protocol, whole, tracks, split=split, folds=folds, fold=fold, seed=seed)
-    except ValueError as error:
-        raise UsageError(
-            f"{len(tracks)} tracks cannot be cut into {folds} folds{held} ({error}); use fewer "
-            "--folds or more tracks"
-        ) from error
-    for part in ("train", "validation", "test"):
-        if not len(getattr(parts, part)):
-            raise UsageError(f"the split {split} leaves no track in the {part} part")
-    if have_tags:
-        return
-    labels = tracks.label.to_numpy()
-    if lost := sorted(set(labels[parts.test]) - set(labels[parts.train])):
-        raise UsageError(
-            f"split {split}, seed {seed}, fold {fold + 1}: tracks of {', '.join(lost)} are tested "
-            "and none trained on; use other --folds or --seeds, or more tracks"
-        )
-
-
-def _features(
-    experiment: Experiment,
-    rows: list[str],
-    extractors: tuple[Extractor, ...],
-    prepared: Prepared,
-) -> dict[str, cache.FeatureCache]:
-    """Build or open the caches that the rows read, by recipe."""
-    names = sorted(set().union(*(recipes_of(experiment, row, extractors) for row in rows)))
-    paths = {prepared.home / f"{name}.h5": find_recipe(name) for name in names}
-    built = cache.build_all(prepared.index, prepared.root, paths)
-    for path, features in built.items():
-        if len(features.rejected):
-            report = path.with_suffix(".rejected.csv")
-            print(f"{len(features.rejected)} track(s) set aside, see {report}")
-    return {path.stem: features for path, features in built.items()}
-
-
-def _check_lengths(
-    experiment: Experiment, rows: list[str], caches: dict[str, cache.FeatureCache]
-) -> None:
-    """Every track must give each wanted row at least one segment."""
-    for name in rows:
-        row = experiment.rows[name]
-        if row.features_from or row.pretrained:  # shorter tracks are repeated
-            continue
-        features = caches[row.recipe]
-        frames = np.diff(features.offsets) - find_recipe(row.recipe).deformed
-        if (frames < row.frames).any():
-            raise UsageError(
-                f"row {name} needs tracks of {row.frames} frames, "
-                f"{features.tracks[frames.argmin()]} has {frames.min()}: leave the row out"
-            )
-
-
-def _train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_once: int) -> int:
-    """Train the runs of a wave that are not finished; returns how many failed."""
-    open_runs = [
-        run
-        for run in wave
-        if not runs.is_finished(
-            run, run.directory(setting.out), origin_of(run, experiment, setting)
-        )
-    ]
-    if done := len(wave) - len(open_runs):
-        print(f"{done} run(s) already finished, skipped")
-    if failed := _embed(open_runs, experiment, setting, at_once):
-        return failed
-    if not open_runs:
-        return 0
-    work = [jobs.Job(run.name, run.max_epochs, train_run, (run, setting)) for run in open_runs]
-    return _work(work, setting, at_once)
-
-
-def _embed(wave: list[Run], experiment: Experiment, setting: Setting, at_once: int) -> int:
-    """Compute what trained taggers make of the tracks, once for all runs; returns the failures."""
-    work = [
-        jobs.Job(
-            f"features of {row}", 1, segment_features.compute_row, (experiment.paper, row, setting)
-        )
-        for row in dict.fromkeys(run.row for run in wave if experiment.rows[run.row].pretrained)
-        if not segment_features.is_kept(experiment.rows[row], setting)
-    ]
-    return _work(work, setting, at_once)
-
-
-def _work(work: list[jobs.Job], setting: Setting, at_once: int) -> int:
-    """Do jobs and say which fail; returns how many."""
-    if not work:
-        return 0
-    failed = jobs.run_all(work, min(at_once, len(work)), setting.set_up)
-    for job, message in failed:
-        print(f"failed: {job.name}: {message}", file=sys.stderr)
-    return len(failed)

@@ -81,7 +81,8 @@ def is_finished(run: Run, directory: Path, origin: str) -> bool:
     Parameters
     ----------
     origin : str
-        Digest of all else that decides the run's numbers, see `mirkeras.running.origin_of`.
+        Digest of all else that decides the run's numbers, see
+        `mirkeras.training.one_run.origin_of`.
 
     Raises
     ------

@@ -23,10 +23,10 @@ from mirkeras.experiment.runs import claimed
 from mirkeras.layers import count_trainable
 from mirkeras.pipeline.feed import open_feed
 from mirkeras.pipeline.segments import Segments, cut
-from mirkeras.running import with_z_score
 from mirkeras.system import device
 from mirkeras.system.files import write_text
-from mirkeras.training import Plan, train
+from mirkeras.training.fit import train
+from mirkeras.training.plan import Plan, with_z_score
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features, gather
 from reproductions.lidy_mirex2016.mirex_model import FOLDER, digest_of, read

@@ -20,9 +20,9 @@ from mirkeras.evaluation import evaluate, setup_name
 from mirkeras.experiment import find_experiment
 from mirkeras.experiment.runs import Run
 from mirkeras.options import add_data_options, data_words, positive
-from mirkeras.planning import PARTIAL
 from mirkeras.results import SETUP
 from mirkeras.system.errors import as_command
+from mirkeras.training.preflight import PARTIAL
 from reproductions.schindler_gtzan import confusion
 
 PAPER = "schindler_gtzan"

@@ -14,8 +14,8 @@ from mirkeras.experiment import find_experiment
 from mirkeras.experiment.records import RunError, read_predictions, read_record
 from mirkeras.experiment.runs import Run
 from mirkeras.features import Recipe, extraction, find_recipe
-from mirkeras.planning import PARTIAL
 from mirkeras.system.errors import UsageError
+from mirkeras.training.preflight import PARTIAL
 from reproductions.schindler_gtzan import disputes, excerpts
 
 REMEDY = "put back the file that the features were made from, or train again"

@@ -29,16 +29,16 @@ DYING_PYTHON = """\
 import os, signal, sys
 if "-m" not in sys.argv:
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
-from mirkeras import keeper
+from mirkeras.training import checkpoint
 from reproductions.lidy_mirex2016 import mirex, mirex_training
 words = sys.argv[sys.argv.index("-m") + 2:]
-save = keeper.Keeper.save
+save = checkpoint.Checkpoint.save
 def save_and_die(self):
     save(self)
     os.kill(os.getpid(), signal.SIGKILL)
 dying = os.fork()
 if not dying:
-    keeper.Keeper.save, keeper.CHECKPOINT_SECONDS = save_and_die, -1.0
+    checkpoint.Checkpoint.save, checkpoint.CHECKPOINT_SECONDS = save_and_die, -1.0
     os._exit(mirex.main(words))
 if os.waitpid(dying, 0)[1] == signal.SIGKILL:
     sys.exit(mirex.main(words))

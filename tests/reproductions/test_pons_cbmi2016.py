@@ -158,7 +158,7 @@ def test_changed_labels_make_another_run(trained: Path, audio_folder, cached, tm
     from mirkeras.experiment.records import RunError
     from mirkeras.experiment.runs import Run, is_finished
     from mirkeras.experiment.setting import Setting
-    from mirkeras.running import origin_of
+    from mirkeras.training.one_run import origin_of
 
     (index,) = cached.rglob("index.csv")
     other = tmp_path / "index.csv"
@@ -196,7 +196,7 @@ def test_a_row_whose_sources_failed_says_so(trained: Path, tmp_path) -> None:
     from mirkeras.experiment import find_experiment
     from mirkeras.experiment.records import RunError
     from mirkeras.experiment.runs import Run
-    from mirkeras.running import _trained
+    from mirkeras.training.plan import _trained
 
     run = Run.of(read_record(run_of(trained, ROWS)))
     with pytest.raises(RunError, match=r"needs table1/time-1x60 .* which is not finished"):

@@ -13,7 +13,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
-from mirkeras import metrics, planning
+from mirkeras import metrics
 from mirkeras.cache import CacheError, FeatureCache, open_cache
 from mirkeras.commands import train
 from mirkeras.experiment import Constant, Experiment, Protocol, Row
@@ -22,6 +22,7 @@ from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.pipeline.segments import stream_segments
 from mirkeras.pretrained import weights
 from mirkeras.system.errors import UsageError
+from mirkeras.training import preflight
 from mirkeras.transfer import classifiers, segment_features
 from tests import fake_card
 
@@ -67,7 +68,7 @@ def paper():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, f"reproductions.{PAPER}", package)
         patch.setitem(sys.modules, f"reproductions.{PAPER}.experiments", module)
-        patch.setattr(planning, "row_ids", lambda paper: {name: name for name in ROWS})
+        patch.setattr(preflight, "row_ids", lambda paper: {name: name for name in ROWS})
         fake_card.install(patch)
         yield
 

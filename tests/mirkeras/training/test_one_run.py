@@ -14,7 +14,8 @@ from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Setting
 from mirkeras.features.augmented import Deformed
 from mirkeras.pipeline.segments import TRAINING
-from mirkeras.running import make_plan, origin_of, tracks_of
+from mirkeras.training.one_run import origin_of, tracks_of
+from mirkeras.training.plan import make_plan
 
 PAPER = "schindler_gtzan"
 ROW = "table2/shallow-augmented-100"

@@ -1,12 +1,23 @@
 """From the words of a command to runs: which rows, which division, in which order."""
 
+import argparse
+
+import numpy as np
+import pandas as pd
+
 from data_prep.prepare import Prepared
+from mirkeras import cache
 from mirkeras.experiment import Experiment, Protocol
+from mirkeras.experiment.division import divide
 from mirkeras.experiment.published import row_ids
-from mirkeras.experiment.runs import Run
-from mirkeras.experiment.setting import Extractor
+from mirkeras.experiment.setting import Extractor, Setting
+from mirkeras.features import find_recipe
+from mirkeras.pipeline.segments import consecutive
 from mirkeras.pipeline.splits import DRAWN, SEEDED, named_folds
+from mirkeras.system import device
 from mirkeras.system.errors import UsageError
+from mirkeras.training.one_run import tracks_of
+from mirkeras.transfer.extractors import find_extractor, recipes_of
 
 #: Ends the name that results go by where tracks of a split have no audio here.
 PARTIAL = "-partial"
@@ -125,25 +136,100 @@ def lacks_audio(prepared: Prepared, split: str) -> bool:
     return any(found.get(part, 0) < count for part, count in declared.items())
 
 
-def plan_waves(
+def _extractors(arguments: argparse.Namespace) -> tuple[Extractor, ...]:
+    given = getattr(arguments, "extractor", [])
+    return tuple(find_extractor(path, arguments.extractor_recipe) for path in given)
+
+
+def _check_machine(arguments: argparse.Namespace) -> None:
+    """Refuse what this machine or backend cannot do, before anything starts."""
+    if device.backend() != "tensorflow":
+        raise UsageError(
+            f"training runs on TensorFlow, KERAS_BACKEND is {device.backend()}: unset it"
+        )
+    if arguments.mixed_precision and not device.find().gpus:
+        raise UsageError("--mixed-precision needs a GPU and none was found: leave it out")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+
+
+def _check_division(
+    protocol: Protocol,
+    caches: dict[str, cache.FeatureCache],
+    setting: Setting,
+    split: str,
+    folds: int,
+    wanted_seeds: list[int],
+) -> None:
+    """Make every division once, so that an impossible one is said at the start and once."""
+    for features in caches.values():
+        tracks = tracks_of(features, setting.index)
+        for seed in wanted_seeds:
+            for fold in range(folds):
+                division = (split, folds, fold, seed)
+                _check_fold(protocol, tracks, *division, have_tags=bool(setting.tags))
+
+
+def _check_fold(
+    protocol: Protocol,
+    tracks: pd.DataFrame,
+    split: str,
+    folds: int,
+    fold: int,
+    seed: int,
+    *,
+    have_tags: bool,
+) -> None:
+    whole = consecutive(np.arange(len(tracks) + 1), 1)  # tracks are divided, whatever their length
+    held = "" if protocol.validate_by == "test" else " with a validation part"
+    try:
+        parts = divide(protocol, whole, tracks, split=split, folds=folds, fold=fold, seed=seed)
+    except ValueError as error:
+        raise UsageError(
+            f"{len(tracks)} tracks cannot be cut into {folds} folds{held} ({error}); use fewer "
+            "--folds or more tracks"
+        ) from error
+    for part in ("train", "validation", "test"):
+        if not len(getattr(parts, part)):
+            raise UsageError(f"the split {split} leaves no track in the {part} part")
+    if have_tags:
+        return
+    labels = tracks.label.to_numpy()
+    if lost := sorted(set(labels[parts.test]) - set(labels[parts.train])):
+        raise UsageError(
+            f"split {split}, seed {seed}, fold {fold + 1}: tracks of {', '.join(lost)} are tested "
+            "and none trained on; use other --folds or --seeds, or more tracks"
+        )
+
+
+def _features(
     experiment: Experiment,
     rows: list[str],
-    wanted_seeds: list[int],
-    plain: dict,
-    epochs: int | None,
     extractors: tuple[Extractor, ...],
-) -> list[list[Run]]:
-    """List all runs: first those that start from nothing, then those that start from them.
+    prepared: Prepared,
+) -> dict[str, cache.FeatureCache]:
+    """Build or open the caches that the rows read, by recipe."""
+    names = sorted(set().union(*(recipes_of(experiment, row, extractors) for row in rows)))
+    paths = {prepared.home / f"{name}.h5": find_recipe(name) for name in names}
+    built = cache.build_all(prepared.index, prepared.root, paths)
+    for path, features in built.items():
+        if len(features.rejected):
+            report = path.with_suffix(".rejected.csv")
+            print(f"{len(features.rejected)} track(s) set aside, see {report}")
+    return {path.stem: features for path, features in built.items()}
 
-    `epochs` caps those of each row.
-    """
-    waves: list[list[Run]] = [[], []]
-    # fold by fold, so that whatever time allows is a fair comparison of the rows
-    for seed in wanted_seeds:
-        for fold in range(plain["folds"]):
-            for row in rows:
-                wave = waves[bool(_needs(experiment, row, extractors))]
-                most = experiment.protocol_of(plain["protocol"], row).max_epochs
-                capped = min(epochs or most, most)
-                wave.append(Run(row=row, seed=seed, fold=fold, max_epochs=capped, **plain))
-    return waves
+
+def _check_lengths(
+    experiment: Experiment, rows: list[str], caches: dict[str, cache.FeatureCache]
+) -> None:
+    """Every track must give each wanted row at least one segment."""
+    for name in rows:
+        row = experiment.rows[name]
+        if row.features_from or row.pretrained:  # shorter tracks are repeated
+            continue
+        features = caches[row.recipe]
+        frames = np.diff(features.offsets) - find_recipe(row.recipe).deformed
+        if (frames < row.frames).any():
+            raise UsageError(
+                f"row {name} needs tracks of {row.frames} frames, "
+                f"{features.tracks[frames.argmin()]} has {frames.min()}: leave the row out"
+            )

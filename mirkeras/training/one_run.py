@@ -2,32 +2,28 @@
 
 import hashlib
 import json
-import zlib
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-
-from mirkeras.system.backend import keras
 
 import numpy as np
 import pandas as pd
 
 from data_prep.index import read_index
-from mirkeras import outcome
 from mirkeras.cache import FeatureCache, open_cache
-from mirkeras.cache.statistics import cell_statistics, statistics
 from mirkeras.experiment import Experiment, Protocol, Row, find_experiment, records
-from mirkeras.experiment.division import Parts, divide
+from mirkeras.experiment.division import Parts
 from mirkeras.experiment.runs import Run, claimed, is_finished
 from mirkeras.experiment.setting import Setting
 from mirkeras.features import find_recipe
-from mirkeras.layers import count_trainable, standardised
-from mirkeras.pipeline.feed import open_feed
+from mirkeras.layers import count_trainable
 from mirkeras.pipeline.labels import Labels, read_labels
-from mirkeras.pipeline.segments import Segments, consecutive, cut
+from mirkeras.pipeline.segments import Segments, consecutive
+from mirkeras.system import device
 from mirkeras.system.files import sha256
-from mirkeras.training import Plan, predict, train
+from mirkeras.training.fit import predict, train
+from mirkeras.training.plan import Plan, Progress, _batch, _parts, make_plan, run_seed
 from mirkeras.transfer import classifiers, segment_features, song_features
 from mirkeras.transfer.extractors import recipes_of
 from mirkeras.transfer.song_features import IMPLEMENTATION as EMBEDDING
@@ -102,12 +98,6 @@ def origin_of(run: Run, experiment: Experiment, setting: Setting) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _batch(run: Run, experiment: Experiment) -> int:
-    # a part of a data set, or a stand-in for it, is named after it
-    named = [size for name, size in experiment.batches.items() if run.dataset.startswith(name)]
-    return named[0] if named else experiment.batch
-
-
 def _input(run: Run, row: Row, protocol: Protocol, setting: Setting) -> tuple[FeatureCache, dict]:
     """Open what a row reads, and say what it is: a cache, or features of other networks."""
     if row.pretrained:
@@ -132,16 +122,16 @@ def _train(
     plan, parts, labels = make_plan(run, experiment, setting, cache, tracks)
     progress = train(plan, directory, report)
     segments = plan.feed.segments
-    outcome.write_predictions(directory, predict(plan), segments, plan.test, labels, cache)
+    write_scores(directory, predict(plan), segments, plan.test, labels, cache)
     protocol = experiment.protocol_of(run.protocol, run.row)
     capped = not progress.stopped and progress.epochs < protocol.max_epochs
     return {
         "parameters": count_trainable(plan.network),
-        **outcome.of_training(progress, plan),
+        **of_training(progress, plan),
         "capped": capped,
         "resident": plan.feed.resident,
-        **outcome.sizes(segments, parts),
-        **outcome.circumstances(cache, setting),
+        **sizes(segments, parts),
+        **circumstances(cache, setting),
     }
 
 
@@ -156,16 +146,14 @@ def _fit(
     scores, penalty = classifiers.scores(
         features, labels.values, parts, outputs=outputs, seed=run_seed(run)
     )
-    outcome.write_predictions(
-        run.directory(setting.out), scores, segments, parts.test, labels, cache
-    )
+    write_scores(run.directory(setting.out), scores, segments, parts.test, labels, cache)
     return {
         # two classes share one plane
         "parameters": (features.shape[1] + 1) * (outputs if labels.are_tags or outputs > 2 else 1),
         "penalty": penalty,
         "capped": False,
-        **outcome.sizes(segments, parts),
-        **outcome.circumstances(cache, setting),
+        **sizes(segments, parts),
+        **circumstances(cache, setting),
     }
 
 
@@ -185,104 +173,78 @@ def _fit_segments(
         cache.memmap(), classes, parts, outputs=len(labels.names), seed=run_seed(run)
     )
     directory = run.directory(setting.out)
-    outcome.write_predictions(directory, scores, segments, parts.test, labels, cache, hop=row.hop)
+    write_scores(directory, scores, segments, parts.test, labels, cache, hop=row.hop)
     return {
         "parameters": None,  # support vectors are no trained numbers
         **facts,
         "capped": False,
-        **outcome.sizes(segments, parts, ("train", "test")),  # nothing is chosen
-        **outcome.circumstances(cache, setting),
+        **sizes(segments, parts, ("train", "test")),  # nothing is chosen
+        **circumstances(cache, setting),
     }
 
 
-def make_plan(
-    run: Run, experiment: Experiment, setting: Setting, cache: FeatureCache, tracks: pd.DataFrame
-) -> tuple[Plan, Parts, Labels]:
-    """Turn a run into what `mirkeras.training` needs; `tracks` as from `tracks_of`."""
-    row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
-    labels = read_labels(tracks, setting.tags)
-    segments = _segments(run, row, protocol, cache)
-    parts = _parts(run, protocol, segments, tracks)
-    seed = run_seed(run)
-    keras.utils.set_random_seed(seed)
-    network = _network(run, row, protocol, labels, cache, segments, parts, setting)
-    feed = open_feed(cache, segments, labels.values[segments.track], setting.memory_budget)
-    plan = Plan(
-        network=network,
-        feed=feed,
-        model=feed.attach(network),
-        train=parts.train,
-        validation=parts.validation,
-        test=parts.test,
-        optimizer=protocol.optimizer(),
-        loss=labels.loss,
-        metrics=() if labels.are_tags else ("accuracy",),
-        rule=protocol.rule,
-        select_by=protocol.select_by,
-        batch=_batch(run, experiment),
-        max_epochs=run.max_epochs,
-        drop_incomplete=protocol.drop_incomplete,
-        seed=seed,
-    )
-    return plan, parts, labels
-
-
-def _parts(run: Run, protocol: Protocol, segments: Segments, tracks: pd.DataFrame) -> Parts:
-    return divide(
-        protocol, segments, tracks, split=run.split, folds=run.folds, fold=run.fold, seed=run.seed
-    )
-
-
-def _segments(run: Run, row: Row, protocol: Protocol, cache: FeatureCache) -> Segments:
-    deformed = find_recipe(row.recipe).deformed if row.recipe else 0
-    return cut(protocol.cut, cache.offsets, row.frames, run.seed, deformed)
-
-
-def run_seed(run: Run) -> int:
-    """Seed of everything random in a run, from its seed, fold and row."""
-    words = [run.seed, run.fold, zlib.crc32(run.row.encode())]
-    return int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)
-
-
-def _network(
-    run: Run,
-    row: Row,
-    protocol: Protocol,
+def write_scores(
+    directory: Path,
+    scores: np.ndarray,
+    segments: Segments,
+    test: np.ndarray,
     labels: Labels,
     cache: FeatureCache,
-    segments: Segments,
-    parts: Parts,
-    setting: Setting,
-) -> keras.Model:
-    """Build the network of a row for these labels and this input."""
-    options = {"features": cache.bands} if row.features_from else protocol.network
-    plain = row.build(len(labels.names), labels.activation, **options)
-    if row.transfer:
-        row.transfer(plain, *_trained(run, row, setting.out))
-    return with_z_score(plain, row, protocol, cache, segments, parts.normalise_on)
+    *,
+    hop: int = 1,
+) -> None:
+    """Write the scores of the test segments with the truth of their tracks.
+
+    Parameters
+    ----------
+    scores : float32 (test segments, classes or tags)
+    test : int64 (test segments,)
+        Their positions among `segments`.
+    hop : int
+        Frames of the track that a frame of the cache stands for.
+    """
+    track = segments.track[test]
+    tested, segment_track = np.unique(track, return_inverse=True)
+    records.write_predictions(
+        directory,
+        scores=scores,
+        segment_track=segment_track,
+        segment_frame=(segments.first[test] - cache.offsets[track]) * hop,
+        tracks=np.array(cache.tracks)[tested],
+        labels=labels.values[tested],
+        classes=np.array(labels.names),
+    )
 
 
-def with_z_score(
-    plain: keras.Model,
-    row: Row,
-    protocol: Protocol,
-    cache: FeatureCache,
-    segments: Segments,
-    fitted: np.ndarray,
-) -> keras.Model:
-    """Put the protocol's z-score, fitted on some tracks, in front of a network."""
-    if not row.standardise or protocol.z_score == "none":
-        return plain
-    if protocol.z_score == "cell":
-        chosen = segments.first[segments.of_tracks(fitted)]
-        return standardised(plain, *cell_statistics(cache, chosen, row.frames))
-    return standardised(plain, *statistics(cache, [cache.tracks[number] for number in fitted]))
+def of_training(progress: Progress, plan: Plan) -> dict:
+    """Say how a training went."""
+    chosen = f"best_{plan.select_by.replace('val', 'validation')}"
+    best = {} if plan.select_by == "last" else {chosen: progress.best}
+    return {
+        "epochs": progress.epochs,
+        "best_epoch": progress.best_epoch,
+        **best,
+        "training_seconds": round(progress.seconds, 1),
+    }
 
 
-def _trained(run: Run, row: Row, out: Path) -> list[keras.Model]:
-    """Load the networks, without their z-score, that a row starts from."""
-    networks = []
-    for name in row.starts_from:
-        path = records.finished_network(replace(run, row=name).directory(out), name)
-        networks.append(keras.saving.load_model(path, compile=False).layers[-1])
-    return networks
+def sizes(
+    segments: Segments, parts: Parts, used: tuple[str, ...] = ("train", "validation", "test")
+) -> dict:
+    """Count the tracks and segments of every part that has a use."""
+    chosen = {part: getattr(parts, part) for part in used}
+    counted = {
+        part: {"tracks": len(np.unique(segments.track[places])), "segments": len(places)}
+        for part, places in chosen.items()
+    }
+    return {"sizes": counted}
+
+
+def circumstances(cache: FeatureCache, setting: Setting) -> dict:
+    """Say on what a run ran."""
+    return {
+        "rejected_tracks": len(cache.rejected),
+        "hardware": device.find().hardware_class,
+        "threads": setting.threads,
+        "mixed_precision": setting.mixed_precision,
+    }

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from mirkeras.keeper import Keeper
 from mirkeras.pipeline.feed import prediction_batch
-from mirkeras.plans import Plan, Progress, TrainingError
 from mirkeras.system.files import whole_file
+from mirkeras.training.checkpoint import Checkpoint
+from mirkeras.training.plan import Plan, Progress, TrainingError
 
 __all__ = ["Plan", "Progress", "TrainingError", "predict", "prediction_batch", "train"]
 
@@ -35,7 +35,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
         steps_per_execution=_steps_per_execution(steps, plan.batch * plan.values),
     )
     model.optimizer.build(model.trainable_variables)
-    keeper = Keeper(plan, directory, on_epoch)
+    keeper = Checkpoint(plan, directory, on_epoch)
     keeper.resume()
     if not keeper.finished:
         model.fit(

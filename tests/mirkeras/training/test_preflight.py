@@ -7,8 +7,9 @@ import pytest
 import data_prep
 from data_prep.prepare import Prepared
 from mirkeras.experiment import find_experiment
-from mirkeras.planning import choose_split, lacks_audio, leaks, plan_rows, plan_waves
 from mirkeras.system.errors import UsageError
+from mirkeras.training.preflight import choose_split, lacks_audio, leaks, plan_rows
+from mirkeras.training.waves import plan_waves
 
 LEE = find_experiment("lee_samplecnn")
 PAPER = LEE.protocols["paper"]

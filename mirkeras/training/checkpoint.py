@@ -19,14 +19,14 @@ from mirkeras.system.backend import keras
 
 import numpy as np
 
-from mirkeras.plans import Plan, Progress, TrainingError
 from mirkeras.system.files import whole_file
+from mirkeras.training.plan import Plan, Progress, TrainingError
 
 CHECKPOINT_SECONDS = 5.0
 REPORT_SECONDS = 1.0
 
 
-class Keeper(keras.callbacks.Callback):
+class Checkpoint(keras.callbacks.Callback):
     """Applies the learning-rate rule, keeps the best weights, logs, and saves all of it."""
 
     def __init__(self, plan: Plan, directory: Path, on_epoch: Callable[[dict], None]):

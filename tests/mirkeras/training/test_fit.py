@@ -8,15 +8,16 @@ import keras
 import numpy as np
 import pytest
 
-from mirkeras import keeper
 from mirkeras.cache import open_cache
 from mirkeras.experiment import Constant, HalveOnRecovery
 from mirkeras.experiment.schedules import Verdict
-from mirkeras.keeper import reseed
 from mirkeras.layers import standardised
 from mirkeras.pipeline.feed import open_feed
 from mirkeras.pipeline.segments import consecutive
-from mirkeras.training import Plan, TrainingError, predict, train
+from mirkeras.training import checkpoint
+from mirkeras.training.checkpoint import reseed
+from mirkeras.training.fit import predict, train
+from mirkeras.training.plan import Plan, TrainingError
 from reproductions.pons_cbmi2016 import models
 
 
@@ -76,7 +77,7 @@ def test_interrupted_training_ends_as_if_it_had_not_been(
     done = train(plan, whole, ignore)
     expected = plan.network.get_weights(), predict(plan)
 
-    monkeypatch.setattr(keeper, "CHECKPOINT_SECONDS", 0)  # a checkpoint after every epoch
+    monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0)  # a checkpoint after every epoch
     for epoch in (2, 5, 7):
         with pytest.raises(Interruption):
             train(make_plan(cached), parts, interrupt_after(epoch))
@@ -200,7 +201,7 @@ def test_interrupted_stages_end_as_if_they_had_not_been(
     plan = staged(cached, max_epochs=5)
     train(plan, whole, ignore)
     expected = plan.network.get_weights()
-    monkeypatch.setattr(keeper, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0)
     for epoch in (3, 4):
         with pytest.raises(Interruption):
             train(staged(cached, max_epochs=5), parts, interrupt_after(epoch))
@@ -266,7 +267,7 @@ def test_the_last_epoch_is_kept_where_nothing_is_chosen(
         made = make_plan(cached, select_by="last", rule=Constant(), max_epochs=4)
         return made if watched else replace(made, validation=made.validation[:0])
 
-    monkeypatch.setattr(keeper, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0)
     weights = {}
     with pytest.raises(Interruption):
         train(plan(), tmp_path, interrupt_after(2))
