@@ -75,7 +75,7 @@ def _add_list(commands: argparse._SubParsersAction) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from mirkeras import results
+    from mirkeras.evaluation import comparison, results
     from mirkeras.experiment.published import papers
     from mirkeras.system import device
 
@@ -83,9 +83,11 @@ def _list(arguments: argparse.Namespace) -> int:
     for paper in [arguments.paper] if arguments.paper else papers():
         table = results.listing(paper)
         if arguments.csv:
-            print(table[results.COLUMNS].to_csv(index=False), end="")
+            print(table[comparison.COLUMNS].to_csv(index=False), end="")
         else:
-            print(table[results.COLUMNS].drop(columns="model").to_string(index=False, na_rep="–"))
+            print(
+                table[comparison.COLUMNS].drop(columns="model").to_string(index=False, na_rep="–")
+            )
     return 0
 
 
@@ -100,12 +102,12 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from mirkeras import evaluation
+    from mirkeras.evaluation import evaluate
 
-    table = evaluation.compare(arguments.paper, arguments.out)
-    print(evaluation.summary(table, arguments.out))
+    table = evaluate.evaluate_runs(arguments.paper, arguments.out)
+    print(evaluate.summary(table, arguments.out))
     if arguments.publish:
-        print(f"written: {evaluation.publish(arguments.paper, arguments.out)}")
+        print(f"written: {evaluate.publish_figures(arguments.paper, arguments.out)}")
     return 0
 
 

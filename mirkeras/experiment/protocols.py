@@ -50,7 +50,7 @@ class Protocol:
     cut : Consecutive, Drawn or DrawnToTrain
         How tracks are cut into segments.
     aggregate : "majority", "mean" or "product"
-        How the scores of a track's segments become its own, see `mirkeras.aggregate`.
+        How the scores of a track's segments become its own, see `mirkeras.evaluation.metrics`.
     z_score : "none", "scalar" or "cell"
         Of the rows that are standardised: by one mean and deviation, or each cell of a segment
         (frame, band) by its own.

@@ -95,7 +95,7 @@ class Experiment:
     batch : int
         Segments per batch; `batches` names the data sets that have another.
     metrics : tuple of str
-        What is measured of a classifier, see `mirkeras.metrics.accuracies`.
+        What is measured of a classifier, see `mirkeras.evaluation.metrics.accuracies`.
     """
 
     paper: str

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from mirkeras.figures import save
+from mirkeras.report.figures import save
 from mirkeras.tag.output import clean
 from mirkeras.tagging import Tagged
 

@@ -20,9 +20,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import signal
 
-from mirkeras import figures
 from mirkeras.features import find_recipe
 from mirkeras.options import words
+from mirkeras.report import figures
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command
 from mirkeras.system.files import write_text

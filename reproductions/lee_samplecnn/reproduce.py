@@ -10,7 +10,7 @@ from pathlib import Path
 
 import data_prep
 from mirkeras.commands import train
-from mirkeras.evaluation import evaluate
+from mirkeras.evaluation.evaluate import evaluate
 from mirkeras.experiment.runs import Run, find_runs
 from mirkeras.options import add_data_options, data_words
 from mirkeras.system.errors import as_command

@@ -13,7 +13,7 @@ from mirkeras.system.backend import keras
 
 import numpy as np
 
-from mirkeras.metrics import track_classes
+from mirkeras.evaluation.metrics import track_classes
 from mirkeras.pipeline.feed import prediction_batch
 from mirkeras.pipeline.segments import Segments, cut
 from mirkeras.system import device

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from mirkeras.commands import train
-from mirkeras.evaluation import evaluate
+from mirkeras.evaluation.evaluate import evaluate
 from mirkeras.options import add_data_options, data_words, positive
 from reproductions.lidy_mirex2016.experiments import PROTOCOLS
 

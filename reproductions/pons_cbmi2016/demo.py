@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from mirkeras.commands import train
-from mirkeras.evaluation import evaluate
+from mirkeras.evaluation.evaluate import evaluate
 from mirkeras.options import add_jobs_option
 from reproductions.pons_cbmi2016 import filters
 

@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mirkeras import figures, metrics
-from mirkeras.evaluation import setup_name
+from mirkeras.evaluation import metrics
+from mirkeras.evaluation.comparison import SETUP
+from mirkeras.evaluation.evaluate import setup_name
 from mirkeras.experiment import find_experiment
 from mirkeras.experiment.published import RESULTS
 from mirkeras.experiment.records import read_predictions
 from mirkeras.experiment.runs import Run, find_runs
-from mirkeras.results import SETUP
+from mirkeras.report import figures
 from mirkeras.system.errors import UsageError, as_command
 
 PAPER = "schindler_gtzan"

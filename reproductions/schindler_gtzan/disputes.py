@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirkeras.aggregate import mean_scores, product_scores
-from mirkeras.metrics import track_classes
+from mirkeras.evaluation.metrics import mean_scores, product_scores, track_classes
 
 KINDS = ("max", "majority", "both", "disputed")
 

@@ -9,9 +9,9 @@ import pytest
 
 from mirkeras.cache import open_cache
 from mirkeras.commands import train
-from mirkeras.evaluation import evaluate
+from mirkeras.evaluation.comparison import COLUMNS
+from mirkeras.evaluation.evaluate import evaluate
 from mirkeras.experiment.records import read_predictions, read_record
-from mirkeras.results import COLUMNS
 from mirkeras.transfer import song_features
 from reproductions.lee_samplecnn import reproduce
 from reproductions.lee_samplecnn.experiments import EXPERIMENT, DecayingSGD

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras import results
 from mirkeras.cache import open_cache
 from mirkeras.commands import train
+from mirkeras.evaluation import results
 from mirkeras.experiment.published import published_rows
 from mirkeras.experiment.records import read_log, read_predictions, read_record
 from mirkeras.features import find_recipe

@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras import evaluation
 from mirkeras.commands import train
-from mirkeras.evaluation import evaluate
+from mirkeras.evaluation.comparison import COLUMNS
+from mirkeras.evaluation.evaluate import evaluate, evaluate_runs
 from mirkeras.experiment.published import published_rows
 from mirkeras.experiment.records import read_predictions, read_record
-from mirkeras.results import COLUMNS
 from mirkeras.system import device
 
 PAPER = "pons_cbmi2016"
@@ -187,7 +186,7 @@ def test_records_older_than_named_splits_are_still_read(trained: Path, tmp_path)
         record = json.loads(path.read_text())
         del record["split"]
         path.write_text(json.dumps(record))
-    assert len(evaluation.compare(PAPER, tmp_path / "old").dropna(subset="measured")) == 3
+    assert len(evaluate_runs(PAPER, tmp_path / "old").dropna(subset="measured")) == 3
     record = read_record(run_of(tmp_path / "old", ROWS))
     assert is_finished(Run.of(record), run_of(tmp_path / "old", ROWS), record["origin"])
 
@@ -215,7 +214,7 @@ def test_evaluation_needs_no_network(trained: Path, monkeypatch) -> None:
     for model in trained.rglob("model.keras"):
         model.rename(model.with_suffix(".away"))
     try:
-        table = evaluation.compare(PAPER, trained)
+        table = evaluate_runs(PAPER, trained)
     finally:
         for model in trained.rglob("model.away"):
             model.rename(model.with_suffix(".keras"))

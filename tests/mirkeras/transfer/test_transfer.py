@@ -13,9 +13,9 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
-from mirkeras import metrics
 from mirkeras.cache import CacheError, FeatureCache, open_cache
 from mirkeras.commands import train
+from mirkeras.evaluation import metrics
 from mirkeras.experiment import Constant, Experiment, Protocol, Row
 from mirkeras.experiment.division import Parts
 from mirkeras.experiment.records import read_predictions, read_record

@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 
-from mirkeras.aggregate import majority_vote, mean_scores, product_scores
-from mirkeras.metrics import confusion, per_tag, recall, score
-from mirkeras.stats import Summary, prediction_interval, welch_interval
+from mirkeras.evaluation.metrics import (
+    confusion,
+    majority_vote,
+    mean_scores,
+    per_tag,
+    product_scores,
+    recall,
+    score,
+)
+from mirkeras.evaluation.stats import Summary, prediction_interval, welch_interval
 
 
 def scores_of(classes: list[int]) -> np.ndarray:

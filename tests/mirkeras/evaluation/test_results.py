@@ -2,12 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras import results
-from mirkeras.comparison import COLUMNS, markdown, verdict
+from mirkeras.evaluation import results
+from mirkeras.evaluation.comparison import COLUMNS, verdict
+from mirkeras.evaluation.results import with_known_repeats
 from mirkeras.experiment import published
 from mirkeras.experiment.published import ResultsError, published_rows
 from mirkeras.experiment.records import RunError, read_predictions, write_predictions, write_record
-from mirkeras.results import compare
+from mirkeras.report.tables import markdown
 
 PAPER = "pons_cbmi2016"
 TIME = "table1/time-1x60"
@@ -48,13 +49,13 @@ def test_published_rows_are_the_papers() -> None:
 
 def test_ten_folds_of_the_papers_data_are_judged() -> None:
     near = np.array([75, 78, 80, 80, 82, 83, 84, 85, 86, 87.0])
-    assert line_of(compare(PAPER, measured(near))).verdict == "consistent"
-    assert line_of(compare(PAPER, measured(near + 15))).verdict == "above"
-    assert line_of(compare(PAPER, measured(near - 15))).verdict == "below"
+    assert line_of(with_known_repeats(PAPER, measured(near))).verdict == "consistent"
+    assert line_of(with_known_repeats(PAPER, measured(near + 15))).verdict == "above"
+    assert line_of(with_known_repeats(PAPER, measured(near - 15))).verdict == "below"
 
 
 def test_difference_and_interval_by_hand() -> None:
-    line = line_of(compare(PAPER, measured([80.0] * 5 + [84.0] * 5)))
+    line = line_of(with_known_repeats(PAPER, measured([80.0] * 5 + [84.0] * 5)))
     assert (line.measured, line.measured_std, line.n) == (82.0, 2.0, 10)
     assert line.difference == pytest.approx(0.21)
     # Welch: variances 2²/9 and 4.72²/9, about 12 degrees of freedom, t = 2.18
@@ -73,45 +74,45 @@ def test_difference_and_interval_by_hand() -> None:
     ],
 )
 def test_anything_else_is_different_data(changes: dict, note: str) -> None:
-    line = line_of(compare(PAPER, measured([81.0] * 10, **changes)))
+    line = line_of(with_known_repeats(PAPER, measured([81.0] * 10, **changes)))
     assert line.verdict == "different data"
     assert note in line.note
 
 
 def test_a_part_of_the_folds_is_different_data() -> None:
-    line = line_of(compare(PAPER, measured([80.0, 82.0])))
+    line = line_of(with_known_repeats(PAPER, measured([80.0, 82.0])))
     assert line.verdict == "different data"
     assert line.note == "2 of 10 folds run"
 
 
 def test_fold_counts_are_never_mixed() -> None:
     mixed = pd.concat([measured([80.0] * 10), measured([60.0] * 3, folds=3)])
-    lines = compare(PAPER, mixed).dropna(subset="measured")
+    lines = with_known_repeats(PAPER, mixed).dropna(subset="measured")
     assert lines[["measured", "n"]].values.tolist() == [[60.0, 3], [80.0, 10]]
     assert lines.verdict.tolist()[0] == "different data"
 
 
 def test_an_unfinished_second_seed_is_no_full_measurement() -> None:
     seeds = pd.concat([measured([80.0] * 10), measured([81.0] * 3, seed=1)])
-    assert line_of(compare(PAPER, seeds)).note == "3 of 10 folds run"
+    assert line_of(with_known_repeats(PAPER, seeds)).note == "3 of 10 folds run"
     whole = pd.concat([measured([80.0] * 10), measured([81.0] * 10, seed=1)])
-    assert line_of(compare(PAPER, whole)).n == 20
+    assert line_of(with_known_repeats(PAPER, whole)).n == 20
 
 
 def test_a_run_that_is_there_twice_is_refused() -> None:
     with pytest.raises(ResultsError, match="seed 0 fold 0 is twice"):
-        compare(PAPER, pd.concat([measured([80.0] * 10), measured([80.0])]))
+        with_known_repeats(PAPER, pd.concat([measured([80.0] * 10), measured([80.0])]))
 
 
 def test_rows_without_runs_are_not_run() -> None:
-    table = compare(PAPER, measured([81.0] * 10))
+    table = with_known_repeats(PAPER, measured([81.0] * 10))
     assert (table.verdict == "not run").sum() == 11
     assert list(table.columns[: len(COLUMNS)]) == COLUMNS
 
 
 def test_protocols_are_lines_of_their_own() -> None:
     both = pd.concat([measured([81.0] * 10), measured([60.0] * 10, protocol="clean")])
-    lines = compare(PAPER, both)
+    lines = with_known_repeats(PAPER, both)
     lines = lines[lines.id == f"{PAPER}/{TIME}"].set_index("dataset")
     assert lines.measured.to_dict() == {"ballroom:clean": 60.0, "ballroom:code": 81.0}
 
@@ -141,7 +142,7 @@ def tagged(values: list[float], **changes) -> pd.DataFrame:
 
 
 def area_of(measured: pd.DataFrame, id: str = "table5/8000-auc") -> pd.Series:
-    return compare("lee_samplecnn", measured).set_index("id").loc[f"lee_samplecnn/{id}"]
+    return with_known_repeats("lee_samplecnn", measured).set_index("id").loc[f"lee_samplecnn/{id}"]
 
 
 def test_a_single_published_number_is_judged_by_several_runs_of_ours() -> None:
@@ -161,7 +162,7 @@ def test_scores_on_another_split_are_never_compared() -> None:
 
 
 def test_one_network_stands_beside_every_row_it_is_published_in() -> None:
-    table = compare("lee_samplecnn", tagged([0.905, 0.906], row="table5/22050"))
+    table = with_known_repeats("lee_samplecnn", tagged([0.905, 0.906], row="table5/22050"))
     found = table[table.verdict == "consistent"].id.str.removeprefix("lee_samplecnn/").tolist()
     assert found == [
         "table2/sample-3-3",
@@ -176,7 +177,7 @@ def test_one_network_stands_beside_every_row_it_is_published_in() -> None:
 
 def test_cited_rows_and_unpublished_networks_are_said_to_be_so() -> None:
     runs = tagged([0.8, 0.9]).drop(columns="roc_auc").assign(accuracy=[80.0, 90.0])
-    table = compare("lee_samplecnn", runs)
+    table = with_known_repeats("lee_samplecnn", runs)
     assert (table.verdict == "cited").sum() == 17
     (line,) = table[table.verdict == "not published"].itertuples()
     assert (line.id, line.measured, line.n) == ("lee_samplecnn/table5/8000", 85.0, 2)
@@ -193,7 +194,7 @@ def test_times_of_two_machines_are_never_averaged(tmp_path, monkeypatch) -> None
     times = tagged([0.5, 0.6]).drop(columns="roc_auc")
     times = times.assign(dataset="timing", split="drawn", time_ratio=[0.5, 0.6], hardware="oven")
     other = times.assign(hardware="toaster", time_ratio=[0.2, 0.2])
-    table = compare("lee_samplecnn", pd.concat([times, other], ignore_index=True))
+    table = with_known_repeats("lee_samplecnn", pd.concat([times, other], ignore_index=True))
     lines = table[(table.metric == "time_ratio") & table.n.notna()]
     assert lines[["measured", "n"]].values.tolist() == [[0.55, 2], [0.2, 2]]
     (tmp_path / "published").mkdir()
@@ -209,7 +210,7 @@ def test_features_of_other_networks_are_another_measurement() -> None:
     layer = tagged([82.0, 83.0], row="table6/layer-1", dataset="gtzan", split="fault-filtered")
     layer = layer.rename(columns={"roc_auc": "accuracy"}).assign(extractors="msd:table5/22050")
     esc = layer.assign(extractors="esc50:table5/8000", pretrained="features trained on esc50")
-    lines = compare("lee_samplecnn", pd.concat([layer, esc], ignore_index=True))
+    lines = with_known_repeats("lee_samplecnn", pd.concat([layer, esc], ignore_index=True))
     lines = lines[lines.id == "lee_samplecnn/table6/layer-1-gtzan"].set_index("dataset")
     judged = lines.verdict.to_dict()
     assert judged == {
@@ -219,7 +220,7 @@ def test_features_of_other_networks_are_another_measurement() -> None:
 
 
 def test_markdown_shows_the_interval_and_the_reason() -> None:
-    page = markdown(compare(PAPER, measured([81.0, 83.0], folds=2)))
+    page = markdown(with_known_repeats(PAPER, measured([81.0, 83.0], folds=2)))
     assert (
         "| Time 1×60 | accuracy | 7,336 | 82.3 | 81.79 ± 4.72 | ballroom:code | 82.00 ± 1.00 | 2 |"
         in page
@@ -284,28 +285,40 @@ def schindler(row: str, values: list[float], **changes) -> pd.DataFrame:
 def test_a_number_is_compared_with_its_own_protocol_only() -> None:
     four = [78.0, 79.0, 77.5, 78.2]
     shallow = "table2/shallow-100"
-    table = compare("schindler_gtzan", schindler(shallow, four))
+    table = with_known_repeats("schindler_gtzan", schindler(shallow, four))
     lines = table.set_index("id")
     assert "split stratified: Folds drawn at random" in lines.note[f"schindler_gtzan/{shallow}-max"]
     part = schindler(shallow, four, dataset="gtzan-jazz-rock")
-    noted = compare("schindler_gtzan", part).set_index("id").note[f"schindler_gtzan/{shallow}-max"]
+    noted = (
+        with_known_repeats("schindler_gtzan", part)
+        .set_index("id")
+        .note[f"schindler_gtzan/{shallow}-max"]
+    )
     assert "Folds drawn at random" in noted
     own = schindler(shallow, four[:1], split="fault-filtered", folds=1)
-    noted = compare("schindler_gtzan", own).set_index("id").note[f"schindler_gtzan/{shallow}-max"]
+    noted = (
+        with_known_repeats("schindler_gtzan", own)
+        .set_index("id")
+        .note[f"schindler_gtzan/{shallow}-max"]
+    )
     assert "Folds drawn at random" not in noted
     assert lines.verdict[f"schindler_gtzan/{shallow}-max"] == "consistent"
-    other = compare("schindler_gtzan", schindler(shallow, four, protocol="student"))
+    other = with_known_repeats("schindler_gtzan", schindler(shallow, four, protocol="student"))
     line = other.set_index("id").loc[f"schindler_gtzan/{shallow}-max"]
     assert line.verdict == "different protocol"
     assert "protocol student, published paper" in line.note
     fewer = schindler(shallow, four[:1], protocol="student", folds=1)
-    line = compare("schindler_gtzan", fewer).set_index("id").loc[f"schindler_gtzan/{shallow}-max"]
+    line = (
+        with_known_repeats("schindler_gtzan", fewer)
+        .set_index("id")
+        .loc[f"schindler_gtzan/{shallow}-max"]
+    )
     assert line.verdict == "different data"
 
 
 def test_what_nobody_published_is_measured_without_a_verdict() -> None:
     runs = schindler("report/cqt84-deep-100", [80.0], protocol="student", folds=1)
-    table = compare("schindler_gtzan", runs.assign(warning="Artists repeat."))
+    table = with_known_repeats("schindler_gtzan", runs.assign(warning="Artists repeat."))
     line = table.set_index("id").loc["schindler_gtzan/report/cqt84-deep-100-maj"]
     assert (line.verdict, line.measured, line.n) == ("not published", 80.0, 1)
     assert "split stratified: Artists repeat." in line.note.splitlines()
@@ -319,7 +332,7 @@ def test_unknown_folds_of_a_publication_are_no_difference() -> None:
     row = "mirex2015/music-speech"
     runs = measured([99.0] * 3, paper="lidy_mirex2016", row=row, folds=3)
     runs = runs.assign(dataset="mirex2015-music-speech", split="mirex")
-    line = compare("lidy_mirex2016", runs).set_index("id").loc[f"lidy_mirex2016/{row}"]
+    line = with_known_repeats("lidy_mirex2016", runs).set_index("id").loc[f"lidy_mirex2016/{row}"]
     assert line.verdict in ("below", "consistent")
     assert "folds" not in line.note
 

@@ -36,7 +36,8 @@ def comparison(table: pd.DataFrame, path: Path) -> None:
     Parameters
     ----------
     table : DataFrame
-        Measured lines of one data set, protocol and metric, as from `mirkeras.results.compare`.
+        Measured lines of one data set, protocol and metric, as from
+        `mirkeras.evaluation.results.with_known_repeats`.
     """
     width = max(6.5, 1.8 + 1.3 * len(table))  # of the legend, at least
     figure = Figure(figsize=(width, 4.2), layout="constrained")

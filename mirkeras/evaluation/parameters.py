@@ -6,7 +6,9 @@ from mirkeras.experiment import Experiment, Row, find_experiment
 from mirkeras.layers import count_trainable, hidden_stages
 
 
-def parameters(experiment: Experiment, row: str, outputs: int, protocol: str = "") -> int | None:
+def count_parameters(
+    experiment: Experiment, row: str, outputs: int, protocol: str = ""
+) -> int | None:
     """Count the trained parameters of a row's network, by default under the first protocol.
 
     None of a row on features of a trained tagger: it has no network of its own.

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from mirkeras.evaluation.stats import Summary, prediction_interval, welch_interval
 from mirkeras.experiment.published import ResultsError
 from mirkeras.pipeline.splits import DRAWN, SEEDED
-from mirkeras.stats import Summary, prediction_interval, welch_interval
+from mirkeras.report.tables import DECIMALS
 
 COLUMNS = [
     *("id", "model", "params", "published_params", "dataset", "metric"),
@@ -17,9 +18,6 @@ COLUMNS = [
 SETUP = ["dataset", "split", "protocol", "folds", "max_epochs"]
 # The protocol that draws folds another way than the papers: it keeps replicas together.
 CLEAN = "clean"
-# What a paper may print, with its decimals: accuracies in per cent, the others as they are.
-DECIMALS = {"accuracy": 2, "raw": 2, "max": 2, "maj": 2}
-DECIMALS |= {"roc_auc": 4, "pr_auc": 4, "time_ratio": 2}
 
 
 def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
@@ -30,8 +28,8 @@ def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     published : DataFrame
         As from `mirkeras.experiment.published.published_rows`.
     measured : DataFrame
-        As from `mirkeras.results.collect`; columns row, `SETUP`, seed, fold, capped, features,
-        parameters and one per metric.
+        As from `mirkeras.evaluation.results.collect`; columns row, `SETUP`, seed, fold, capped,
+        features, parameters and one per metric.
 
     Returns
     -------
@@ -71,7 +69,7 @@ def _runs_of(row: tuple, published: pd.DataFrame, measured: pd.DataFrame) -> Ite
     mine = (measured.row == row.row) & measured[row.metric].notna()
     theirs = [any(_is_of(name, other) for other in elsewhere) for name in measured.dataset]
     runs = measured[mine & ~np.array(theirs, bool)]
-    for _, group in runs.groupby([*SETUP, sources(runs)], sort=True):
+    for _, group in runs.groupby([*SETUP, measurement_of(runs)], sort=True):
         yield group
 
 
@@ -86,7 +84,7 @@ def _is_of(dataset: str, published: str) -> bool:
     return dataset == published or dataset.startswith(f"{published}-")
 
 
-def sources(runs: pd.DataFrame) -> pd.Series:
+def measurement_of(runs: pd.DataFrame) -> pd.Series:
     """Tell apart what a set-up alone does not: whose features, and whose clock.
 
     Runs on features of other networks are one measurement only if these are the same; times only
@@ -105,7 +103,7 @@ def _unpublished(published: pd.DataFrame, measured: pd.DataFrame) -> list[dict]:
     for metric in [name for name in DECIMALS if name in measured and name in printed]:
         known = published.row[published.metric == metric]
         runs = measured[measured[metric].notna() & ~measured.row.isin(known)]
-        for (name, *_), group in runs.groupby(["row", *SETUP, sources(runs)], sort=True):
+        for (name, *_), group in runs.groupby(["row", *SETUP, measurement_of(runs)], sort=True):
             models = published.model[published.row == name]
             model = models.iloc[0] if len(models) else name
             line = {"id": f"{group.paper.iloc[0]}/{name}", "model": model, "metric": metric}
@@ -177,7 +175,7 @@ def _notes(*texts: str) -> str:
 
 
 def _warnings(runs: pd.DataFrame) -> list[str]:
-    """What readers must know of the split, see `mirkeras.results.compare`."""
+    """What readers must know of the split, see `mirkeras.evaluation.results.with_known_repeats`."""
     given = runs.warning.dropna().unique() if "warning" in runs else ()
     return [f"split {runs.split.iloc[0]}: {text}" for text in given if text]
 
@@ -231,43 +229,3 @@ def _why_another_network(row: tuple, runs: pd.DataFrame) -> str:
     if not row.protocol or protocol == row.protocol:
         return ""
     return f"protocol {protocol}, published {row.protocol}"
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """Lay a comparison out for people: published | baseline | measured | difference | verdict."""
-    head = (
-        "| row | metric | parameters | baseline | published | data | measured | n "
-        "| difference (95 %) | verdict |"
-    )
-    lines = [head, "|---|---|--:|--:|--:|---|--:|--:|--:|---|"]
-    for row in table.itertuples(index=False):
-        published = _number(row.published, row.published_std, row.metric)
-        count = row.published_params if pd.isna(row.params) else row.params
-        lines.append(
-            f"| {row.model} | {row.metric.replace('_', ' ')} | {_text(count, ',')} "
-            f"| {_text(row.baseline)} | {published} | {row.dataset} | {_measured_text(row)} "
-            f"| {row.verdict} |"
-        )
-    said = [text for note in table.note.dropna() for text in note.splitlines()]
-    notes = [f"- {text}" for text in dict.fromkeys(said)]
-    return "\n".join([*lines, "", *notes]) + "\n"
-
-
-def _text(value: float, form: str = "") -> str:
-    return "–" if pd.isna(value) else format(value, form)
-
-
-def _number(value: float, std: float, metric: str) -> str:
-    """Write a value with its deviation, where there is one, in the metric's decimals."""
-    digits = DECIMALS[metric]
-    return _text(value, f".{digits}f") + ("" if pd.isna(std) else f" ± {std:.{digits}f}")
-
-
-def _measured_text(row: tuple) -> str:
-    if pd.isna(row.measured):
-        return "– | 0 | –"
-    digits = DECIMALS[row.metric]
-    low, high = (f"{bound:+.{digits}f}" for bound in (row.low, row.high))
-    interval = "" if pd.isna(row.low) else f" [{low}, {high}]"
-    value = _number(row.measured, row.measured_std if row.n > 1 else np.nan, row.metric)
-    return f"{value} | {row.n} | {_text(row.difference, f'+.{digits}f')}{interval}"

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mirkeras import figures, metrics, results
+from mirkeras.evaluation import comparison, metrics, results
 from mirkeras.experiment import Experiment, find_experiment, records
 from mirkeras.experiment.runs import Run
 from mirkeras.pipeline.splits import DRAWN, SEEDED
+from mirkeras.report import figures
+from mirkeras.report.tables import markdown
 from mirkeras.system.errors import as_command
 from mirkeras.system.files import whole_file, write_text
 
@@ -25,7 +27,7 @@ def evaluate(paper: str, argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
     arguments = parser.parse_args(argv)
-    print(summary(compare(paper, arguments.out), arguments.out))
+    print(summary(evaluate_runs(paper, arguments.out), arguments.out))
     return 0
 
 
@@ -36,16 +38,16 @@ def summary(table: pd.DataFrame, out: Path) -> str:
         f"{out}: comparison.csv, comparison.md (with every class and tag), measured.csv, figures/"
     )
     left = (table.verdict == "not run").sum()
-    return f"\n{results.markdown(measured)}\n{left} published row(s) not run. Written to {written}"
+    return f"\n{markdown(measured)}\n{left} published row(s) not run. Written to {written}"
 
 
-def compare(paper: str, out: Path) -> pd.DataFrame:
+def evaluate_runs(paper: str, out: Path) -> pd.DataFrame:
     """Evaluate all finished runs below `out` and write tables, page and figures there.
 
     Returns
     -------
     DataFrame
-        As from `mirkeras.results.compare`.
+        As from `mirkeras.evaluation.results.with_known_repeats`.
     """
     experiment = find_experiment(paper)
 
@@ -54,22 +56,22 @@ def compare(paper: str, out: Path) -> pd.DataFrame:
         return metrics.score(predictions, aggregate, experiment.metrics)
 
     measured = results.collect(out, paper, score)
-    table = results.compare(paper, measured)
+    table = results.with_known_repeats(paper, measured)
     results.write_csv(measured, out / "measured.csv")
-    results.write_csv(table[results.COLUMNS], out / "comparison.csv")
+    results.write_csv(table[comparison.COLUMNS], out / "comparison.csv")
     details = []
-    for _, group in measured.groupby(results.SETUP):
+    for _, group in measured.groupby(comparison.SETUP):
         details += _details(group, out, experiment)
-        lines = results.compare(paper, group).dropna(subset="measured")
+        lines = results.with_known_repeats(paper, group).dropna(subset="measured")
         for metric, same in lines.groupby("metric"):
             kind = "comparison" if metric == "accuracy" else f"{metric}-comparison"
             figures.comparison(same, out / "figures" / f"{setup_name(group)}-{kind}.png")
-    page = f"# {paper}: published and measured\n\n{results.markdown(table)}\n" + "\n".join(details)
+    page = f"# {paper}: published and measured\n\n{markdown(table)}\n" + "\n".join(details)
     write_text(out / "comparison.md", page)
     return table
 
 
-def publish(paper: str, out: Path) -> Path:
+def publish_figures(paper: str, out: Path) -> Path:
     """Put the runs below `out`, and the figures that pages show, into ``results/``.
 
     Returns
@@ -89,7 +91,7 @@ def publish(paper: str, out: Path) -> Path:
 
 def setup_name(runs: pd.DataFrame) -> str:
     """Name runs of one set-up for files."""
-    dataset, split, protocol, folds, epochs = runs[results.SETUP].iloc[0]
+    dataset, split, protocol, folds, epochs = runs[comparison.SETUP].iloc[0]
     data = dataset if split == DRAWN else f"{dataset}-{split}"
     return f"{data}-{protocol}-{folds}folds-{epochs}epochs"
 

@@ -11,17 +11,15 @@ from pathlib import Path
 import pandas as pd
 
 import data_prep
-from mirkeras import comparison
-from mirkeras.comparison import COLUMNS, SETUP, markdown
+from mirkeras.evaluation import comparison
+from mirkeras.evaluation.comparison import SETUP
 from mirkeras.experiment import published
 from mirkeras.experiment.published import ResultsError, published_rows
 from mirkeras.experiment.records import read_predictions
 from mirkeras.experiment.runs import Run, find_runs
 from mirkeras.pipeline.splits import SEEDED
+from mirkeras.report.tables import PAGE, markdown
 from mirkeras.system.files import write_text
-
-__all__ = ["COLUMNS", "SETUP", "ResultsError", "markdown"]
-
 
 # Columns that must stay text, however much they look like numbers.
 TEXT = {
@@ -32,19 +30,6 @@ TEXT = {
     "dropped_tags": str,
     "pretrained": str,
 }
-
-PAGE = """\
-# {paper}: published and measured
-
-Made by `mirkeras compare {paper} --publish` from `results/published/{paper}.csv` and the {runs} run
-records in `results/measured/{paper}.csv` (command, commit, versions, seed, data fingerprint,
-hardware and time of every run). `data` reads data set@split:protocol (no split: folds drawn from a
-seed); accuracies are of tracks (`raw`: of segments) and in per cent, areas (AUC) lie in [0, 1];
-values are mean ± standard deviation over `n` runs (folds × seeds); `baseline` is the paper's
-reference.
-
-{table}
-"""
 
 
 def collect(out: Path, paper: str, score: Callable[[dict, str], dict]) -> pd.DataFrame:
@@ -77,8 +62,9 @@ def collect(out: Path, paper: str, score: Callable[[dict, str], dict]) -> pd.Dat
     return pd.DataFrame(lines).sort_values(keys, ignore_index=True)
 
 
-def compare(paper: str, measured: pd.DataFrame) -> pd.DataFrame:
-    """Join measured runs to the published rows of a paper, see `mirkeras.comparison.compare`.
+def with_known_repeats(paper: str, measured: pd.DataFrame) -> pd.DataFrame:
+    """Join measured runs to the published rows of a paper, see
+    `mirkeras.evaluation.comparison.compare`.
 
     Runs on drawn folds of a set that is known to repeat artists or recordings carry that warning,
     also if their records are older than it.
@@ -108,7 +94,7 @@ def recorded(paper: str) -> pd.DataFrame:
 
 def listing(paper: str) -> pd.DataFrame:
     """List every published row with our parameter count and what was measured on its own data."""
-    from mirkeras.counts import parameters
+    from mirkeras.evaluation.parameters import count_parameters
     from mirkeras.experiment import find_experiment
 
     rows, runs = published_rows(paper), recorded(paper)
@@ -117,7 +103,7 @@ def listing(paper: str) -> pd.DataFrame:
     experiment = find_experiment(paper)
     outputs, protocols = _outputs(rows), rows.set_index("id").protocol
     counted = [
-        parameters(experiment, row, outputs[id], protocols[id]) if row else None
+        count_parameters(experiment, row, outputs[id], protocols[id]) if row else None
         for id, row in zip(table.id, table.row, strict=True)
     ]
     return table.assign(params=pd.array(counted, dtype="Int64"))
@@ -144,11 +130,11 @@ def publish(paper: str, measured: pd.DataFrame) -> Path:
     known = [table for table in (recorded(paper), measured) if len(table)]
     both = pd.concat(known, ignore_index=True)
     keys = [*SETUP, "row", "seed", "fold"]
-    same = both[keys].assign(source=comparison.sources(both))
+    same = both[keys].assign(source=comparison.measurement_of(both))
     both = both[~same.duplicated(keep="last")].sort_values(keys, ignore_index=True)
     write_csv(both, published.RESULTS / "measured" / f"{paper}.csv")
     page = published.RESULTS / "pages" / f"{paper}.md"
-    table = compare(paper, both)
+    table = with_known_repeats(paper, both)
     write_text(page, PAGE.format(paper=paper, table=markdown(table), runs=len(both)))
     return page
 

@@ -1,0 +1,1 @@
+"""Predictions become metrics, intervals and verdicts; no trained network is opened."""

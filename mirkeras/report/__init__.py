@@ -1,0 +1,1 @@
+"""Draws and lays out what it is given."""
