@@ -45,5 +45,5 @@ setup(
         "bench": ["torch>=2.4"],  # the network of SampleCNN once more, to compare speeds
         "dev": ["pytest>=8", "ruff>=0.12"],
     },
-    entry_points={"console_scripts": ["mirkeras = mirkeras.cli:main"]},
+    entry_points={"console_scripts": ["mirkeras = mirkeras.cli.app:main"]},
 )

@@ -1,6 +1,5 @@
 """The evaluate command that the paper folders share: from finished runs to tables and figures."""
 
-import argparse
 import shutil
 from pathlib import Path
 
@@ -13,22 +12,7 @@ from mirkeras.experiment.runs import Run
 from mirkeras.pipeline.splits import DRAWN, SEEDED
 from mirkeras.report import figures
 from mirkeras.report.tables import markdown
-from mirkeras.system.errors import as_command
 from mirkeras.system.files import whole_file, write_text
-
-
-@as_command
-def evaluate(paper: str, argv: list[str] | None = None) -> int:
-    """Run ``python -m reproductions.<paper>.evaluate``; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m reproductions.{paper}.evaluate",
-        description="Compare finished runs with the published rows. Reads predictions, never "
-        "networks; writes comparison.csv, comparison.md, measured.csv and figures.",
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
-    arguments = parser.parse_args(argv)
-    print(summary(evaluate_runs(paper, arguments.out), arguments.out))
-    return 0
 
 
 def summary(table: pd.DataFrame, out: Path) -> str:

@@ -9,7 +9,7 @@ import argparse
 import sys
 import time
 
-from mirkeras.options import add_jobs_option
+from mirkeras.cli.options import add_jobs_option
 from reproductions.lee_samplecnn import reproduce
 
 OPTIONS = {

@@ -20,8 +20,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import signal
 
+from mirkeras.cli.options import words
 from mirkeras.features import find_recipe
-from mirkeras.options import words
 from mirkeras.report import figures
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command

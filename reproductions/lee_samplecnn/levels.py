@@ -22,8 +22,8 @@ from threadpoolctl import threadpool_limits
 from data_prep.index import TAG_SEPARATOR
 from data_prep.prepare import Prepared, prepare
 from mirkeras import cache
+from mirkeras.cli.options import DATA_SETS, add_data_options, words
 from mirkeras.features import find_recipe
-from mirkeras.options import DATA_SETS, add_data_options, words
 from mirkeras.report import figures
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import data_prep
-from mirkeras.commands import train
-from mirkeras.evaluation.evaluate import evaluate
+from mirkeras.cli.evaluate import evaluate
+from mirkeras.cli.options import add_data_options, data_words
+from mirkeras.cli.train import train
 from mirkeras.experiment.runs import Run, find_runs
-from mirkeras.options import add_data_options, data_words
 from mirkeras.system.errors import as_command
 from reproductions.lee_samplecnn import filters, levels, timing
 

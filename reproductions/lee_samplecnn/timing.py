@@ -20,11 +20,11 @@ from mirkeras.system.backend import keras
 import numpy as np
 import pandas as pd
 
+from mirkeras.cli.options import positive
 from mirkeras.experiment import records
 from mirkeras.experiment.published import published_rows
 from mirkeras.experiment.runs import Run
 from mirkeras.layers import count_trainable
-from mirkeras.options import positive
 from mirkeras.system import device, processes
 from mirkeras.system.errors import UsageError, as_command
 from reproductions.lee_samplecnn.models import NETWORKS

@@ -15,8 +15,8 @@ from pathlib import Path
 import pandas as pd
 
 from data_prep.prepare import Prepared, prepare
+from mirkeras.cli.options import DATA_SETS, add_data_options, add_jobs_option, positive, words
 from mirkeras.experiment.runs import claimed
-from mirkeras.options import DATA_SETS, add_data_options, add_jobs_option, positive, words
 from mirkeras.system import processes
 from mirkeras.system.errors import UsageError, as_command
 from mirkeras.system.files import write_text

@@ -18,8 +18,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from mirkeras.cli.options import positive, seeds
 from mirkeras.features import find_recipe
-from mirkeras.options import positive, seeds
 from mirkeras.system.errors import UsageError, as_command
 from reproductions.lidy_mirex2016 import mirex_features, mirex_lists
 from reproductions.lidy_mirex2016.mirex_features import Features

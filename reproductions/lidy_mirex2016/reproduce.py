@@ -8,9 +8,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from mirkeras.commands import train
-from mirkeras.evaluation.evaluate import evaluate
-from mirkeras.options import add_data_options, data_words, positive
+from mirkeras.cli.evaluate import evaluate
+from mirkeras.cli.options import add_data_options, data_words, positive
+from mirkeras.cli.train import train
 from reproductions.lidy_mirex2016.experiments import PROTOCOLS
 
 PAPER = "lidy_mirex2016"

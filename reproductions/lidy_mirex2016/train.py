@@ -2,7 +2,7 @@
 
 import sys
 
-from mirkeras.commands import train
+from mirkeras.cli.train import train
 
 if __name__ == "__main__":
     sys.exit(train("lidy_mirex2016"))

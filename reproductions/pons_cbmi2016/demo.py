@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from mirkeras.commands import train
-from mirkeras.evaluation.evaluate import evaluate
-from mirkeras.options import add_jobs_option
+from mirkeras.cli.evaluate import evaluate
+from mirkeras.cli.options import add_jobs_option
+from mirkeras.cli.train import train
 from reproductions.pons_cbmi2016 import filters
 
 PAPER = "pons_cbmi2016"

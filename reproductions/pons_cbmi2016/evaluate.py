@@ -2,7 +2,7 @@
 
 import sys
 
-from mirkeras.evaluation.evaluate import evaluate
+from mirkeras.cli.evaluate import evaluate
 
 if __name__ == "__main__":
     sys.exit(evaluate("pons_cbmi2016"))

@@ -18,12 +18,12 @@ from matplotlib.figure import Figure
 from scipy.signal import get_window
 
 from data_prep.index import read_index
+from mirkeras.cli.options import add_cache_option
 from mirkeras.evaluation.comparison import SETUP
 from mirkeras.evaluation.evaluate import setup_name
 from mirkeras.experiment.records import read_predictions
 from mirkeras.experiment.runs import find_runs
 from mirkeras.features import find_recipe
-from mirkeras.options import add_cache_option
 from mirkeras.report import figures
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command

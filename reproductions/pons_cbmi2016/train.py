@@ -2,7 +2,7 @@
 
 import sys
 
-from mirkeras.commands import train
+from mirkeras.cli.train import train
 
 if __name__ == "__main__":
     sys.exit(train("pons_cbmi2016"))

@@ -23,11 +23,11 @@ from tqdm import tqdm
 import data_prep
 from data_prep.prepare import Prepared, prepare
 from mirkeras import cache
+from mirkeras.cli.options import DATA_SETS, add_data_options, words
 from mirkeras.evaluation.metrics import mean_scores
 from mirkeras.evaluation.results import write_csv
 from mirkeras.experiment import records
 from mirkeras.features import find_recipe
-from mirkeras.options import DATA_SETS, add_data_options, words
 from mirkeras.pretrained import weights
 from mirkeras.pretrained.cards import Card, find_card
 from mirkeras.report import figures

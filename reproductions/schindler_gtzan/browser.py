@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.prepare import prepare
-from mirkeras.options import DATA_SETS, add_data_options, positive
+from mirkeras.cli.options import DATA_SETS, add_data_options, positive
 from mirkeras.system.errors import as_command
 from mirkeras.system.files import write_text
 from reproductions.schindler_gtzan import disputes, excerpts

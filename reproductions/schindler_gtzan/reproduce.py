@@ -15,12 +15,13 @@ import pandas as pd
 import data_prep
 from data_prep.prepare import Prepared, prepare
 from data_prep.sets import gtzan
-from mirkeras.commands import train
+from mirkeras.cli.evaluate import evaluate
+from mirkeras.cli.options import add_data_options, data_words, positive
+from mirkeras.cli.train import train
 from mirkeras.evaluation.comparison import SETUP
-from mirkeras.evaluation.evaluate import evaluate, setup_name
+from mirkeras.evaluation.evaluate import setup_name
 from mirkeras.experiment import find_experiment
 from mirkeras.experiment.runs import Run
-from mirkeras.options import add_data_options, data_words, positive
 from mirkeras.system.errors import as_command
 from mirkeras.training.preflight import PARTIAL
 from reproductions.schindler_gtzan import confusion

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from mirkeras.cache import open_cache
-from mirkeras.commands import train
+from mirkeras.cli.evaluate import evaluate
+from mirkeras.cli.train import train
 from mirkeras.evaluation.comparison import COLUMNS
-from mirkeras.evaluation.evaluate import evaluate
 from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.transfer import song_features
 from reproductions.lee_samplecnn import reproduce

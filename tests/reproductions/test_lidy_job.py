@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras.evaluation.evaluate import evaluate
+from mirkeras.cli.evaluate import evaluate
 from mirkeras.experiment.records import read_record
 from mirkeras.features import extraction
 from mirkeras.system import device

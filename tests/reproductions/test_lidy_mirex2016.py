@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mirkeras.cache import open_cache
-from mirkeras.commands import train
+from mirkeras.cli.train import train
 from mirkeras.evaluation import results
 from mirkeras.experiment.published import published_rows
 from mirkeras.experiment.records import read_log, read_predictions, read_record

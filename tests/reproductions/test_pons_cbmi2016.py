@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras.commands import train
+from mirkeras.cli.evaluate import evaluate
+from mirkeras.cli.train import train
 from mirkeras.evaluation.comparison import COLUMNS
-from mirkeras.evaluation.evaluate import evaluate, evaluate_runs
+from mirkeras.evaluation.evaluate import evaluate_runs
 from mirkeras.experiment.published import published_rows
 from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.system import device
@@ -222,7 +223,7 @@ def test_evaluation_needs_no_network(trained: Path, monkeypatch) -> None:
 
 
 def test_our_parameters_are_the_published_ones() -> None:
-    command = [sys.executable, "-m", "mirkeras.cli", "list", PAPER, "--csv"]
+    command = [sys.executable, "-m", "mirkeras", "list", PAPER, "--csv"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert listed.stderr == ""
     lines = [line.split(",") for line in listed.stdout.splitlines()]

@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
 from mirkeras.cache import CacheError, FeatureCache, open_cache
-from mirkeras.commands import train
+from mirkeras.cli.train import train
 from mirkeras.evaluation import metrics
 from mirkeras.experiment import Constant, Experiment, Protocol, Row
 from mirkeras.experiment.division import Parts

@@ -11,8 +11,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from mirkeras.tag import figures, output
-from tests.mirkeras.fake_tagger import CARD, LENGTH, guess
+from mirkeras.tagging import figure, output
+from tests.mirkeras.tagging.fake_tagger import CARD, LENGTH, guess
 
 NAMES = [
     "plain.mp3",
@@ -128,8 +128,8 @@ def test_versions_name_all_between_file_and_score() -> None:
 def test_the_taggram_shows_when(tmp_path: Path, recwarn) -> None:
     for number, name in enumerate(NAMES):
         track = guess(Path(name))
-        figures.draw(track, tmp_path / f"{number}.png", top=3)
+        figure.draw(track, tmp_path / f"{number}.png", top=3)
         assert matplotlib.image.imread(tmp_path / f"{number}.png").std() > 0.1
     assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
     track = replace(guess(Path("a.wav")), starts=np.array([0.0, 1.0]), seconds=4.5)
-    assert figures.edges(track).tolist() == [0, 1, 4]
+    assert figure.edges(track).tolist() == [0, 1, 4]

@@ -12,24 +12,23 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mirkeras import tagging
 from mirkeras.audio import AudioError
 from mirkeras.features import find_recipe
 from mirkeras.pretrained import cards
 from mirkeras.pretrained.cards import Card
 from mirkeras.system.errors import UsageError, explained
 from mirkeras.system.files import sweep, whole_file, write_text
-from mirkeras.tag import figures
-from mirkeras.tag.files import find_files, targets
-from mirkeras.tag.jobs import Job, job_folder, opened
-from mirkeras.tag.output import DOCUMENTS, clean, jams, versions, write_embeddings
-from mirkeras.tagging import Tagged
+from mirkeras.tagging import figure
+from mirkeras.tagging.inputs import find_files, output_paths
+from mirkeras.tagging.journal import Journal, job_folder, opened
+from mirkeras.tagging.output import DOCUMENTS, clean, jams, versions, write_embeddings
+from mirkeras.tagging.tagger import Tagged, Tagger
 
 PLACES = ("out", "plot", "embed")
 
 
 @dataclass
-class Order:
+class Request:
     """What one command asks for, and how far it is.
 
     Attributes
@@ -85,14 +84,16 @@ def run(options: argparse.Namespace) -> int:
         An unknown model or feature, no audio file, an output that would replace an audio file or
         what is no regular file, a job that is not this one's.
     """
-    order = _order(options)
+    request = _request(options)
     kept = options.out or options.embed
     try:
         if kept is None:
-            _pass_through(order)
+            _pass_through(request)
         else:
-            with opened(job_folder(kept), order.files, order.card.tags, order.settings) as job:
-                _work(order, job)
+            with opened(
+                job_folder(kept), request.files, request.card.tags, request.settings
+            ) as job:
+                _resume(request, job)
     except BrokenPipeError:  # who read the output has left, as `head` does
         return 1
     except KeyboardInterrupt:
@@ -100,20 +101,20 @@ def run(options: argparse.Namespace) -> int:
             raise  # the command says that it goes on
         _say("stopped; with --out, what is finished is kept")
         return 130
-    return 1 if order.failed else 0
+    return 1 if request.failed else 0
 
 
-def _pass_through(order: Order) -> None:
+def _pass_through(request: Request) -> None:
     """Tag and print, keeping nothing."""
     try:
-        _print(order, _drawn(order, _tagged(order, order.files)))
+        _print(request, _drawn(request, _tagged(request, request.files)))
     except BrokenPipeError:
         raise
     except OSError as error:
         raise UsageError(explained(error, kept=False)) from error
 
 
-def _order(options: argparse.Namespace) -> Order:
+def _request(options: argparse.Namespace) -> Request:
     card = cards.find_card(options.model)
     feature = options.feature or card.embeddings[0] if options.embed else None
     if feature is not None:
@@ -121,18 +122,18 @@ def _order(options: argparse.Namespace) -> Order:
     files, empty = find_files(options.files)
     for word in empty:
         _say(f"{word}: no audio file there")
-    order = Order(options, card, files, feature)
+    request = Request(options, card, files, feature)
     if options.plot:
-        order.plots = targets(options.plot, files, ".png")
+        request.plots = output_paths(options.plot, files, ".png")
     if options.format == "jams":
-        order.jams = targets(options.out, files, ".jams")
-    _refuse_replacing(order)
-    return order
+        request.jams = output_paths(options.out, files, ".jams")
+    _refuse_replacing(request)
+    return request
 
 
-def _refuse_replacing(order: Order) -> None:
+def _refuse_replacing(request: Request) -> None:
     """Refuse outputs in the place of what they must not replace: audio, devices, one another."""
-    made = list(_made(order, order.files))
+    made = list(_made(request, request.files))
     for path in made:  # looked at as they are: a link may lead to a device
         if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
             raise UsageError(
@@ -140,22 +141,22 @@ def _refuse_replacing(order: Order) -> None:
                 "replaced; choose another output, or leave --out away for standard output"
             )
     real = [os.path.realpath(path) for path in made]
-    for path in {os.path.realpath(path) for path in order.files}.intersection(real):
+    for path in {os.path.realpath(path) for path in request.files}.intersection(real):
         raise UsageError(f"{path} is to be tagged and would be replaced; choose another output")
     if len(set(real)) < len(real):
         raise UsageError("two outputs are the same file; choose different ones")
 
 
-def _tagged(order: Order, files: Sequence[Path]) -> Iterator[Tagged]:
+def _tagged(request: Request, files: Sequence[Path]) -> Iterator[Tagged]:
     """Tag files; those that cannot be are reported and counted."""
     if not files:
         return
-    options, seconds, failed = order.options, 0.0, order.failed
-    tagger = tagging.Tagger(
-        order.card.name,
+    options, seconds, failed = request.options, 0.0, request.failed
+    tagger = Tagger(
+        request.card.name,
         weights=options.weights,
         hop=options.hop,
-        features=order.feature,
+        features=request.feature,
         mirror=options.mirror,
         offline=options.offline,
         jobs=options.jobs,
@@ -165,13 +166,13 @@ def _tagged(order: Order, files: Sequence[Path]) -> Iterator[Tagged]:
     with bar, closing(tagger.tag_all(files)) as results:
         for _, outcome in results:
             if isinstance(outcome, AudioError):
-                order.failed += 1
+                request.failed += 1
                 _say(str(outcome))
             else:
                 seconds += outcome.seconds
                 yield outcome
             bar.update()
-    _summarise(len(files), order.failed - failed, seconds, time.monotonic() - began)
+    _summarise(len(files), request.failed - failed, seconds, time.monotonic() - began)
 
 
 def _summarise(files: int, failed: int, seconds: float, took: float) -> None:
@@ -181,77 +182,77 @@ def _summarise(files: int, failed: int, seconds: float, took: float) -> None:
     _say(f"{files} {many}, {speed}{trouble}")
 
 
-def _work(order: Order, job: Job) -> None:
+def _resume(request: Request, job: Journal) -> None:
     """Tag what a job lacks, then write its output."""
-    left = [path for path in order.files if path not in job]
-    if len(left) < len(order.files):
-        done = len(order.files) - len(left)
-        _say(f"{done} of {len(order.files)} files were tagged before")
-    with closing(_tagged(order, left)) as results:
+    left = [path for path in request.files if path not in job]
+    if len(left) < len(request.files):
+        done = len(request.files) - len(left)
+        _say(f"{done} of {len(request.files)} files were tagged before")
+    with closing(_tagged(request, left)) as results:
         for tagged in results:
             job.add(tagged)
     finished = job.finished()
     if not finished:
         raise UsageError("no file could be tagged; nothing is written")
     made: dict[Path, set[str]] = {}
-    for path in _made(order, order.files):
+    for path in _made(request, request.files):
         made.setdefault(path.parent, set()).add(path.name)
     for folder, names in made.items():  # the job is held: nobody else is writing them
         sweep(folder, names)
-    if job.is_written(order.output) and all(path.exists() for path in _made(order, finished)):
-        _say(f"{order.options.out or order.options.embed}: complete, nothing to write")
+    if job.is_written(request.output) and all(path.exists() for path in _made(request, finished)):
+        _say(f"{request.options.out or request.options.embed}: complete, nothing to write")
     else:
-        _write(order, job, finished)
-        job.note_written(order.output)
-    if order.options.out is None:
-        _print(order, map(job.read, finished))
+        _write(request, job, finished)
+        job.note_written(request.output)
+    if request.options.out is None:
+        _print(request, map(job.read, finished))
 
 
-def _made(order: Order, files: Sequence[Path]) -> Iterator[Path]:
+def _made(request: Request, files: Sequence[Path]) -> Iterator[Path]:
     """Name the files that the output of some audio files consists of."""
-    if order.options.out and not order.jams:
-        yield order.options.out
-    if order.options.embed:
-        yield order.options.embed
-    for each in (order.plots, order.jams):
+    if request.options.out and not request.jams:
+        yield request.options.out
+    if request.options.embed:
+        yield request.options.embed
+    for each in (request.plots, request.jams):
         yield from (each[path] for path in files if each)
 
 
-def _write(order: Order, job: Job, finished: Sequence[Path]) -> None:
+def _write(request: Request, job: Journal, finished: Sequence[Path]) -> None:
     """Write all output of a job: embeddings, files per track, the document."""
-    options = order.options
+    options = request.options
     if options.embed:
         tracks = map(job.read, finished)
-        write_embeddings(options.embed, tracks, order.card, order.feature)
-    if order.plots or order.jams:
+        write_embeddings(options.embed, tracks, request.card, request.feature)
+    if request.plots or request.jams:
         bar = tqdm(finished, desc="writing", unit="file", disable=None)
-        for tagged in _drawn(order, map(job.read, bar)):
-            if order.jams:
-                write_text(order.jams[tagged.path], jams(tagged, order.card, options.top))
-    if options.out and not order.jams:
+        for tagged in _drawn(request, map(job.read, bar)):
+            if request.jams:
+                write_text(request.jams[tagged.path], jams(tagged, request.card, options.top))
+    if options.out and not request.jams:
         with (
             whole_file(options.out) as temporary,
             open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file,
         ):
-            file.writelines(_document(order, map(job.read, finished)))
+            file.writelines(_document(request, map(job.read, finished)))
 
 
-def _drawn(order: Order, tracks: Iterable[Tagged]) -> Iterator[Tagged]:
+def _drawn(request: Request, tracks: Iterable[Tagged]) -> Iterator[Tagged]:
     """Draw the taggrams of tracks that pass by, where figures are asked for."""
     for tagged in tracks:
-        if order.plots:
-            figures.draw(tagged, order.plots[tagged.path], order.options.top)
+        if request.plots:
+            figure.draw(tagged, request.plots[tagged.path], request.options.top)
         yield tagged
 
 
-def _document(order: Order, tracks: Iterable[Tagged]) -> Iterator[str]:
-    return DOCUMENTS[order.options.format](tracks, order.card, order.options.top)
+def _document(request: Request, tracks: Iterable[Tagged]) -> Iterator[str]:
+    return DOCUMENTS[request.options.format](tracks, request.card, request.options.top)
 
 
-def _print(order: Order, tracks: Iterable[Tagged]) -> None:
+def _print(request: Request, tracks: Iterable[Tagged]) -> None:
     """Write a document to standard output as it grows."""
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # names as they are
-    for piece in _document(order, tracks):
+    for piece in _document(request, tracks):
         with tqdm.external_write_mode(file=sys.stdout):
             _write_out(piece)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mirkeras.cli import main
+from mirkeras.cli.app import main
 from mirkeras.system import device
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mirkeras.system.errors import UsageError
-from mirkeras.tag.files import find_files, targets
+from mirkeras.tagging.inputs import find_files, output_paths
 
 
 def make(root: Path, *names: str) -> list[Path]:
@@ -65,7 +65,7 @@ def test_what_holds_no_audio_is_said(tmp_path: Path) -> None:
 def test_targets_mirror_the_tree_and_never_meet(tmp_path: Path) -> None:
     files = [Path("m/a/1.wav"), Path("m/b/1.wav"), Path("m/b/2.wav"), Path("m/b/2.mp3")]
     files.append(Path("m") / ("é" * 120 + ".mp3"))
-    made = list(targets(tmp_path, files, ".jams").values())
+    made = list(output_paths(tmp_path, files, ".jams").values())
     names = ["a/1.jams", "b/1.jams", "b/2.wav.jams", "b/2.mp3.jams"]
     assert made[:4] == [tmp_path / name for name in names]
     assert len(made[4].name.encode("utf-8", "surrogateescape")) < 220
@@ -85,7 +85,8 @@ def test_targets_mirror_the_tree_and_never_meet(tmp_path: Path) -> None:
 )
 def test_two_files_are_never_one_target(names, made) -> None:
     found = [
-        path.name for path in targets(Path("x"), [Path(name) for name in names], ".png").values()
+        path.name
+        for path in output_paths(Path("x"), [Path(name) for name in names], ".png").values()
     ]
     assert len({name.casefold() for name in found}) == len(names)
     if made:
@@ -94,7 +95,7 @@ def test_two_files_are_never_one_target(names, made) -> None:
 
 def test_one_target_for_one_file(tmp_path: Path) -> None:
     song = Path("song.mp3")
-    assert targets(tmp_path / "x.png", [song], ".png") == {song: tmp_path / "x.png"}
-    assert targets(tmp_path / "x", [song], ".png") == {song: tmp_path / "x" / "song.png"}
+    assert output_paths(tmp_path / "x.png", [song], ".png") == {song: tmp_path / "x.png"}
+    assert output_paths(tmp_path / "x", [song], ".png") == {song: tmp_path / "x" / "song.png"}
     with pytest.raises(UsageError, match="name a folder"):
-        targets(tmp_path / "x.png", [song, Path("b.mp3")], ".png")
+        output_paths(tmp_path / "x.png", [song, Path("b.mp3")], ".png")

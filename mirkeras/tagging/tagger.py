@@ -19,7 +19,6 @@ import librosa
 import numpy as np
 
 from mirkeras.audio import AudioError, stream
-from mirkeras.batching import Batch, Track, joined
 from mirkeras.features import Recipe, find_recipe
 from mirkeras.features.stream import frames
 from mirkeras.pipeline.segments import stream_segments
@@ -28,6 +27,7 @@ from mirkeras.pretrained.inference import scorer
 from mirkeras.pretrained.weights import feature_model, load
 from mirkeras.system import processes, threads
 from mirkeras.system.errors import UsageError
+from mirkeras.tagging.batches import Batch, Track, joined
 
 SHORTEST = 1.0  # seconds; less is not repeated until it fills a segment
 

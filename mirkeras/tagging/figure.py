@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mirkeras.report.figures import save
-from mirkeras.tag.output import clean
-from mirkeras.tagging import Tagged
+from mirkeras.tagging.output import clean
+from mirkeras.tagging.tagger import Tagged
 
 WIDTH = 9.0  # inches
 

@@ -1,22 +1,22 @@
-"""The `mirkeras` command: thin, every sub-command is a function of another room."""
+"""The `mirkeras` command.
+
+Sub-commands import what they need when they run: `--help` needs neither TensorFlow nor its seconds.
+"""
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from mirkeras import __version__
-from mirkeras.options import DATA_SETS, add_data_options, add_jobs_option
+from mirkeras.cli import tag as tag_command
+from mirkeras.cli.options import DATA_SETS, add_data_options, add_jobs_option
 from mirkeras.system.errors import as_command
-from mirkeras.tag import command as tag_command
 
 
 @as_command
 def main(argv: list[str] | None = None) -> int:
     """Run `mirkeras`; returns the exit status."""
     arguments = _parser().parse_args(argv)
-    # Imported after parsing: --help needs neither TensorFlow nor its seconds.
-
     return arguments.command(arguments)
 
 
@@ -55,16 +55,16 @@ def _add_tag(commands: argparse._SubParsersAction) -> None:
 def _tag(arguments: argparse.Namespace) -> int:
     tag_command.check(arguments)
     from mirkeras.pretrained import cards
-    from mirkeras.tag import listing
+    from mirkeras.tagging import listing
 
     if arguments.list:
         print(listing.table(cards.all_cards().values()), end="")
     elif arguments.card:
         print(listing.description(cards.find_card(arguments.card)), end="")
     else:
-        from mirkeras.tag import run
+        from mirkeras.tagging import command as tagging_command
 
-        return run.run(arguments)
+        return tagging_command.run(arguments)
     return 0
 
 
@@ -178,11 +178,7 @@ def _features(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from mirkeras.doctor import report
+    from mirkeras.cli.doctor import report
 
     print(report())
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

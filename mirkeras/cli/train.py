@@ -6,9 +6,7 @@ from pathlib import Path
 
 import data_prep
 from data_prep.prepare import prepare
-from mirkeras.experiment import Experiment, find_experiment
-from mirkeras.experiment.setting import Setting
-from mirkeras.options import (
+from mirkeras.cli.options import (
     DATA_SETS,
     add_data_options,
     add_jobs_option,
@@ -17,6 +15,8 @@ from mirkeras.options import (
     seeds,
     words,
 )
+from mirkeras.experiment import Experiment, find_experiment
+from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.splits import DRAWN, STRATIFIED
 from mirkeras.system import device, processes
 from mirkeras.system.errors import UsageError, as_command

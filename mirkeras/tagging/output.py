@@ -27,7 +27,7 @@ from mirkeras.audio import decoding
 from mirkeras.features import find_recipe
 from mirkeras.pretrained.cards import Card
 from mirkeras.system.files import whole_file
-from mirkeras.tagging import Tagged
+from mirkeras.tagging.tagger import Tagged
 
 #: Decimals of scores and times; the networks themselves are proven to 1e-4.
 DECIMALS = 6

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from mirkeras.options import positive
+from mirkeras.cli.options import positive
 
 DESCRIPTION = """\
 Tag music with a trained network.

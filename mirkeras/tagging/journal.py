@@ -23,7 +23,7 @@ import numpy as np
 
 from mirkeras.system.errors import UsageError
 from mirkeras.system.files import locked
-from mirkeras.tagging import Tagged
+from mirkeras.tagging.tagger import Tagged
 
 #: Raise by one when the form of a job changes, or what the engine computes (beyond rounding).
 FORM = 2
@@ -51,7 +51,7 @@ def fingerprint(path: Path) -> tuple | None:
     return os.path.abspath(path), facts.st_size, *times, facts.st_ino
 
 
-class Job:
+class Journal:
     """The finished files of a job; made by `opened`.
 
     Parameters
@@ -221,8 +221,8 @@ class Job:
 @contextmanager
 def opened(
     folder: Path, files: Sequence[Path], tags: tuple[str, ...], settings: dict
-) -> Iterator[Job]:
-    """Open a job, new or begun before, and hold it against other processes; see `Job`.
+) -> Iterator[Journal]:
+    """Open a job, new or begun before, and hold it against other processes; see `Journal`.
 
     Raises
     ------
@@ -236,7 +236,7 @@ def opened(
         "output"
     )
     with locked(folder / ".lock", refusal=busy):
-        job = Job(folder, files, tags, settings)
+        job = Journal(folder, files, tags, settings)
         try:
             yield job
         finally:

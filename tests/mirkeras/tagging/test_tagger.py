@@ -11,6 +11,7 @@ from mirkeras.audio import AudioError
 from mirkeras.features import RECIPES
 from mirkeras.system.errors import UsageError
 from mirkeras.tagging import Tagger
+from mirkeras.tagging import tagger as tagging_tagger
 from tests.fake_card import card
 
 RATE = 16_000
@@ -33,8 +34,8 @@ CARD = card(name="small", frames=187, tags=TAGS, embeddings=("pooled", "hidden")
 def network(monkeypatch) -> keras.Model:
     """A small network of random weights instead of a trained one."""
     network = small_network()
-    monkeypatch.setattr(tagging, "find_card", lambda name: CARD)
-    monkeypatch.setattr(tagging, "load", lambda card, weights=None, **options: network)
+    monkeypatch.setattr(tagging_tagger, "find_card", lambda name: CARD)
+    monkeypatch.setattr(tagging_tagger, "load", lambda card, weights=None, **options: network)
     return network
 
 
@@ -126,7 +127,7 @@ def test_a_sample_less_than_a_second(tmp_path):
 
 
 def test_features_that_would_fill_memory(monkeypatch):
-    monkeypatch.setattr(tagging, "MOST_VALUES", 700)
+    monkeypatch.setattr(tagging_tagger, "MOST_VALUES", 700)
     with pytest.raises(UsageError, match="'hidden' of small has 744 values per segment"):
         Tagger(features="hidden")
     Tagger(features="pooled")
@@ -216,6 +217,6 @@ def test_an_error_that_is_no_files_is_raised(tmp_path, monkeypatch):
     def broken(*arguments):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(tagging, "frames", broken)
+    monkeypatch.setattr(tagging_tagger, "frames", broken)
     with pytest.raises(ZeroDivisionError):
         Tagger().tag(write(tmp_path / "a.wav", 4))

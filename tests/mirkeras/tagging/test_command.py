@@ -11,9 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
-from mirkeras.cli import main
-from mirkeras.tag import run
-from tests.mirkeras.fake_tagger import FakeTagger, guess, install
+from mirkeras.cli.app import main
+from mirkeras.tagging import command as tagging_command
+from tests.mirkeras.tagging.fake_tagger import FakeTagger, guess, install
 
 
 @pytest.fixture(autouse=True)
@@ -219,7 +219,7 @@ def test_a_job_of_other_versions_is_refused(music, capsys, monkeypatch) -> None:
     assert main(command) == 0
     stamped = json.loads(Path("tags.json").read_text())[0]["versions"]
     with monkeypatch.context() as patch:
-        patch.setattr(run, "versions", lambda recipe: stamped | {"keras": "99"})
+        patch.setattr(tagging_command, "versions", lambda recipe: stamped | {"keras": "99"})
         assert main(command) == 1
     message = capsys.readouterr().err
     assert f"with versions keras '{stamped['keras']}', now '99'. Delete that folder" in message

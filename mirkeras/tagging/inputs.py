@@ -55,7 +55,7 @@ def find_files(words: Sequence[str]) -> tuple[list[Path], list[str]]:
     return list(found.values()), empty
 
 
-def targets(place: Path, files: Sequence[Path], suffix: str) -> dict[Path, Path]:
+def output_paths(place: Path, files: Sequence[Path], suffix: str) -> dict[Path, Path]:
     """Name the file to be made of each audio file.
 
     Parameters

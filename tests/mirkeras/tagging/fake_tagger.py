@@ -1,7 +1,7 @@
 """A tagger without a network: scores come from the name of a file, so they can be foretold.
 
 As a program it is `mirkeras tag` with this tagger, slow enough to be killed:
-``python -m tests.mirkeras.fake_tagger LOG SECONDS_PER_FILE ARGUMENT…``.
+``python -m tests.mirkeras.tagging.fake_tagger LOG SECONDS_PER_FILE ARGUMENT…``.
 """
 
 import os
@@ -13,11 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras import tagging
 from mirkeras.audio import AudioError
 from mirkeras.pretrained import cards
 from mirkeras.pretrained.cards import Card, Source
-from mirkeras.tagging import Tagged
+from mirkeras.tagging import Tagged, command
 
 LENGTH = 3.0  # seconds of a segment
 SOURCE = Source("fake.npz", "f" * 64, advice="It is made up.")
@@ -77,13 +76,13 @@ class FakeTagger:
 
 def install(patch) -> None:
     """Put the fake in the place of the real tagger; `patch` is a function as `setattr`."""
-    patch(tagging, "Tagger", FakeTagger)
+    patch(command, "Tagger", FakeTagger)
     patch(cards, "find_card", lambda name: CARD)
     patch(cards, "all_cards", lambda: {CARD.name: CARD})
 
 
 if __name__ == "__main__":
-    from mirkeras.cli import main
+    from mirkeras.cli.app import main
 
     FakeTagger.log, FakeTagger.pause = Path(sys.argv[1]), float(sys.argv[2])
     install(setattr)

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirkeras.cli import main
+from mirkeras.cli.app import main
 from mirkeras.system.errors import UsageError
-from mirkeras.tag import jobs
-from tests.mirkeras.fake_tagger import CARD, FakeTagger, guess, install
+from mirkeras.tagging import journal as tagging_journal
+from tests.mirkeras.tagging.fake_tagger import CARD, FakeTagger, guess, install
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 SETTINGS = {"model": CARD.name, "weights": "f", "hop": None, "versions": {"keras": "3", "x": "1"}}
 
 
@@ -39,7 +39,7 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 def opened(tmp_path: Path, files, **settings):
-    return jobs.opened(tmp_path / "x.job", files, CARD.tags, SETTINGS | settings)
+    return tagging_journal.opened(tmp_path / "x.job", files, CARD.tags, SETTINGS | settings)
 
 
 def keep(tmp_path: Path, files, wanted) -> None:
@@ -142,7 +142,7 @@ def test_a_job_in_which_nothing_was_finished_leaves_nothing(tmp_path, files) -> 
 
 def test_a_job_of_another_form_is_refused(tmp_path, files, monkeypatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "FORM", 1)
+        patch.setattr(tagging_journal, "FORM", 1)
         keep(tmp_path, files, files)
     message = "another version of mirkeras. Delete that folder"
     with pytest.raises(UsageError, match=message), opened(tmp_path, files):
@@ -182,7 +182,7 @@ def lines_in(journal: Path) -> int:
 def kill_midway(words: list, journal: Path, log: Path, pause: float, more: int) -> None:
     """Start the command in a process of its own; end it by SIGKILL after `more` more files."""
     goal = lines_in(journal) + more
-    command = [sys.executable, "-m", "tests.mirkeras.fake_tagger", log, pause, *words]
+    command = [sys.executable, "-m", "tests.mirkeras.tagging.fake_tagger", log, pause, *words]
     child = subprocess.Popen(list(map(str, command)), cwd=REPOSITORY, stderr=subprocess.PIPE)
     try:
         while lines_in(journal) < goal:

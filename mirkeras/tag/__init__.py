@@ -1,1 +1,0 @@
-"""The command `mirkeras tag`, around the engine of `mirkeras.tagging`: files in, outputs, jobs."""
