@@ -164,6 +164,9 @@ TAGS = (
     "weird", "country", "female voice", "metal", "choral",
 )  # fmt: skip
 
+#: The same in the order of the outputs of musicnn's and Won's networks: one pair is exchanged.
+TAGS_OF_TAGGERS = (*TAGS[:-3], "metal", "female voice", "choral")
+
 TRACKS = 25_863
 
 SPLITS = {

@@ -3,10 +3,12 @@
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-
-from mirkeras.system.backend import keras
+from typing import TYPE_CHECKING
 
 from mirkeras.experiment.protocols import Protocol
+
+if TYPE_CHECKING:
+    from mirkeras.system.backend import keras
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Row:
 
     id: str
     model: str
-    build: Callable[..., keras.Model] | None = None
+    build: Callable[..., "keras.Model"] | None = None
     frames: int = 0
     recipe: str = ""
     standardise: bool = True

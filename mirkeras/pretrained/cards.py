@@ -7,10 +7,12 @@ themselves stand in the papers' folders, beside the networks they fill (`trained
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-
-from mirkeras.system.backend import keras
+from typing import TYPE_CHECKING
 
 from mirkeras.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from mirkeras.system.backend import keras
 
 #: Modules that each have a tuple `CARDS`.
 HOMES = (
@@ -113,7 +115,7 @@ class Card:
 
     name: str
     title: str
-    build: Callable[[], keras.Model]
+    build: Callable[[], "keras.Model"]
     recipe: str
     frames: int
     tags: tuple[str, ...]

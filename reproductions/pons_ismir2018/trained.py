@@ -15,22 +15,12 @@ from functools import partial
 
 import numpy as np
 
+from data_prep.sets.magnatagatune import TAGS_OF_TAGGERS
 from data_prep.sets.msd import TAGS as MSD_TAGS
 from mirkeras.pretrained.cards import Card, Source, Taken
 from reproductions.pons_ismir2018 import musicnn
 
-#: The tags of MagnaTagATune in the order of the networks' outputs (`configuration.py`); Won's
-#: networks have the same. It is not quite the order of `data_prep.sets.magnatagatune`.
-MTT_TAGS = (
-    "guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast",
-    "piano", "ambient", "beat", "violin", "vocal", "synth", "female", "indian", "opera", "male",
-    "singing", "vocals", "no vocals", "harpsichord", "loud", "quiet", "flute", "woman",
-    "male vocal", "no vocal", "pop", "soft", "sitar", "solo", "man", "classic", "choir", "voice",
-    "new age", "dance", "male voice", "female vocal", "beats", "harp", "cello", "no voice",
-    "weird", "country", "metal", "female voice", "choral",
-)  # fmt: skip
-
-TAGS = {"MTT": MTT_TAGS, "MSD": MSD_TAGS}
+TAGS = {"MTT": TAGS_OF_TAGGERS, "MSD": MSD_TAGS}
 DATA = {"MTT": "MagnaTagATune", "MSD": "Million Song Dataset, tags of Last.fm"}
 SPLITS = {
     "MTT": "mtat-pons: 18,706 / 1,825 / 5,329 clips",

@@ -10,9 +10,9 @@ from functools import partial
 
 import numpy as np
 
+from data_prep.sets.magnatagatune import TAGS_OF_TAGGERS
 from data_prep.sets.msd import TAGS as MSD_TAGS
 from mirkeras.pretrained.cards import Card, Source, Taken
-from reproductions.pons_ismir2018.trained import MTT_TAGS
 from reproductions.won_smc2020 import models
 
 #: The 50 most frequent tags of MTG-Jamendo, in alphabetical order: `training/eval.py` lists them
@@ -35,7 +35,7 @@ JAMENDO_TAGS = (
 
 #: Data set: tags, name, split.
 DATA = {
-    "mtat": (MTT_TAGS, "MagnaTagATune", "mtat-won"),
+    "mtat": (TAGS_OF_TAGGERS, "MagnaTagATune", "mtat-won"),
     "msd": (MSD_TAGS, "Million Song Dataset, tags of Last.fm", "msd-lee"),
     "jamendo": (JAMENDO_TAGS, "MTG-Jamendo, 50 most frequent tags", "autotagging_top50tags"),
 }

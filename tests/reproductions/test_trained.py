@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from data_prep.sets.magnatagatune import TAGS as MTAT_TAGS
+from data_prep.sets.magnatagatune import TAGS_OF_TAGGERS
 from mirkeras.features import find_recipe
 from mirkeras.layers import count_trainable
 from mirkeras.pretrained import weight_files, weights
@@ -18,7 +19,7 @@ from mirkeras.system.files import sha256
 from reproductions.pons_ismir2018 import originals, parity
 from reproductions.pons_ismir2018.replay import PATIENCE, replay
 from reproductions.pons_ismir2018.rows import compare
-from reproductions.pons_ismir2018.trained import CARDS, MTT_TAGS
+from reproductions.pons_ismir2018.trained import CARDS
 from tests.models.synthetic import arrays_for
 
 WEIGHTS = os.environ.get("MIRKERAS_WEIGHTS", "")
@@ -42,7 +43,8 @@ def test_unknown_names_are_answered_with_the_known_ones() -> None:
 
 
 def test_tags_of_the_networks_are_those_of_the_data_in_another_order() -> None:
-    assert sorted(MTT_TAGS) == sorted(MTAT_TAGS)
+    assert sorted(TAGS_OF_TAGGERS) == sorted(MTAT_TAGS)
+    assert TAGS_OF_TAGGERS[46:] == ("country", "metal", "female voice", "choral")
 
 
 def checkpoint_wheel(card: Card, folder: Path) -> Path:
