@@ -20,34 +20,33 @@ from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.splits import DRAWN, STRATIFIED
 from mirkeras.system import device, processes
 from mirkeras.system.errors import UsageError, as_command
+from mirkeras.training.learners import LEARNERS, learner_of
 from mirkeras.training.preflight import (
     PARTIAL,
-    _check_division,
-    _check_lengths,
-    _check_machine,
-    _extractors,
-    _features,
+    build_caches,
+    check_division,
+    check_machine,
     choose_protocol,
     choose_split,
     lacks_audio,
     leaks,
     plan_rows,
 )
-from mirkeras.training.waves import _train_wave, plan_waves
-from mirkeras.transfer.extractors import check_input, check_taggers
+from mirkeras.training.waves import plan_waves, train_wave
+from mirkeras.transfer.extractors import find_extractor
 
 
 @as_command
 def train(paper: str, argv: list[str] | None = None) -> int:
     """Run ``python -m reproductions.<paper>.train``; returns the exit status."""
     experiment = find_experiment(paper)
-    arguments = _train_parser(experiment).parse_args(argv)
-    return _train(experiment, arguments)
+    return _train(experiment, _train_parser(experiment).parse_args(argv))
 
 
 def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
     protocols = [f"  {p.name:13}{p.summary}" for p in experiment.protocols.values()]
     rows = [f"  {row.id}" for row in experiment.rows.values()]
+    takes = {option for row in experiment.rows.values() for option in LEARNERS[row.learner].takes}
     parser = argparse.ArgumentParser(
         prog=f"python -m reproductions.{experiment.paper}.train",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -71,13 +70,13 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
     add("--epochs", type=positive, metavar="E", help="cap on the epochs of a run (protocol's own)")
     add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
     add_jobs_option(parser, "runs trained at once")
-    if any(row.features_from for row in experiment.rows.values()):
+    if "extractor" in takes:
         add("--extractor", type=Path, action="append", default=[], metavar="RUN_OR_FILE",
             help="trained network whose hidden layers are the features of transfer rows: a run's "
             "directory or a .keras file; may be given several times")  # fmt: skip
         add("--extractor-recipe", metavar="RECIPE",
             help="what a bare .keras file takes as input, e.g. waveform-22050")  # fmt: skip
-    if any(row.pretrained for row in experiment.rows.values()):
+    if "weights" in takes:
         add("--weights", type=Path, metavar="PATH",
             help="weights of trained taggers: a file, or the folder that holds it (default: "
             "fetched, see `mirkeras tag --help`)")  # fmt: skip
@@ -89,20 +88,28 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
 
 
 def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
-    extractors = _extractors(arguments)
+    # which rows, by which protocol, learned how
+    given = getattr(arguments, "extractor", [])
+    extractors = tuple(find_extractor(path, arguments.extractor_recipe) for path in given)
     rows = plan_rows(experiment, arguments.rows, extractors)
-    if extractors and not any(experiment.rows[row].features_from for row in rows):
-        raise UsageError("--extractor is for rows on features of trained networks; none is wanted")
-    _check_machine(arguments)
     protocol = choose_protocol(experiment, rows, arguments.protocol)
-    tagging = protocol.select_by == "val_loss" and protocol.classifier != "pca-svm"
-    if data_prep.get(arguments.dataset).tags and not tagging:
+    learners = {row: learner_of(experiment, protocol.name, row) for row in rows}
+    weights = getattr(arguments, "weights", None)
+
+    # what can be refused before any data is looked at
+    if extractors and not any("extractor" in learner.takes for learner in learners.values()):
+        raise UsageError("--extractor is for rows on features of trained networks; none is wanted")
+    check_machine(arguments)
+    has_tags = bool(data_prep.get(arguments.dataset).tags)
+    if has_tags and not all(learner.takes_tags(protocol) for learner in learners.values()):
         raise UsageError(
             f"protocol {protocol.name} of {experiment.paper} classifies; the tracks of "
             f"{arguments.dataset} have tags. Taggers: lee_samplecnn, pons_ismir2018"
         )
-    given = getattr(arguments, "weights", None)
-    check_taggers([experiment.rows[row] for row in rows], given, arguments.mirror)
+    for row, learner in learners.items():
+        learner.check(experiment.rows[row], weights, arguments.mirror)
+
+    # data, division, features
     prepared = prepare(
         arguments.dataset,
         data_root=arguments.data_root,
@@ -113,7 +120,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     warning = leaks(prepared, protocol, split)
     if warning:
         print(f"warning: split {split}: {warning}", file=sys.stderr)
-    caches = _features(experiment, rows, extractors, prepared)
+    caches = build_caches(experiment, learners, extractors, prepared)
     budget = arguments.memory_budget
     setting = Setting(
         out=arguments.out,
@@ -125,12 +132,13 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         threads=max(1, processes.usable_cores() // arguments.jobs),
         memory_budget=device.find().memory_budget // arguments.jobs if budget is None else budget,
         mixed_precision=arguments.mixed_precision,
-        weights=given,
+        weights=weights,
     )
-    _check_lengths(experiment, rows, caches)
-    for extractor in extractors:
-        check_input(extractor, caches[extractor.recipe])
-    _check_division(protocol, caches, setting, split, folds, arguments.seeds)
+    for row, learner in learners.items():
+        learner.check_caches(experiment.rows[row], caches, extractors)
+    check_division(protocol, caches, setting, split, folds, arguments.seeds)
+
+    # runs
     plain = {
         "paper": experiment.paper,
         "dataset": prepared.home.name + PARTIAL * lacks_audio(prepared, split),
@@ -139,7 +147,5 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         "split": split,
     }
     waves = plan_waves(experiment, rows, arguments.seeds, plain, arguments.epochs, extractors)
-    failed = 0
-    for wave in waves:
-        failed += _train_wave(wave, experiment, setting, arguments.jobs)
+    failed = sum(train_wave(wave, experiment, setting, arguments.jobs) for wave in waves)
     return 1 if failed else 0

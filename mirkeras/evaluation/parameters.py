@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from mirkeras.experiment import Experiment, Row, find_experiment
+from mirkeras.experiment import Experiment, find_experiment
 from mirkeras.layers import count_trainable, hidden_stages
 
 
@@ -11,9 +11,9 @@ def count_parameters(
 ) -> int | None:
     """Count the trained parameters of a row's network, by default under the first protocol.
 
-    None of a row on features of a trained tagger: it has no network of its own.
+    None for rows that train no network.
     """
-    if experiment.rows[row].pretrained:
+    if experiment.rows[row].build is None:
         return None
     return _count(experiment.paper, row, outputs, protocol or next(iter(experiment.protocols)))
 
@@ -22,15 +22,10 @@ def count_parameters(
 def _count(paper: str, name: str, outputs: int, protocol: str) -> int:
     experiment = find_experiment(paper)
     row = experiment.rows[name]
-    options = experiment.protocols[protocol].network
-    if row.features_from:
-        options = {"features": sum(_channels(paper, source, row) for source in row.features_from)}
+    # what the hidden layers of the networks give that it reads features of
+    widths = [_widths(paper, source)[layer] for source in row.features_from for layer in row.layers]
+    options = row.options(experiment.protocols[protocol], sum(widths))
     return count_trainable(row.build(outputs, "softmax", **options))
-
-
-def _channels(paper: str, source: str, row: Row) -> int:
-    """Count the values that the hidden layers of one network give a row that builds on it."""
-    return sum(_widths(paper, source)[layer] for layer in row.layers)
 
 
 @lru_cache

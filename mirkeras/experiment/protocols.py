@@ -28,19 +28,18 @@ class Protocol:
         Whether replicas always share a part.
     drop_incomplete : bool
         Whether the last, incomplete batch of an epoch is left out.
-    rule : Rule
-        Learning rate and stopping.
+    rule : Rule or None
+        Learning rate and stopping; None where no network is trained.
     max_epochs : int
-        Cap on the epochs of a run.
-    optimizer : callable
+        Cap on the epochs of a run; 1 where no network is trained.
+    optimizer : callable or None
         () → a new optimiser, at the rate training starts with.
     select_by : "val_accuracy", "val_loss" or "last"
         What the best epoch is best at; or that the last epoch's weights are the run's.
     network : mapping
         Options of the row's `build` that this protocol fixes.
-    classifier : "network", "svm" or "pca-svm"
-        What classifies features of trained networks; rows on features of a trained tagger have
-        the last, see `mirkeras.transfer.classifiers.vote_shares`, and no others have it.
+    classifier : str
+        Learner of the rows whose own is "head": what classifies features of trained networks.
     overlapping : bool
         How tracks are cut for such features, see `mirkeras.transfer.song_features.song_features`.
     split : str
@@ -64,12 +63,12 @@ class Protocol:
     validate_by: Literal["track", "segment", "test"]
     keep_groups: bool
     drop_incomplete: bool
-    rule: Rule
-    max_epochs: int
-    optimizer: Callable
+    rule: Rule | None = None
+    max_epochs: int = 1
+    optimizer: Callable | None = None
     select_by: Literal["val_accuracy", "val_loss", "last"] = "val_accuracy"
     network: Mapping[str, str | float] = field(default_factory=dict)
-    classifier: Literal["network", "svm", "pca-svm"] = "network"
+    classifier: str = "head"
     overlapping: bool = False
     split: str = ""
     folds: int = 10
@@ -83,9 +82,9 @@ class Protocol:
             raise ValueError(f"protocol {self.name}: an epoch would be chosen on the test part")
 
     def chosen(self) -> dict[str, str]:
-        """Spell out what decides numbers: the fields that are not as they are by default.
+        """Spell out what decides numbers.
 
-        So a field that is added one day changes nothing of the runs made before.
+        Defaults are left out so that new fields keep old digests.
         """
         default = {known.name: known.default for known in fields(self)}
         default |= {"network": {}, "variants": {}, "summary": self.summary}

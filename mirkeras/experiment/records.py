@@ -5,6 +5,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from zipfile import BadZipFile
@@ -57,6 +58,30 @@ def commit() -> str | None:
 def _git(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def now() -> str:
+    """The time, in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def start(directory: Path, known: dict) -> dict:
+    """Record a run as started: what is known of it, when it first started, and this process.
+
+    Returns
+    -------
+    dict
+        What `finish` gets, with what came of the run.
+    """
+    earlier = read_record(directory) or {}
+    record = known | {"started": earlier.get("started", now())} | environment()
+    write_record(directory, record | {"status": "started"})
+    return record
+
+
+def finish(directory: Path, record: dict) -> None:
+    """Record a run as finished."""
+    write_record(directory, record | {"status": "finished", "finished": now()})
 
 
 def write_record(directory: Path, record: dict) -> None:

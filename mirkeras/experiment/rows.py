@@ -29,6 +29,8 @@ class Row:
         Length of a segment; 0 where the tagger says it.
     recipe : str
         Name of its feature recipe; empty for a network on features of other networks.
+    learner : str
+        How it is learned: a name in `mirkeras.training.learners.LEARNERS`.
     standardise : bool
         Whether a z-score of the input stands in front of the network, where the protocol has one.
     starts_from : tuple of str
@@ -47,8 +49,8 @@ class Row:
     epochs : int or None
         Its number of epochs, if it is not the protocol's.
     pretrained : str
-        Name of the trained tagger (`mirkeras.pretrained.cards`) whose features of each segment the
-        protocol's classifier reads; its card says recipe and length of a segment.
+        Name of the trained tagger (`mirkeras.pretrained.cards`) whose features of each segment are
+        classified; its card says recipe and length of a segment.
     feature : str
         Which of the card's `embeddings`.
     hop : int
@@ -60,6 +62,7 @@ class Row:
     build: Callable[..., "keras.Model"] | None = None
     frames: int = 0
     recipe: str = ""
+    learner: str = "network"
     standardise: bool = True
     starts_from: tuple[str, ...] = ()
     transfer: Callable[..., None] | None = None
@@ -76,10 +79,9 @@ class Row:
         if self.pretrained and not (self.feature and self.hop > 0):
             raise ValueError(f"row {self.id}: which feature of {self.pretrained}, at which hop?")
 
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Rows that must be trained before this one."""
-        return self.starts_from + self.features_from
+    def options(self, protocol: Protocol, features: int) -> dict:
+        """Options of `build`: the protocol's, or how many features a network on features reads."""
+        return {"features": features} if self.features_from else dict(protocol.network)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,11 @@ class Experiment:
     def protocol_of(self, protocol: str, row: str) -> Protocol:
         """Return a protocol as it is for a row."""
         return self.protocols[protocol].of(self.rows[row].variant, self.rows[row].epochs)
+
+    def learner_of(self, protocol: str, row: str) -> str:
+        """Return the name of a row's learner under a protocol."""
+        learner = self.rows[row].learner
+        return self.protocols[protocol].classifier if learner == "head" else learner
 
 
 def find_experiment(paper: str) -> Experiment:

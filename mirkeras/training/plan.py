@@ -1,6 +1,7 @@
-"""What to train, and what a training remembers: plain data."""
+"""What to train on what, and what a training remembers."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -102,25 +103,69 @@ class Progress:
     log: list[list[float]] = field(default_factory=list)
 
 
-def _batch(run: Run, experiment: Experiment) -> int:
-    # a part of a data set, or a stand-in for it, is named after it
-    named = [size for name, size in experiment.batches.items() if run.dataset.startswith(name)]
-    return named[0] if named else experiment.batch
+def plan_run(
+    run: Run, experiment: Experiment, setting: Setting, cache: FeatureCache, tracks: pd.DataFrame
+) -> tuple[Plan, Parts, Labels]:
+    """Turn a run into what `mirkeras.training.fit` needs.
+
+    Parameters
+    ----------
+    tracks : DataFrame
+        Label, group and splits of each track, in the order of the cache.
+    """
+    row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
+    labels = read_labels(tracks, setting.tags)
+    deformed = find_recipe(row.recipe).deformed if row.recipe else 0
+    segments = cut(protocol.cut, cache.offsets, row.frames, run.seed, deformed)
+    parts = divide_run(run, protocol, segments, tracks)
+    plan = make_plan(
+        row,
+        protocol,
+        cache,
+        segments,
+        parts,
+        labels,
+        trained=_trained(run, row, setting.out),
+        batch=batch_of(run, experiment),
+        max_epochs=run.max_epochs,
+        seed=run_seed(run),
+        memory_budget=setting.memory_budget,
+    )
+    return plan, parts, labels
 
 
 def make_plan(
-    run: Run, experiment: Experiment, setting: Setting, cache: FeatureCache, tracks: pd.DataFrame
-) -> tuple[Plan, Parts, Labels]:
-    """Turn a run into what `mirkeras.training.fit` needs; `tracks` as from `tracks_of`."""
-    row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
-    labels = read_labels(tracks, setting.tags)
-    segments = _segments(run, row, protocol, cache)
-    parts = _parts(run, protocol, segments, tracks)
-    seed = run_seed(run)
+    row: Row,
+    protocol: Protocol,
+    cache: FeatureCache,
+    segments: Segments,
+    parts: Parts,
+    labels: Labels,
+    *,
+    batch: int,
+    max_epochs: int,
+    seed: int,
+    memory_budget: int,
+    trained: Sequence[keras.Model] = (),
+) -> Plan:
+    """Build the network of a row, attached to its segments, with all that its training needs.
+
+    Parameters
+    ----------
+    segments, parts, labels
+        Of all tracks of the cache; parts are positions among the segments.
+    trained : sequence of keras.Model
+        The networks that the row starts from.
+    """
+    # Before anything is drawn: weights, then whatever the training draws.
     keras.utils.set_random_seed(seed)
-    network = _network(run, row, protocol, labels, cache, segments, parts, setting)
-    feed = open_feed(cache, segments, labels.values[segments.track], setting.memory_budget)
-    plan = Plan(
+    options = row.options(protocol, cache.bands)
+    network = row.build(len(labels.names), labels.activation, **options)
+    if row.transfer:
+        row.transfer(network, *trained)
+    network = _with_z_score(network, row, protocol, cache, segments, parts.normalise_on)
+    feed = open_feed(cache, segments, labels.values[segments.track], memory_budget)
+    return Plan(
         network=network,
         feed=feed,
         model=feed.attach(network),
@@ -132,50 +177,14 @@ def make_plan(
         metrics=() if labels.are_tags else ("accuracy",),
         rule=protocol.rule,
         select_by=protocol.select_by,
-        batch=_batch(run, experiment),
-        max_epochs=run.max_epochs,
+        batch=batch,
+        max_epochs=max_epochs,
         drop_incomplete=protocol.drop_incomplete,
         seed=seed,
     )
-    return plan, parts, labels
 
 
-def _parts(run: Run, protocol: Protocol, segments: Segments, tracks: pd.DataFrame) -> Parts:
-    return divide(
-        protocol, segments, tracks, split=run.split, folds=run.folds, fold=run.fold, seed=run.seed
-    )
-
-
-def _segments(run: Run, row: Row, protocol: Protocol, cache: FeatureCache) -> Segments:
-    deformed = find_recipe(row.recipe).deformed if row.recipe else 0
-    return cut(protocol.cut, cache.offsets, row.frames, run.seed, deformed)
-
-
-def run_seed(run: Run) -> int:
-    """Seed of everything random in a run, from its seed, fold and row."""
-    words = [run.seed, run.fold, zlib.crc32(run.row.encode())]
-    return int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)
-
-
-def _network(
-    run: Run,
-    row: Row,
-    protocol: Protocol,
-    labels: Labels,
-    cache: FeatureCache,
-    segments: Segments,
-    parts: Parts,
-    setting: Setting,
-) -> keras.Model:
-    """Build the network of a row for these labels and this input."""
-    options = {"features": cache.bands} if row.features_from else protocol.network
-    plain = row.build(len(labels.names), labels.activation, **options)
-    if row.transfer:
-        row.transfer(plain, *_trained(run, row, setting.out))
-    return with_z_score(plain, row, protocol, cache, segments, parts.normalise_on)
-
-
-def with_z_score(
+def _with_z_score(
     plain: keras.Model,
     row: Row,
     protocol: Protocol,
@@ -199,3 +208,23 @@ def _trained(run: Run, row: Row, out: Path) -> list[keras.Model]:
         path = records.finished_network(replace(run, row=name).directory(out), name)
         networks.append(keras.saving.load_model(path, compile=False).layers[-1])
     return networks
+
+
+def divide_run(run: Run, protocol: Protocol, segments: Segments, tracks: pd.DataFrame) -> Parts:
+    """Divide the segments of a run's fold."""
+    return divide(
+        protocol, segments, tracks, split=run.split, folds=run.folds, fold=run.fold, seed=run.seed
+    )
+
+
+def batch_of(run: Run, experiment: Experiment) -> int:
+    """Segments per batch."""
+    # a part of a data set, or a stand-in for it, is named after it
+    named = [size for name, size in experiment.batches.items() if run.dataset.startswith(name)]
+    return named[0] if named else experiment.batch
+
+
+def run_seed(run: Run) -> int:
+    """Seed of everything random in a run, from its seed, fold and row."""
+    words = [run.seed, run.fold, zlib.crc32(run.row.encode())]
+    return int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)

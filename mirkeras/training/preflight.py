@@ -1,4 +1,4 @@
-"""From the words of a command to runs: which rows, which division, in which order."""
+"""What a command chose, checked before anything is trained: rows, protocol, split, divisions."""
 
 import argparse
 
@@ -16,8 +16,9 @@ from mirkeras.pipeline.segments import consecutive
 from mirkeras.pipeline.splits import DRAWN, SEEDED, named_folds
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError
+from mirkeras.training.learner import Learner
+from mirkeras.training.learners import learner_of
 from mirkeras.training.one_run import tracks_of
-from mirkeras.transfer.extractors import find_extractor, recipes_of
 
 #: Ends the name that results go by where tracks of a split have no audio here.
 PARTIAL = "-partial"
@@ -32,7 +33,11 @@ def plan_rows(
     for word in wanted:
         chosen += _expand(word.removeprefix(f"{experiment.paper}/"), names, experiment)
     wanted = list(dict.fromkeys(chosen))
-    needed = [source for name in wanted for source in _needs(experiment, name, extractors)]
+    needed = []
+    for name in wanted:
+        # whatever the protocol: a row needs the same rows under all of them
+        learner = learner_of(experiment, next(iter(experiment.protocols)), name)
+        needed += learner.needs(experiment.rows[name], extractors)
     if added := sorted(set(needed) - set(wanted)):
         print(f"also training {', '.join(added)}: a wanted row starts from them")
     return sorted({*wanted, *needed}, key=list(experiment.rows).index)
@@ -49,32 +54,24 @@ def _expand(word: str, names: dict[str, str], experiment: Experiment) -> list[st
     return [names[word]] if names.get(word) else table
 
 
-def _needs(experiment: Experiment, name: str, extractors: tuple[Extractor, ...]) -> tuple[str, ...]:
-    """Name the rows that must be trained before a row."""
-    row = experiment.rows[name]
-    return row.starts_from if extractors else row.starts_from + row.features_from
-
-
 def choose_protocol(experiment: Experiment, rows: list[str], wanted: str | None) -> Protocol:
-    """Return the protocol asked for, or the first by which these rows can be run.
+    """Return the protocol asked for, or the first by which these rows can be learned.
 
     Raises
     ------
     UsageError
-        Rows on features of trained taggers and others have no protocol in common, or the one asked
-        for is not theirs.
+        The rows have no protocol in common, or the one asked for is not theirs.
     """
-    fixed = {bool(experiment.rows[row].pretrained) for row in rows}
-    if len(fixed) > 1:
+    fitting = {
+        name: protocol
+        for name, protocol in experiment.protocols.items()
+        if all(learner_of(experiment, name, row).fits(protocol) for row in rows)
+    }
+    if not fitting:
         raise UsageError(
             "rows on features of trained taggers are run by another protocol than networks; name "
             f"one kind in --rows: {', '.join(rows)}"
         )
-    fitting = {
-        name: protocol
-        for name, protocol in experiment.protocols.items()
-        if {protocol.classifier == "pca-svm"} == fixed
-    }
     if wanted and wanted not in fitting:
         raise UsageError(
             f"protocol {wanted} is not for {', '.join(rows)}; use --protocol {' or '.join(fitting)}"
@@ -127,21 +124,15 @@ def leaks(prepared: Prepared, protocol: Protocol, split: str) -> str:
 
 def lacks_audio(prepared: Prepared, split: str) -> bool:
     """Whether tracks of the split are not there: what is measured is not the published set."""
+    # of a published archive everything must be there, see `data_prep.fetch.counts`
     if not prepared.dataset.own_audio or split in SEEDED:
-        return (
-            False  # of a published archive everything must be there, see `data_prep.fetch.counts`
-        )
+        return False
     found = prepared.index[split].value_counts()
     declared = prepared.dataset.splits[split]
     return any(found.get(part, 0) < count for part, count in declared.items())
 
 
-def _extractors(arguments: argparse.Namespace) -> tuple[Extractor, ...]:
-    given = getattr(arguments, "extractor", [])
-    return tuple(find_extractor(path, arguments.extractor_recipe) for path in given)
-
-
-def _check_machine(arguments: argparse.Namespace) -> None:
+def check_machine(arguments: argparse.Namespace) -> None:
     """Refuse what this machine or backend cannot do, before anything starts."""
     if device.backend() != "tensorflow":
         raise UsageError(
@@ -152,7 +143,7 @@ def _check_machine(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
 
 
-def _check_division(
+def check_division(
     protocol: Protocol,
     caches: dict[str, cache.FeatureCache],
     setting: Setting,
@@ -201,35 +192,20 @@ def _check_fold(
         )
 
 
-def _features(
+def build_caches(
     experiment: Experiment,
-    rows: list[str],
+    learners: dict[str, Learner],
     extractors: tuple[Extractor, ...],
     prepared: Prepared,
 ) -> dict[str, cache.FeatureCache]:
-    """Build or open the caches that the rows read, by recipe."""
-    names = sorted(set().union(*(recipes_of(experiment, row, extractors) for row in rows)))
-    paths = {prepared.home / f"{name}.h5": find_recipe(name) for name in names}
+    """Build or open the caches that rows read, by recipe; `learners` by row."""
+    names = set()
+    for row, learner in learners.items():
+        names |= learner.recipes(experiment, experiment.rows[row], extractors)
+    paths = {prepared.home / f"{name}.h5": find_recipe(name) for name in sorted(names)}
     built = cache.build_all(prepared.index, prepared.root, paths)
     for path, features in built.items():
         if len(features.rejected):
             report = path.with_suffix(".rejected.csv")
             print(f"{len(features.rejected)} track(s) set aside, see {report}")
     return {path.stem: features for path, features in built.items()}
-
-
-def _check_lengths(
-    experiment: Experiment, rows: list[str], caches: dict[str, cache.FeatureCache]
-) -> None:
-    """Every track must give each wanted row at least one segment."""
-    for name in rows:
-        row = experiment.rows[name]
-        if row.features_from or row.pretrained:  # shorter tracks are repeated
-            continue
-        features = caches[row.recipe]
-        frames = np.diff(features.offsets) - find_recipe(row.recipe).deformed
-        if (frames < row.frames).any():
-            raise UsageError(
-                f"row {name} needs tracks of {row.frames} frames, "
-                f"{features.tracks[frames.argmin()]} has {frames.min()}: leave the row out"
-            )

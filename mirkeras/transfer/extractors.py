@@ -1,6 +1,5 @@
 """Trained networks that rows take features from: where they are and what they take as input."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from mirkeras.system.backend import keras
@@ -10,12 +9,10 @@ import numpy as np
 from mirkeras.cache import FeatureCache
 from mirkeras.experiment import Row
 from mirkeras.experiment.records import finished_network, read_record
-from mirkeras.experiment.rows import Experiment
 from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Extractor
 from mirkeras.features import find_recipe
 from mirkeras.pretrained import weights as trained
-from mirkeras.pretrained.cards import find_card
 from mirkeras.system.errors import UsageError
 from mirkeras.transfer.segment_features import embedding_of
 
@@ -104,28 +101,14 @@ def check_input(extractor: Extractor, cache: FeatureCache) -> None:
         )
 
 
-def check_taggers(rows: Sequence[Row], weights: Path | None, mirror: str | None) -> None:
-    """Get and check the weights of the trained taggers among rows, before anything starts.
+def check_tagger(row: Row, weights: Path | None, mirror: str | None) -> None:
+    """Get and check the weights of the trained tagger that a row reads.
 
     Raises
     ------
     UsageError
-        A row's tagger is unknown or lacks the row's feature.
+        It is unknown or lacks the row's feature.
     WeightsError
-        Weights are missing or not the right ones.
+        Its weights are missing or not the right ones.
     """
-    cards = [embedding_of(row).card for row in rows if row.pretrained]
-    for card in {card.name: card for card in cards}.values():
-        trained.load(card, weights, mirror=mirror)
-
-
-def recipes_of(experiment: Experiment, row: str, extractors: tuple[Extractor, ...]) -> set[str]:
-    """Name the recipes whose caches a row reads."""
-    if tagger := experiment.rows[row].pretrained:
-        return {find_card(tagger).recipe}
-    sources = experiment.rows[row].features_from
-    if not sources:
-        return {experiment.rows[row].recipe}
-    if extractors:
-        return {extractor.recipe for extractor in extractors}
-    return {experiment.rows[source].recipe for source in sources}
+    trained.load(embedding_of(row).card, weights, mirror=mirror)

@@ -154,13 +154,6 @@ def _available(path: Path, wanted: Sequence[int]) -> tuple[int, ...]:
 FILE = "features.raw"
 
 
-def network_paths(run: Run, row: Row, setting: Setting) -> list[Path]:
-    """Paths of the trained networks that a row builds on; those of its fold may not exist yet."""
-    if row.features_from and setting.extractors:
-        return [extractor.path for extractor in setting.extractors]
-    return [replace(run, row=name).directory(setting.out) / "model.keras" for name in row.sources]
-
-
 def song_cache(
     run: Run, row: Row, setting: Setting, *, overlapping: bool
 ) -> tuple[FeatureCache, dict[str, object]]:

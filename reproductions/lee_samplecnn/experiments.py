@@ -54,7 +54,7 @@ def _head(outputs: int, activation: str = "sigmoid", *, features: int) -> keras.
 def _features(id: str, model: str, **from_where) -> Row:
     # The paper does not say whether features are standardised. They are all positive, and at the
     # published rate classifiers of them diverge; a scalar z-score, as for mel input, mends that.
-    return Row(id, model, _head, frames=1, **from_where)
+    return Row(id, model, _head, frames=1, learner="head", **from_where)
 
 
 ROWS = {

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -153,27 +152,24 @@ def run_fold(job: Job, model: str, number: int, features: Features) -> None:
         if is_finished(run, directory, origin):
             print(f"{run.name}: finished already, skipped")
             return
-        earlier = records.read_record(directory)
-        if earlier is None:  # lists that lie there belong to nothing
+        if records.read_record(directory) is None:  # lists that lie there belong to nothing
             (directory / "output.txt").unlink(missing_ok=True)
-        record = asdict(run) | {"origin": origin, "features": features.fingerprint}
-        record |= {"recipe": features.identity, "filter": job.filtered_by}
-        record |= {"started": (earlier or {}).get("started", _now())} | records.environment()
-        record |= {"warning": job.warning} if job.warning else {}
-        records.write_record(directory, record | {"status": "started"})
+        known = asdict(run) | {"origin": origin, "features": features.fingerprint}
+        known |= {"recipe": features.identity, "filter": job.filtered_by}
+        known |= {"warning": job.warning} if job.warning else {}
+        record = records.start(directory, known)
         described = _train_and_classify(job, model, fold, directory)
-        record |= _outcome(job, model, fold, directory, described, features)
-        records.write_record(directory, record | {"status": "finished", "finished": _now()})
+        outcome = _outcome(job, model, fold, directory, described, features)
+        records.finish(directory, record | outcome)
 
 
 def _origin(job: Job, model: str, fold: Fold, features: Features) -> str:
     """Digest what decides a fold's numbers besides its name."""
     options = job.options(model)
-    rules = {name: repr(value) for name, value in vars(options.rules).items()}
     parts = {
         "features": [features.identity, features.fingerprint],
         "lists": [sorted(fold.train.items()), sorted(fold.test.items())],
-        "protocol": rules | {"summary": ""},
+        "protocol": options.rules.chosen(),
         "row": [options.row.frames, EXPERIMENT.batch],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -224,7 +220,3 @@ def _outcome(
 def given(directory: Path) -> dict[str, str]:
     """Read the output list of a run: file → class."""
     return dict(mirex_lists.read_pairs(directory / "output.txt"))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

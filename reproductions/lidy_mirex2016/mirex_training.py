@@ -13,20 +13,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mirkeras.system.backend import keras
-
 import numpy as np
 
 from mirkeras.cache import FeatureCache
 from mirkeras.experiment import Protocol, Row, records
+from mirkeras.experiment.division import Parts
 from mirkeras.experiment.runs import claimed
 from mirkeras.layers import count_trainable
-from mirkeras.pipeline.feed import open_feed
-from mirkeras.pipeline.segments import Segments, cut
+from mirkeras.pipeline.labels import Labels
+from mirkeras.pipeline.segments import cut
 from mirkeras.system import device
 from mirkeras.system.files import write_text
 from mirkeras.training.fit import train
-from mirkeras.training.plan import Plan, with_z_score
+from mirkeras.training.plan import Plan, make_plan
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features, gather
 from reproductions.lidy_mirex2016.mirex_model import FOLDER, digest_of, read
@@ -116,7 +115,7 @@ def fit(
 def _identity(classes: Mapping[str, str], features: Features, options: Options) -> dict:
     """Describe all that decides the trained network."""
     lines = "".join(f"{file}\t{classes[file]}\n" for file in sorted(classes))
-    rules = {name: repr(value) for name, value in vars(options.rules).items()} | {"summary": ""}
+    rules = options.rules.chosen()
     return {
         "row": options.row.id,
         "protocol": options.protocol,
@@ -152,39 +151,26 @@ def _fit(
 
 def _plan(cache: FeatureCache, classes: Mapping[str, str], options: Options) -> Plan:
     """Make a plan without validation and test: what is tested, only Classify is told."""
-    protocol = options.rules
-    names = sorted(set(classes.values()))
-    labels = np.array([names.index(classes[file]) for file in cache.tracks], np.int32)
-    segments = cut(protocol.cut, cache.offsets, options.row.frames, options.seed)
-    network = _network(len(names), cache, segments, options)
-    feed = open_feed(cache, segments, labels[segments.track], device.find().memory_budget)
+    row, protocol = options.row, options.rules
+    names = tuple(sorted(set(classes.values())))
+    labels = Labels(
+        names, np.array([names.index(classes[file]) for file in cache.tracks], np.int32)
+    )
+    segments = cut(protocol.cut, cache.offsets, row.frames, options.seed)
     everything = np.arange(len(segments))
-    return Plan(
-        network=network,
-        feed=feed,
-        model=feed.attach(network),
-        train=everything,
-        validation=everything[:0],
-        test=everything[:0],
-        optimizer=protocol.optimizer(),
-        loss="sparse_categorical_crossentropy",
-        metrics=("accuracy",),
-        rule=protocol.rule,
-        select_by=protocol.select_by,
+    parts = Parts(everything, everything[:0], everything[:0], np.arange(len(cache.tracks)))
+    return make_plan(
+        row,
+        protocol,
+        cache,
+        segments,
+        parts,
+        labels,
         batch=EXPERIMENT.batch,
         max_epochs=options.wanted_epochs,
-        drop_incomplete=protocol.drop_incomplete,
         seed=_seed(options),
+        memory_budget=device.find().memory_budget,
     )
-
-
-def _network(
-    classes: int, cache: FeatureCache, segments: Segments, options: Options
-) -> keras.Model:
-    row, protocol = options.row, options.rules
-    keras.utils.set_random_seed(_seed(options))
-    plain = row.build(classes, "softmax", **protocol.network)
-    return with_z_score(plain, row, protocol, cache, segments, np.arange(len(cache.tracks)))
 
 
 def _seed(options: Options) -> int:

@@ -6,7 +6,7 @@ from functools import partial
 
 from mirkeras.system.backend import keras
 
-from mirkeras.experiment import Constant, DrawnToTrain, Experiment, HalveOnCount, Protocol, Row
+from mirkeras.experiment import DrawnToTrain, Experiment, HalveOnCount, Protocol, Row
 from reproductions.pons_ismir2018.models import NETWORKS
 from reproductions.pons_ismir2018.musicnn import FRAMES, MSD_POOLS, musicnn, vgg
 from reproductions.pons_ismir2018.variants import NETWORKS as TRAINING_TABLE
@@ -79,7 +79,14 @@ FEATURES = {
     "MSD_vgg": "pool5",
 } | dict.fromkeys(WON, "penultimate")
 TRANSFER = tuple(
-    Row(f"transfer/{name}", f"{name} → PCA → SVM", pretrained=name, feature=feature, hop=HOP)
+    Row(
+        f"transfer/{name}",
+        f"{name} → PCA → SVM",
+        learner="pca-svm",
+        pretrained=name,
+        feature=feature,
+        hop=HOP,
+    )
     for name, feature in FEATURES.items()
 )
 ROWS = {row.id: row for row in (*TABLE_1, *PUBLIC_SETS, *RELEASED, *TRAINING, *TRANSFER)}
@@ -113,17 +120,15 @@ CLEAN = replace(
     summary="as code; where folds are drawn, groups (an artist, a recording) stay together",
     keep_groups=True,
 )
-TRANSFERRED = replace(
-    CODE,
+TRANSFERRED = Protocol(
     name="transfer",
     summary="of transfer rows: features of trained taggers, whitened principal components, a "
     "support vector machine on segments, majority vote",
+    normalise_on="training tracks",
     validate_by="test",  # nothing is chosen, so nothing is held out
-    rule=Constant(),
-    max_epochs=1,
+    keep_groups=False,
+    drop_incomplete=False,
     select_by="last",
-    network={},
-    classifier="pca-svm",
     aggregate="majority",
 )
 PROTOCOLS = {protocol.name: protocol for protocol in (CODE, PAPER, CLEAN, TRANSFERRED)}

@@ -15,7 +15,7 @@ from mirkeras.experiment.setting import Setting
 from mirkeras.features.augmented import Deformed
 from mirkeras.pipeline.segments import TRAINING
 from mirkeras.training.one_run import origin_of, tracks_of
-from mirkeras.training.plan import make_plan
+from mirkeras.training.plan import plan_run
 
 PAPER = "schindler_gtzan"
 ROW = "table2/shallow-augmented-100"
@@ -43,7 +43,7 @@ def test_deformed_copies_are_trained_on_and_never_tested(
     setting: Setting, opened: FeatureCache
 ) -> None:
     tracks = tracks_of(opened, setting.index)
-    plan, parts, _ = make_plan(RUN, find_experiment(PAPER), setting, opened, tracks)
+    plan, parts, _ = plan_run(RUN, find_experiment(PAPER), setting, opened, tracks)
     segments = plan.feed.segments
     own = opened.offsets[1:] - 80  # where each track's deformed frames begin
     ends = segments.first + 80

@@ -29,7 +29,14 @@ from tests import fake_card
 PAPER = "fake_paper"
 HOP = 40
 LOAD = weights.load
-ROW = Row("transfer/fake", "fake", pretrained=fake_card.NAME, feature="penultimate", hop=HOP)
+ROW = Row(
+    "transfer/fake",
+    "fake",
+    learner="pca-svm",
+    pretrained=fake_card.NAME,
+    feature="penultimate",
+    hop=HOP,
+)
 ROWS = {
     "network": Row("network", "none", fake_card.build, 80, "cbmi2016"),
     "transfer/fake": ROW,
@@ -47,12 +54,14 @@ TRAINED = Protocol(
     max_epochs=1,
     optimizer=partial(keras.optimizers.SGD, 0.1),
 )
-FITTED = replace(
-    TRAINED,
+FITTED = Protocol(
     name="transfer",
+    summary="",
+    normalise_on="training tracks",
     validate_by="test",
+    keep_groups=False,
+    drop_incomplete=False,
     select_by="last",
-    classifier="pca-svm",
     aggregate="majority",
     folds=2,
 )

@@ -1,0 +1,168 @@
+"""What a learner answers, and the usual one: a network trained on the frames of a recipe."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from mirkeras.cache import FeatureCache, open_cache
+from mirkeras.experiment import Experiment, Protocol, Row
+from mirkeras.experiment.division import Parts
+from mirkeras.experiment.runs import Run
+from mirkeras.experiment.setting import Extractor, Setting
+from mirkeras.features import find_recipe
+from mirkeras.layers import count_trainable
+from mirkeras.pipeline.labels import Labels
+from mirkeras.pipeline.segments import Segments
+from mirkeras.system.errors import UsageError
+from mirkeras.system.files import sha256
+from mirkeras.system.jobs import Job
+from mirkeras.training.fit import predict, train
+from mirkeras.training.plan import plan_run
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came of a run.
+
+    Attributes
+    ----------
+    scores : float32 (test segments, classes or tags)
+    segments : Segments
+    parts : Parts
+        Positions among `segments`.
+    labels : Labels
+        Of all tracks.
+    facts : dict
+        What the run's record says of it.
+    used : tuple of str
+        The parts that had a use.
+    """
+
+    scores: np.ndarray
+    segments: Segments
+    parts: Parts
+    labels: Labels
+    facts: dict
+    used: tuple[str, ...] = ("train", "validation", "test")
+
+
+class Learner:
+    """How rows of a kind are learned; preflight, runs and their records ask it.
+
+    Attributes
+    ----------
+    takes : tuple of str
+        Options of the train command that only rows of this kind have: "extractor", "weights".
+    """
+
+    takes: ClassVar[tuple[str, ...]] = ()
+
+    def fits(self, protocol: Protocol) -> bool:
+        """Whether rows can be learned under a protocol."""
+        return protocol.rule is not None
+
+    def takes_tags(self, protocol: Protocol) -> bool:
+        """Whether tracks may have tags under a protocol, instead of one class."""
+        return protocol.select_by == "val_loss"
+
+    def needs(self, row: Row, extractors: tuple[Extractor, ...]) -> tuple[str, ...]:
+        """Name the rows that must be trained before a row."""
+        return row.starts_from
+
+    def check(self, row: Row, weights: Path | None, mirror: str | None) -> None:
+        """Refuse what cannot be learned, before any data is looked at."""
+
+    def recipes(
+        self, experiment: Experiment, row: Row, extractors: tuple[Extractor, ...]
+    ) -> set[str]:
+        """Name the recipes whose caches a row reads."""
+        raise NotImplementedError
+
+    def check_caches(
+        self, row: Row, caches: dict[str, FeatureCache], extractors: tuple[Extractor, ...]
+    ) -> None:
+        """Refuse caches that a row cannot read."""
+
+    def before(self, paper: str, row: Row, setting: Setting) -> list[Job]:
+        """List what is to be computed once, before the runs of a row."""
+        return []
+
+    def digested(self, run: Run, row: Row, setting: Setting) -> dict:
+        """Say what decides a run's numbers beside features, labels, protocol and network."""
+        networks = [path for path in self.networks(run, row, setting) if path.exists()]
+        # older digests hold a version of transferred features, also where there are none
+        return {"networks": [sha256(path) for path in networks], "embedding": 1}
+
+    def networks(self, run: Run, row: Row, setting: Setting) -> list[Path]:
+        """Paths of the trained networks a row builds on; those of its fold may not exist yet."""
+        needed = self.needs(row, setting.extractors)
+        return [replace(run, row=name).directory(setting.out) / "model.keras" for name in needed]
+
+    def inputs(
+        self, run: Run, row: Row, protocol: Protocol, setting: Setting
+    ) -> tuple[FeatureCache, dict]:
+        """Open what a row reads, and describe it for the run's record."""
+        raise NotImplementedError
+
+    def learn(
+        self,
+        run: Run,
+        experiment: Experiment,
+        cache: FeatureCache,
+        tracks: pd.DataFrame,
+        setting: Setting,
+        report: Callable[[dict], None],
+    ) -> Learned:
+        """Learn on the training part, score the test part.
+
+        Parameters
+        ----------
+        cache : FeatureCache
+            What `inputs` opened.
+        tracks : DataFrame
+            What is known of each track, in the order of the cache.
+        report : callable
+            Gets progress, see `mirkeras.system.jobs.Job`.
+        """
+        raise NotImplementedError
+
+
+class Network(Learner):
+    """A network trained on segments of frames."""
+
+    def recipes(self, experiment, row, extractors) -> set[str]:
+        return {row.recipe}
+
+    def check_caches(self, row, caches, extractors) -> None:
+        # every track must give at least one segment
+        features = caches[row.recipe]
+        frames = np.diff(features.offsets) - find_recipe(row.recipe).deformed
+        if (frames < row.frames).any():
+            raise UsageError(
+                f"row {row.id} needs tracks of {row.frames} frames, "
+                f"{features.tracks[frames.argmin()]} has {frames.min()}: leave the row out"
+            )
+
+    def inputs(self, run, row, protocol, setting) -> tuple[FeatureCache, dict]:
+        cache = open_cache(setting.caches[row.recipe])  # preflight compared its recipe
+        return cache, {"recipe": cache.identity}
+
+    def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
+        plan, parts, labels = plan_run(run, experiment, setting, cache, tracks)
+        progress = train(plan, run.directory(setting.out), report)
+        chosen = f"best_{plan.select_by.replace('val', 'validation')}"
+        protocol = experiment.protocol_of(run.protocol, run.row)
+        facts = {
+            "parameters": count_trainable(plan.network),
+            "epochs": progress.epochs,
+            "best_epoch": progress.best_epoch,
+            **({} if plan.select_by == "last" else {chosen: progress.best}),
+            "training_seconds": round(progress.seconds, 1),
+            "capped": not progress.stopped and progress.epochs < protocol.max_epochs,
+            "resident": plan.feed.resident,
+        }
+        return Learned(predict(plan), plan.feed.segments, parts, labels, facts)

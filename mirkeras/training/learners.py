@@ -1,0 +1,21 @@
+"""The table of learners: the name that a row gives → how it is learned.
+
+A paper that learns in another way adds an entry where its rows are declared:
+``LEARNERS["elm"] = …``.
+"""
+
+from mirkeras.experiment import Experiment
+from mirkeras.training.learner import Learner, Network
+from mirkeras.training.transferred import Head, LinearSVM, PcaSVM
+
+LEARNERS: dict[str, Learner] = {
+    "network": Network(),
+    "head": Head(),
+    "svm": LinearSVM(),
+    "pca-svm": PcaSVM(),
+}
+
+
+def learner_of(experiment: Experiment, protocol: str, row: str) -> Learner:
+    """Return how a row is learned under a protocol."""
+    return LEARNERS[experiment.learner_of(protocol, row)]

@@ -1,0 +1,106 @@
+"""Learners on features of trained networks: a small network, or a support vector machine."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from mirkeras.cache import FeatureCache
+from mirkeras.pipeline.labels import read_labels
+from mirkeras.pipeline.segments import consecutive
+from mirkeras.system.jobs import Job
+from mirkeras.training.learner import Learned, Learner, Network
+from mirkeras.training.plan import divide_run, run_seed
+from mirkeras.transfer import classifiers, segment_features, song_features
+from mirkeras.transfer.extractors import check_input, check_tagger
+
+
+class Head(Network):
+    """A network on song-level features of other networks, see `mirkeras.transfer.song_features`."""
+
+    takes: ClassVar[tuple[str, ...]] = ("extractor",)
+
+    def needs(self, row, extractors) -> tuple[str, ...]:
+        return row.starts_from + (() if extractors else row.features_from)
+
+    def recipes(self, experiment, row, extractors) -> set[str]:
+        if extractors:
+            return {extractor.recipe for extractor in extractors}
+        return {experiment.rows[source].recipe for source in row.features_from}
+
+    def check_caches(self, row, caches, extractors) -> None:
+        for extractor in extractors:
+            check_input(extractor, caches[extractor.recipe])
+
+    def networks(self, run, row, setting) -> list:
+        given = [extractor.path for extractor in setting.extractors]
+        return given or super().networks(run, row, setting)
+
+    def digested(self, run, row, setting) -> dict:
+        return super().digested(run, row, setting) | {"embedding": song_features.IMPLEMENTATION}
+
+    def inputs(self, run, row, protocol, setting) -> tuple[FeatureCache, dict]:
+        return song_features.song_cache(run, row, setting, overlapping=protocol.overlapping)
+
+
+class LinearSVM(Head):
+    """A linear support vector machine on such features, see `classifiers.scores`."""
+
+    def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
+        protocol = experiment.protocol_of(run.protocol, run.row)
+        segments, labels = consecutive(cache.offsets, 1), read_labels(tracks, setting.tags)
+        parts = divide_run(run, protocol, segments, tracks)
+        features, outputs = np.array(cache.memmap()), len(labels.names)
+        scores, penalty = classifiers.scores(
+            features, labels.values, parts, outputs=outputs, seed=run_seed(run)
+        )
+        planes = outputs if labels.are_tags or outputs > 2 else 1  # two classes share one
+        facts = {
+            "parameters": (features.shape[1] + 1) * planes,
+            "penalty": penalty,
+            "capped": False,
+        }
+        return Learned(scores, segments, parts, labels, facts)
+
+
+class PcaSVM(Learner):
+    """Principal components and a machine on a tagger's features, see `classifiers.vote_shares`."""
+
+    takes: ClassVar[tuple[str, ...]] = ("weights",)
+
+    def fits(self, protocol) -> bool:
+        return protocol.rule is None
+
+    def takes_tags(self, protocol) -> bool:
+        return False
+
+    def check(self, row, weights, mirror) -> None:
+        check_tagger(row, weights, mirror)
+
+    def recipes(self, experiment, row, extractors) -> set[str]:
+        return {segment_features.embedding_of(row).card.recipe}
+
+    def before(self, paper, row, setting) -> list[Job]:
+        if segment_features.is_kept(row, setting):
+            return []
+        arguments = paper, row.id, setting
+        return [Job(f"features of {row.id}", 1, segment_features.compute_row, arguments)]
+
+    def digested(self, run, row, setting) -> dict:
+        known = [segment_features.embedding_of(row).recorded, segment_features.IMPLEMENTATION]
+        return super().digested(run, row, setting) | {"embedding": known}
+
+    def inputs(self, run, row, protocol, setting) -> tuple[FeatureCache, dict]:
+        cache = segment_features.row_features(row, setting)
+        return cache, {"recipe": cache.identity} | segment_features.embedding_of(row).recorded
+
+    def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
+        protocol = experiment.protocol_of(run.protocol, run.row)
+        segments, labels = consecutive(cache.offsets, 1), read_labels(tracks, setting.tags)
+        parts = divide_run(run, protocol, segments, tracks)
+        classes = labels.values[segments.track]
+        scores, found = classifiers.vote_shares(
+            cache.memmap(), classes, parts, outputs=len(labels.names), seed=run_seed(run)
+        )
+        # support vectors are no trained numbers, and nothing is chosen by a validation part
+        facts = {"parameters": None, **found, "capped": False}
+        return Learned(scores, segments, parts, labels, facts, used=("train", "test"))

@@ -1,0 +1,103 @@
+"""The table of learners: each answers, and a new kind of row is one entry."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from mirkeras.cli.train import train
+from mirkeras.experiment import Experiment, Protocol, Row, find_experiment
+from mirkeras.experiment.published import papers
+from mirkeras.experiment.records import read_predictions, read_record
+from mirkeras.pipeline.labels import read_labels
+from mirkeras.pipeline.segments import consecutive
+from mirkeras.training import preflight
+from mirkeras.training.learner import Learned, Network
+from mirkeras.training.learners import LEARNERS, learner_of
+from mirkeras.training.plan import divide_run
+
+PAPER = "nearest_paper"
+
+
+class NearestMean(Network):
+    """Decides for the class whose mean frame is nearest to a segment's."""
+
+    def fits(self, protocol) -> bool:
+        return protocol.rule is None
+
+    def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
+        protocol = experiment.protocol_of(run.protocol, run.row)
+        row = experiment.rows[run.row]
+        segments, labels = consecutive(cache.offsets, row.frames), read_labels(tracks, ())
+        parts = divide_run(run, protocol, segments, tracks)
+        means = cache.segments(segments.first, row.frames).mean(axis=1)
+        known = labels.values[segments.track[parts.train]]
+        centres = [means[parts.train][known == n].mean(axis=0) for n in range(len(labels.names))]
+        far = np.linalg.norm(means[parts.test][:, None] - np.stack(centres), axis=2)
+        facts = {"parameters": None, "capped": False}
+        return Learned(-far, segments, parts, labels, facts, used=("train", "test"))
+
+
+@pytest.fixture
+def paper(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Row("nearest", "nearest mean", frames=80, recipe="cbmi2016", learner="nearest")
+    protocol = Protocol(
+        name="paper",
+        summary="",
+        normalise_on="training tracks",
+        validate_by="test",
+        keep_groups=False,
+        drop_incomplete=False,
+        select_by="last",
+        folds=2,
+    )
+    module = ModuleType("experiments")
+    module.EXPERIMENT = Experiment(PAPER, {"nearest": row}, ("nearest",), {"paper": protocol}, 1)
+    monkeypatch.setitem(sys.modules, f"reproductions.{PAPER}", ModuleType(PAPER))
+    monkeypatch.setitem(sys.modules, f"reproductions.{PAPER}.experiments", module)
+    monkeypatch.setattr(preflight, "row_ids", lambda paper: {"nearest": "nearest"})
+    monkeypatch.setitem(LEARNERS, "nearest", NearestMean())
+
+
+def test_a_new_kind_of_row_is_one_entry(
+    paper, in_process, audio_folder: Path, cached: Path, tmp_path: Path, capsys
+) -> None:
+    words = ["--dataset", f"folder:{audio_folder}", "--cache-root", str(cached)]
+    words += ["--data-root", str(tmp_path / "data"), "--out", str(tmp_path / "runs")]
+    assert train(PAPER, words) == 0
+    places = sorted(path.parent for path in tmp_path.rglob("run.json"))
+    assert len(places) == 2
+    for place in places:
+        record, predictions = read_record(place), read_predictions(place)
+        assert record["status"] == "finished"
+        assert record["sizes"].keys() == {"train", "test"}
+        assert predictions["scores"].shape == (2 * len(predictions["tracks"]), 3)
+        assert not (place / "log.csv").exists()
+    assert train(PAPER, words) == 0
+    assert "2 run(s) already finished, skipped" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", papers())
+def test_every_row_has_a_learner_and_a_protocol(name: str) -> None:
+    experiment = find_experiment(name)
+    for row in experiment.rows.values():
+        fitting = [
+            protocol
+            for protocol in experiment.protocols.values()
+            if learner_of(experiment, protocol.name, row.id).fits(protocol)
+        ]
+        assert fitting, row.id
+        # a protocol that trains no network has nothing of a training to fill in
+        trains = {protocol.rule is not None for protocol in fitting}
+        assert trains == {row.build is not None}, row.id
+        for protocol in fitting:
+            assert (protocol.optimizer is not None) == (protocol.rule is not None)
+
+
+def test_a_protocol_may_put_another_learner_in_the_place_of_heads() -> None:
+    lee = find_experiment("lee_samplecnn")
+    kinds = {name: type(learner_of(lee, name, "table6/last-3")).__name__ for name in lee.protocols}
+    assert kinds == {"paper": "Head", "code": "LinearSVM", "clean": "Head"}
+    assert type(learner_of(lee, "code", "table5/8000")).__name__ == "Network"
