@@ -20,7 +20,7 @@ from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.splits import DRAWN, STRATIFIED
 from mirkeras.system import device, processes
 from mirkeras.system.errors import UsageError, as_command
-from mirkeras.training.learners import LEARNERS, learner_of
+from mirkeras.training.learners import LEARNERS
 from mirkeras.training.preflight import (
     PARTIAL,
     build_caches,
@@ -93,7 +93,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     extractors = tuple(find_extractor(path, arguments.extractor_recipe) for path in given)
     rows = plan_rows(experiment, arguments.rows, extractors)
     protocol = choose_protocol(experiment, rows, arguments.protocol)
-    learners = {row: learner_of(experiment, protocol.name, row) for row in rows}
+    learners = {row: LEARNERS[experiment.learner_of(protocol.name, row)] for row in rows}
     weights = getattr(arguments, "weights", None)
 
     # what can be refused before any data is looked at
@@ -121,7 +121,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     if warning:
         print(f"warning: split {split}: {warning}", file=sys.stderr)
     caches = build_caches(experiment, learners, extractors, prepared)
-    budget = arguments.memory_budget
+    machine, budget = device.find(), arguments.memory_budget
     setting = Setting(
         out=arguments.out,
         index=prepared.home / "index.csv",
@@ -129,8 +129,9 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         tags=prepared.dataset.tags,
         extractors=extractors,
         warning=warning,
+        hardware=machine.hardware_class,
         threads=max(1, processes.usable_cores() // arguments.jobs),
-        memory_budget=device.find().memory_budget // arguments.jobs if budget is None else budget,
+        memory_budget=machine.memory_budget // arguments.jobs if budget is None else budget,
         mixed_precision=arguments.mixed_precision,
         weights=weights,
     )

@@ -48,6 +48,8 @@ class Setting:
         Given by ``--extractor``; empty where feature networks are trained on the data itself.
     warning : str
         What a reader of the results must know of the split; goes into every record.
+    hardware : str
+        What the machine has, for every record.
     threads : int
         Threads a run may use.
     memory_budget : int
@@ -64,6 +66,7 @@ class Setting:
     tags: tuple[str, ...]
     extractors: tuple[Extractor, ...]
     warning: str
+    hardware: str
     threads: int
     memory_budget: int
     mixed_precision: bool

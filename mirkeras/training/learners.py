@@ -4,7 +4,6 @@ A paper that learns in another way adds an entry where its rows are declared:
 ``LEARNERS["elm"] = …``.
 """
 
-from mirkeras.experiment import Experiment
 from mirkeras.training.learner import Learner, Network
 from mirkeras.training.transferred import Head, LinearSVM, PcaSVM
 
@@ -14,8 +13,3 @@ LEARNERS: dict[str, Learner] = {
     "svm": LinearSVM(),
     "pca-svm": PcaSVM(),
 }
-
-
-def learner_of(experiment: Experiment, protocol: str, row: str) -> Learner:
-    """Return how a row is learned under a protocol."""
-    return LEARNERS[experiment.learner_of(protocol, row)]

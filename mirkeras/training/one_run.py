@@ -15,9 +15,8 @@ from mirkeras.experiment import Experiment, find_experiment, records
 from mirkeras.experiment.runs import Run, claimed, is_finished
 from mirkeras.experiment.setting import Setting
 from mirkeras.features import find_recipe
-from mirkeras.system import device
 from mirkeras.training.learner import Learned
-from mirkeras.training.learners import learner_of
+from mirkeras.training.learners import LEARNERS
 from mirkeras.training.plan import batch_of
 
 #: In a run's directory while it trains.
@@ -36,7 +35,7 @@ def train_run(run: Run, origin: str, setting: Setting, report: Callable[[dict], 
     """
     directory, experiment = run.directory(setting.out), find_experiment(run.paper)
     row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
-    learner = learner_of(experiment, run.protocol, run.row)
+    learner = LEARNERS[experiment.learner_of(run.protocol, run.row)]
     with claimed(directory):
         if is_finished(run, directory, origin):
             return
@@ -50,7 +49,7 @@ def train_run(run: Run, origin: str, setting: Setting, report: Callable[[dict], 
         _write_predictions(directory, learned, cache, row.hop or 1)
         circumstances = {
             "rejected_tracks": len(cache.rejected),
-            "hardware": device.find().hardware_class,
+            "hardware": setting.hardware,
             "threads": setting.threads,
             "mixed_precision": setting.mixed_precision,
         }
@@ -70,7 +69,7 @@ def origin_of(run: Run, experiment: Experiment, setting: Setting) -> str:
     Features, labels, groups, splits, the protocol, and the trained networks it builds on.
     """
     row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
-    learner = learner_of(experiment, run.protocol, run.row)
+    learner = LEARNERS[experiment.learner_of(run.protocol, run.row)]
     caches = {
         name: open_cache(setting.caches[name], find_recipe(name))
         for name in sorted(learner.recipes(experiment, row, setting.extractors))

@@ -17,7 +17,7 @@ from mirkeras.pipeline.splits import DRAWN, SEEDED, named_folds
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError
 from mirkeras.training.learner import Learner
-from mirkeras.training.learners import learner_of
+from mirkeras.training.learners import LEARNERS
 from mirkeras.training.one_run import tracks_of
 
 #: Ends the name that results go by where tracks of a split have no audio here.
@@ -36,7 +36,7 @@ def plan_rows(
     needed = []
     for name in wanted:
         # whatever the protocol: a row needs the same rows under all of them
-        learner = learner_of(experiment, next(iter(experiment.protocols)), name)
+        learner = LEARNERS[experiment.learner_of(next(iter(experiment.protocols)), name)]
         needed += learner.needs(experiment.rows[name], extractors)
     if added := sorted(set(needed) - set(wanted)):
         print(f"also training {', '.join(added)}: a wanted row starts from them")
@@ -65,7 +65,7 @@ def choose_protocol(experiment: Experiment, rows: list[str], wanted: str | None)
     fitting = {
         name: protocol
         for name, protocol in experiment.protocols.items()
-        if all(learner_of(experiment, name, row).fits(protocol) for row in rows)
+        if all(LEARNERS[experiment.learner_of(name, row)].fits(protocol) for row in rows)
     }
     if not fitting:
         raise UsageError(

@@ -6,7 +6,7 @@ from mirkeras.experiment import Experiment
 from mirkeras.experiment.runs import Run, is_finished
 from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.system import jobs
-from mirkeras.training.learners import learner_of
+from mirkeras.training.learners import LEARNERS
 from mirkeras.training.one_run import origin_of, train_run
 
 
@@ -32,7 +32,7 @@ def plan_waves(
     for seed in wanted_seeds:
         for fold in range(plain["folds"]):
             for row in rows:
-                learner = learner_of(experiment, plain["protocol"], row)
+                learner = LEARNERS[experiment.learner_of(plain["protocol"], row)]
                 wave = waves[bool(learner.needs(experiment.rows[row], extractors))]
                 most = experiment.protocol_of(plain["protocol"], row).max_epochs
                 capped = min(epochs or most, most)
@@ -50,7 +50,7 @@ def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_onc
     # What several runs read is computed first, and once.
     before = []
     for run in {run.row: run for run in left}.values():
-        learner = learner_of(experiment, run.protocol, run.row)
+        learner = LEARNERS[experiment.learner_of(run.protocol, run.row)]
         before += learner.before(experiment.paper, experiment.rows[run.row], setting)
     if failed := _run_jobs(before, setting, at_once):
         return failed

@@ -167,7 +167,7 @@ def test_changed_labels_make_another_run(trained: Path, audio_folder, cached, tm
 
     def finished(index: Path) -> bool:
         caches = {"cbmi2016": cached / run.dataset / "cbmi2016.h5"}
-        setting = Setting(trained, index, caches, (), (), "", 1, 0, False)
+        setting = Setting(trained, index, caches, (), (), "", "", 1, 0, False)
         origin = origin_of(run, find_experiment(PAPER), setting)
         return is_finished(run, run.directory(trained), origin)
 

@@ -15,7 +15,7 @@ from mirkeras.pipeline.labels import read_labels
 from mirkeras.pipeline.segments import consecutive
 from mirkeras.training import preflight
 from mirkeras.training.learner import Learned, Network
-from mirkeras.training.learners import LEARNERS, learner_of
+from mirkeras.training.learners import LEARNERS
 from mirkeras.training.plan import divide_run
 
 PAPER = "nearest_paper"
@@ -86,7 +86,7 @@ def test_every_row_has_a_learner_and_a_protocol(name: str) -> None:
         fitting = [
             protocol
             for protocol in experiment.protocols.values()
-            if learner_of(experiment, protocol.name, row.id).fits(protocol)
+            if LEARNERS[experiment.learner_of(protocol.name, row.id)].fits(protocol)
         ]
         assert fitting, row.id
         # a protocol that trains no network has nothing of a training to fill in
@@ -98,6 +98,9 @@ def test_every_row_has_a_learner_and_a_protocol(name: str) -> None:
 
 def test_a_protocol_may_put_another_learner_in_the_place_of_heads() -> None:
     lee = find_experiment("lee_samplecnn")
-    kinds = {name: type(learner_of(lee, name, "table6/last-3")).__name__ for name in lee.protocols}
+    kinds = {
+        name: type(LEARNERS[lee.learner_of(name, "table6/last-3")]).__name__
+        for name in lee.protocols
+    }
     assert kinds == {"paper": "Head", "code": "LinearSVM", "clean": "Head"}
-    assert type(learner_of(lee, "code", "table5/8000")).__name__ == "Network"
+    assert type(LEARNERS[lee.learner_of("code", "table5/8000")]).__name__ == "Network"

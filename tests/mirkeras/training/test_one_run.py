@@ -30,7 +30,9 @@ def setting(audio_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Set
     prepared = prepare(f"folder:{audio_folder}", data_root=root / "data", cache_root=root)
     path = prepared.home / f"{RECIPE.name}.h5"
     cache.build_cache(prepared.index, prepared.root, RECIPE, path, jobs=1)
-    return Setting(root, prepared.home / "index.csv", {RECIPE.name: path}, (), (), "", 1, 0, False)
+    return Setting(
+        root, prepared.home / "index.csv", {RECIPE.name: path}, (), (), "", "", 1, 0, False
+    )
 
 
 @pytest.fixture
