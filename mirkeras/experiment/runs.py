@@ -9,6 +9,9 @@ from mirkeras.experiment.records import RunError, read_record
 from mirkeras.pipeline.splits import DRAWN
 from mirkeras.system.files import locked, sweep
 
+#: What only a training that goes on needs, in a run's directory until it is finished.
+CHECKPOINT, FEATURES = "checkpoint.npz", "features.raw"
+
 
 @dataclass(frozen=True)
 class Run:

@@ -19,6 +19,7 @@ from mirkeras.system.backend import keras
 
 import numpy as np
 
+from mirkeras.experiment.runs import CHECKPOINT
 from mirkeras.system.files import whole_file
 from mirkeras.training.plan import Plan, Progress, TrainingError
 
@@ -32,7 +33,7 @@ class Checkpoint(keras.callbacks.Callback):
     def __init__(self, plan: Plan, directory: Path, on_epoch: Callable[[dict], None]):
         super().__init__()
         self.plan = plan
-        self.path = directory / "checkpoint.npz"
+        self.path = directory / CHECKPOINT
         self.log_path = directory / "log.csv"
         self.on_epoch = on_epoch
         self.progress = Progress(memory=plan.rule.start())

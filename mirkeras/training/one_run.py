@@ -12,15 +12,12 @@ import pandas as pd
 from data_prep.index import read_index
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.experiment import Experiment, find_experiment, records
-from mirkeras.experiment.runs import Run, claimed, is_finished
+from mirkeras.experiment.runs import CHECKPOINT, FEATURES, Run, claimed, is_finished
 from mirkeras.experiment.setting import Setting
 from mirkeras.features import find_recipe
 from mirkeras.training.learner import Learned
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.plan import batch_of
-
-#: In a run's directory while it trains.
-TEMPORARY = ("checkpoint.npz", "features.raw")
 
 
 def train_run(run: Run, origin: str, setting: Setting, report: Callable[[dict], None]) -> None:
@@ -54,7 +51,7 @@ def train_run(run: Run, origin: str, setting: Setting, report: Callable[[dict], 
             "mixed_precision": setting.mixed_precision,
         }
         records.finish(directory, record | learned.facts | _sizes(learned) | circumstances)
-        for rest in TEMPORARY:
+        for rest in (CHECKPOINT, FEATURES):
             (directory / rest).unlink(missing_ok=True)
 
 

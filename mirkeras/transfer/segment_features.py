@@ -34,7 +34,7 @@ BLOCK = 50  # tracks between two files: what a kill can cost
 #: Values that a batch of segments may have. Activations of these networks are hundreds of times
 #: their input: 14 segments of 3 s need half a gigabyte.
 BATCH_VALUES = 2**18
-# Raise by one whenever a change of this room or of the networks changes numbers: what was kept is
+# Raise by one whenever a change of this module or of the networks changes numbers: what was kept is
 # computed anew.
 IMPLEMENTATION = 1
 

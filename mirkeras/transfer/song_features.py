@@ -18,7 +18,7 @@ import numpy as np
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.cache.rows import rows_as_cache
 from mirkeras.experiment import Row, records
-from mirkeras.experiment.runs import Run
+from mirkeras.experiment.runs import FEATURES, Run
 from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.features import find_recipe
 from mirkeras.layers.blocks import hidden_stages
@@ -30,7 +30,7 @@ from mirkeras.transfer.extractors import of_record
 BLOCK = 200  # tracks in memory at a time
 #: Hidden layers that are computed and kept together, counted from the back (fewer if there are).
 LAST = (-3, -2, -1)
-# Raise by one whenever a change of this room changes numbers: what was kept is computed anew.
+# Raise by one whenever a change of this module changes numbers: what was kept is computed anew.
 IMPLEMENTATION = 1
 
 
@@ -54,30 +54,30 @@ def feature_network(path: Path, layers: Sequence[int] = LAST) -> keras.Model:
     ValueError
         The file holds no Keras network, or one with fewer hidden layers, or with branches.
     """
+    model, front, network = _open(path)
+    stages = hidden_stages(network)
+    if len(stages) < -min(layers):
+        raise ValueError(f"{path} has {len(stages)} hidden layers, {-min(layers)} are asked for")
+    pooled = []
+    for layer in layers:
+        activation = stages[layer].output
+        places = tuple(range(1, len(activation.shape) - 1))  # none behind a dense layer
+        pooled.append(keras.ops.max(activation, axis=places) if places else activation)
+    x = start = keras.Input(model.input_shape[1:])
+    for layer in front:
+        x = layer(x)
+    return keras.Model(start, keras.Model(network.inputs, pooled)(x), name="features")
+
+
+def _open(path: Path) -> tuple[keras.Model, list[keras.layers.Layer], keras.Model]:
+    """Load a network: the whole, what stands in front of it (its z-score), and its layers."""
     model = keras.saving.load_model(path, compile=False)
     inner = model.layers[-1]
     front, network = (model.layers[:-1], inner) if isinstance(inner, keras.Model) else ([], model)
     front = [layer for layer in front if not isinstance(layer, keras.layers.InputLayer)]
     if any(isinstance(layer.input, list) and len(layer.input) > 1 for layer in network.layers):
         raise ValueError(f"{path} has branches that meet: which hidden layer is its last is open")
-    stages = hidden_stages(network)
-    if len(stages) < -min(layers):
-        raise ValueError(f"{path} has {len(stages)} hidden layers, {-min(layers)} are asked for")
-    pooled = [_strongest(stages[layer].output) for layer in layers]
-    x = keras.Input(model.input_shape[1:])
-    features = keras.Model(network.inputs, pooled)(_through(front, x))
-    return keras.Model(x, features, name="features")
-
-
-def _through(layers: list[keras.layers.Layer], x: keras.KerasTensor) -> keras.KerasTensor:
-    for layer in layers:
-        x = layer(x)
-    return x
-
-
-def _strongest(activation: keras.KerasTensor) -> keras.KerasTensor:
-    places = tuple(range(1, len(activation.shape) - 1))
-    return keras.ops.max(activation, axis=places) if places else activation
+    return model, front, network
 
 
 def song_features(
@@ -130,28 +130,13 @@ def cached_features(
     name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
     target = folder / f"{name}.npz"
     if not target.exists():
-        features = song_features(path, cache, _available(path, layers), overlapping=overlapping)
+        hidden = len(hidden_stages(_open(path)[2]))
+        together = sorted({*LAST[-hidden:], *layers})  # too many are refused there
+        features = song_features(path, cache, together, overlapping=overlapping)
         with whole_file(target) as temporary:
             np.savez(temporary, **{str(layer): values for layer, values in features.items()})
     with np.load(target, allow_pickle=False) as arrays:
         return {layer: arrays[str(layer)] for layer in layers}
-
-
-def _available(path: Path, wanted: Sequence[int]) -> tuple[int, ...]:
-    """Those of `LAST` that a network has; what is wanted must be among them."""
-    for least in LAST:
-        try:
-            feature_network(path, (least,))
-        except ValueError:
-            if least <= min(wanted):
-                raise
-        else:
-            return tuple(range(least, 0))
-    raise AssertionError("the last layer is wanted or there")
-
-
-#: In a run's directory while it trains.
-FILE = "features.raw"
 
 
 def song_cache(
@@ -186,7 +171,7 @@ def song_cache(
         "overlapping": overlapping,
         "recipes": {name: cache.identity for name, cache in caches.items()},
     }
-    target = run.directory(setting.out) / FILE
+    target = run.directory(setting.out) / FEATURES
     features = _as_cache(columns, target, common, list(caches.values()), described)
     return features, {"recipe": described} | _provenance(run, row, extractors)
 
@@ -214,14 +199,14 @@ def _provenance(run: Run, row: Row, extractors: tuple[Extractor, ...]) -> dict[s
     if any(one.capped for one in extractors):
         reasons.append("feature networks cut short by --epochs")
     division = (run.split, run.folds, run.fold, run.seed)
-    if any(_related(one.dataset, run.dataset) and one.division != division for one in extractors):
+    if any(
+        # a part of a data set is named after it, so these share tracks
+        (one.dataset.startswith(run.dataset) or run.dataset.startswith(one.dataset))
+        and one.division != division
+        for one in extractors
+    ):
         reasons.append("feature networks of another division may have heard test tracks")
     return found | ({"pretrained": "; ".join(reasons)} if reasons else {})
-
-
-def _related(one: str, other: str) -> bool:
-    """Whether two data sets share tracks, a part of one being named after it."""
-    return one.startswith(other) or other.startswith(one)
 
 
 def _as_cache(

@@ -23,7 +23,7 @@ from mirkeras.system.files import write_text
 from reproductions.lidy_mirex2016 import mirex_lists, mirex_scores, tasks
 from reproductions.lidy_mirex2016.experiments import EPOCHS, EXPERIMENT, PROTOCOLS
 from reproductions.lidy_mirex2016.mirex import one_seed
-from reproductions.lidy_mirex2016.mirex_folds import Job, draw_folds, extract, given, run_fold
+from reproductions.lidy_mirex2016.mirex_folds import MirexJob, draw_folds, extract, given, run_fold
 from reproductions.lidy_mirex2016.mirex_training import ROWS
 from reproductions.lidy_mirex2016.tasks import TASKS
 
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _job(arguments: argparse.Namespace) -> Job:
+def _job(arguments: argparse.Namespace) -> MirexJob:
     """Turn the words of the command into a job; say how the files are divided."""
     prepared = _prepare(arguments)
     files = [str((prepared.root / path).absolute()) for path in prepared.index.path]
@@ -58,7 +58,7 @@ def _job(arguments: argparse.Namespace) -> Job:
     folds = draw_folds(files, classes, groups, arguments.folds, arguments.seed)
     print(f"{prepared.home.name}: {len(folds)} folds of {len(files)} files; "
           f"{_kept_whole(groups, filtered_by)}")  # fmt: skip
-    return Job(
+    return MirexJob(
         dataset=prepared.home.name,
         scratch=(arguments.scratch or prepared.home / "mirex2016").absolute(),
         out=arguments.out.absolute(),
@@ -132,7 +132,7 @@ def _groups(
     return found, arguments.groups.name
 
 
-def _report(job: Job, models: Sequence[str]) -> str:
+def _report(job: MirexJob, models: Sequence[str]) -> str:
     """Score all output lists as MIREX does; write the tables, return them as text."""
     accuracies, parts = {}, []
     name = f"{job.dataset}-{job.protocol}-{len(job.folds)}folds-seed{job.seed}"

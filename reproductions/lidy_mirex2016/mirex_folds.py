@@ -41,7 +41,7 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class Job:
+class MirexJob:
     """What is the same for all folds and models.
 
     Attributes
@@ -124,7 +124,7 @@ def draw_folds(
     return drawn
 
 
-def extract(job: Job) -> Features:
+def extract(job: MirexJob) -> Features:
     """Have the features of all files extracted, and find them."""
     files = sorted({**job.folds[0].train, **job.folds[0].test})
     everything = job.scratch / "all.txt"
@@ -134,7 +134,7 @@ def extract(job: Job) -> Features:
     return mirex_features.provide(job.scratch, files, recipe, job.threads)
 
 
-def _call(job: Job, executable: str, options: Sequence[str], *lists: Path) -> None:
+def _call(job: MirexJob, executable: str, options: Sequence[str], *lists: Path) -> None:
     """Call an executable, with this process's Python unless another one is named."""
     words = ["-numThreads", str(job.threads), *options, str(job.scratch), *map(str, lists)]
     print(f"$ {shlex.join([executable, *words])}", flush=True)
@@ -144,7 +144,7 @@ def _call(job: Job, executable: str, options: Sequence[str], *lists: Path) -> No
         raise records.RunError(f"{executable} ended with status {status}, see above")
 
 
-def run_fold(job: Job, model: str, number: int, features: Features) -> None:
+def run_fold(job: MirexJob, model: str, number: int, features: Features) -> None:
     """Train, classify and record one fold of a model, as far as that is not done."""
     run, fold = job.run(model, number), job.folds[number]
     directory, origin = run.directory(job.out), _origin(job, model, fold, features)
@@ -163,7 +163,7 @@ def run_fold(job: Job, model: str, number: int, features: Features) -> None:
         records.finish(directory, record | outcome)
 
 
-def _origin(job: Job, model: str, fold: Fold, features: Features) -> str:
+def _origin(job: MirexJob, model: str, fold: Fold, features: Features) -> str:
     """Digest what decides a fold's numbers besides its name."""
     options = job.options(model)
     parts = {
@@ -175,7 +175,7 @@ def _origin(job: Job, model: str, fold: Fold, features: Features) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _train_and_classify(job: Job, model: str, fold: Fold, directory: Path) -> dict:
+def _train_and_classify(job: MirexJob, model: str, fold: Fold, directory: Path) -> dict:
     """Call Train and Classify unless the output list is there; returns what Train describes."""
     trained, tested, output = (directory / f"{name}.txt" for name in ("train", "test", "output"))
     description = directory / "model.json"
@@ -193,7 +193,7 @@ def _train_and_classify(job: Job, model: str, fold: Fold, directory: Path) -> di
 
 
 def _outcome(
-    job: Job, model: str, fold: Fold, directory: Path, described: dict, features: Features
+    job: MirexJob, model: str, fold: Fold, directory: Path, described: dict, features: Features
 ) -> dict:
     """Say what the record says of a finished fold."""
     options = job.options(model)

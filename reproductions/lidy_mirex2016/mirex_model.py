@@ -4,7 +4,6 @@
 ``log.csv``; `mirex_training` leaves them there. A scratch folder has one model.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from mirkeras.pipeline.feed import prediction_batch
 from mirkeras.pipeline.segments import Segments, cut
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError
+from mirkeras.system.files import sha256
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features
 
@@ -109,4 +109,4 @@ def read(place: Path) -> dict:
 def digest_of(place: Path) -> str:
     """Digest of the network's file; empty if there is none."""
     path = place / "model.keras"
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+    return sha256(path) if path.exists() else ""

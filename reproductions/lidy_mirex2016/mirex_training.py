@@ -1,4 +1,4 @@
-"""Train's training: a network from a list, in the scratch folder, whole or to be gone on with.
+"""Train a network from a MIREX list; resumable.
 
 While it trains, ``<scratch>/model/`` also holds the checkpoint from which an interrupted Train goes
 on. Another list or other options begin by deleting the model that is there.
@@ -18,7 +18,7 @@ import numpy as np
 from mirkeras.cache import FeatureCache
 from mirkeras.experiment import Protocol, Row, records
 from mirkeras.experiment.division import Parts
-from mirkeras.experiment.runs import claimed
+from mirkeras.experiment.runs import CHECKPOINT, FEATURES, claimed
 from mirkeras.layers import count_trainable
 from mirkeras.pipeline.labels import Labels
 from mirkeras.pipeline.segments import cut
@@ -95,19 +95,32 @@ def fit(
         The description, as in ``model.json``.
     """
     place, wanted = scratch / FOLDER, _identity(classes, features, options)
+    description = place / "model.json"
     with claimed(place):
         found = read(place)
         if {name: found.get(name) for name in wanted} != wanted:
-            _clear(place)
-            write_text(place / "model.json", _json(wanted | {"status": "training"}))
+            # of another training; its description goes first: nothing of it is valid
+            description.unlink(missing_ok=True)
+            for path in place.iterdir():
+                if path.name != ".lock":  # it is held
+                    path.unlink()
+            _write(description, wanted | {"status": "training"})
         elif found["status"] == "finished" and digest_of(place) == found["network"]:
             say("trained already on this list with these options; nothing to do")
             _tidy(place)  # a kill may have come before
             return found
-        cache = gather(features, sorted(classes), place / "features.raw")
-        outcome = _fit(place, cache, classes, options, say)
-        described = wanted | outcome | {"status": "finished", "network": digest_of(place)}
-        write_text(place / "model.json", _json(described))
+
+        cache = gather(features, sorted(classes), place / FEATURES)
+        plan = _plan(cache, classes, options)
+        progress = train(plan, place, _Reporter(plan.max_epochs, say))
+        described = wanted | {
+            **{"files": dict(Counter(classes.values())), "segments": len(plan.train)},
+            **{"parameters": count_trainable(plan.network), "best_epoch": progress.best_epoch},
+            "training_seconds": round(progress.seconds, 1),
+            **records.environment(),
+            **{"status": "finished", "network": digest_of(place)},
+        }
+        _write(description, described)
         _tidy(place)
     return described
 
@@ -131,24 +144,6 @@ def _identity(classes: Mapping[str, str], features: Features, options: Options) 
     }
 
 
-def _fit(
-    place: Path,
-    cache: FeatureCache,
-    classes: Mapping[str, str],
-    options: Options,
-    say: Callable[[str], None],
-) -> dict:
-    """Train; return what the description says of it beside its identity."""
-    plan = _plan(cache, classes, options)
-    progress = train(plan, place, _Reporter(plan.max_epochs, say))
-    return {
-        **{"files": dict(Counter(classes.values())), "segments": len(plan.train)},
-        **{"parameters": count_trainable(plan.network), "best_epoch": progress.best_epoch},
-        "training_seconds": round(progress.seconds, 1),
-        **records.environment(),
-    }
-
-
 def _plan(cache: FeatureCache, classes: Mapping[str, str], options: Options) -> Plan:
     """Make a plan without validation and test: what is tested, only Classify is told."""
     row, protocol = options.row, options.rules
@@ -159,6 +154,7 @@ def _plan(cache: FeatureCache, classes: Mapping[str, str], options: Options) -> 
     segments = cut(protocol.cut, cache.offsets, row.frames, options.seed)
     everything = np.arange(len(segments))
     parts = Parts(everything, everything[:0], everything[:0], np.arange(len(cache.tracks)))
+    words = [options.seed, zlib.crc32(row.id.encode())]
     return make_plan(
         row,
         protocol,
@@ -168,15 +164,9 @@ def _plan(cache: FeatureCache, classes: Mapping[str, str], options: Options) -> 
         labels,
         batch=EXPERIMENT.batch,
         max_epochs=options.wanted_epochs,
-        seed=_seed(options),
+        seed=int(np.random.SeedSequence(words).generate_state(1)[0] >> 1),
         memory_budget=device.find().memory_budget,
     )
-
-
-def _seed(options: Options) -> int:
-    """Seed of everything random in a training but the segments, from its seed and row."""
-    words = [options.seed, zlib.crc32(options.row.id.encode())]
-    return int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)
 
 
 class _Reporter:
@@ -198,19 +188,11 @@ class _Reporter:
                      "the training segments right")  # fmt: skip
 
 
-def _clear(place: Path) -> None:
-    """Delete what belongs to another training, its description first: nothing of it is valid."""
-    (place / "model.json").unlink(missing_ok=True)
-    for path in place.iterdir():
-        if path.name != ".lock":  # it is held
-            path.unlink()
-
-
 def _tidy(place: Path) -> None:
     """Delete what only a training that goes on needs."""
-    for rest in ("checkpoint.npz", "features.raw"):
+    for rest in (CHECKPOINT, FEATURES):
         (place / rest).unlink(missing_ok=True)
 
 
-def _json(described: dict) -> str:
-    return json.dumps(described, indent=1) + "\n"
+def _write(path: Path, described: dict) -> None:
+    write_text(path, json.dumps(described, indent=1) + "\n")
