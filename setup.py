@@ -39,8 +39,6 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20"],
-        "tensorboard": ["tensorboard>=2.20"],
-        "dask": ["distributed>=2024.8"],
         "jax": ["jax>=0.5"],
         "bench": ["torch>=2.4"],  # the network of SampleCNN once more, to compare speeds
         "dev": ["pytest>=8", "ruff>=0.12"],

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from mirkeras.experiment.records import PACKAGES
 from mirkeras.system import device
 
-OPTIONAL = {"tensorboard": "tensorboard", "jax": "jax", "distributed": "dask"}
+OPTIONAL = {"jax": "jax"}  # package: its extra
 GPU_HELP = (
     "none found. With an NVIDIA card and driver: pip install -e '.[gpu]', then check that "
     "`nvidia-smi` answers; MIRKERAS_VERBOSE=1 lets TensorFlow say what it misses"

@@ -1,9 +1,9 @@
 """What a command chose, checked before anything is trained: rows, protocol, split, divisions."""
 
 import argparse
+from itertools import product
 
 import numpy as np
-import pandas as pd
 
 from data_prep.prepare import Prepared
 from mirkeras import cache
@@ -31,27 +31,27 @@ def plan_rows(
     names = row_ids(experiment.paper) | {name: name for name in experiment.rows}
     chosen: list[str] = []
     for word in wanted:
-        chosen += _expand(word.removeprefix(f"{experiment.paper}/"), names, experiment)
-    wanted = list(dict.fromkeys(chosen))
+        # a published id, a row, a table of them, or all
+        word = word.removeprefix(f"{experiment.paper}/")
+        table = [row for name, row in names.items() if name.startswith(f"{word}/") and row]
+        if word == "all":
+            chosen += experiment.rows
+        elif names.get(word):
+            chosen.append(names[word])
+        elif table:
+            chosen += table
+        else:
+            why = "cited from earlier work" if word in names else "unknown"
+            raise UsageError(f"{why} row {word!r}; rows: {', '.join(experiment.rows)}")
+
     needed = []
-    for name in wanted:
+    for name in dict.fromkeys(chosen):
         # whatever the protocol: a row needs the same rows under all of them
         learner = LEARNERS[experiment.learner_of(next(iter(experiment.protocols)), name)]
         needed += learner.needs(experiment.rows[name], extractors)
-    if added := sorted(set(needed) - set(wanted)):
+    if added := sorted(set(needed) - set(chosen)):
         print(f"also training {', '.join(added)}: a wanted row starts from them")
-    return sorted({*wanted, *needed}, key=list(experiment.rows).index)
-
-
-def _expand(word: str, names: dict[str, str], experiment: Experiment) -> list[str]:
-    """List the rows that a word stands for: a published id, a row, a table of them, or all."""
-    if word == "all":
-        return list(experiment.rows)
-    table = [row for name, row in names.items() if name.startswith(f"{word}/") and row]
-    if not names.get(word) and not table:
-        why = "cited from earlier work" if word in names else "unknown"
-        raise UsageError(f"{why} row {word!r}; rows: {', '.join(experiment.rows)}")
-    return [names[word]] if names.get(word) else table
+    return sorted({*chosen, *needed}, key=list(experiment.rows).index)
 
 
 def choose_protocol(experiment: Experiment, rows: list[str], wanted: str | None) -> Protocol:
@@ -151,45 +151,38 @@ def check_division(
     folds: int,
     wanted_seeds: list[int],
 ) -> None:
-    """Make every division once, so that an impossible one is said at the start and once."""
+    """Make every division once, so that an impossible one is said at the start and once.
+
+    Raises
+    ------
+    UsageError
+        There are too few tracks, a part stays empty, or a tested class is not trained on.
+    """
     for features in caches.values():
         tracks = tracks_of(features, setting.index)
-        for seed in wanted_seeds:
-            for fold in range(folds):
-                division = (split, folds, fold, seed)
-                _check_fold(protocol, tracks, *division, have_tags=bool(setting.tags))
-
-
-def _check_fold(
-    protocol: Protocol,
-    tracks: pd.DataFrame,
-    split: str,
-    folds: int,
-    fold: int,
-    seed: int,
-    *,
-    have_tags: bool,
-) -> None:
-    whole = consecutive(np.arange(len(tracks) + 1), 1)  # tracks are divided, whatever their length
-    held = "" if protocol.validate_by == "test" else " with a validation part"
-    try:
-        parts = divide(protocol, whole, tracks, split=split, folds=folds, fold=fold, seed=seed)
-    except ValueError as error:
-        raise UsageError(
-            f"{len(tracks)} tracks cannot be cut into {folds} folds{held} ({error}); use fewer "
-            "--folds or more tracks"
-        ) from error
-    for part in ("train", "validation", "test"):
-        if not len(getattr(parts, part)):
-            raise UsageError(f"the split {split} leaves no track in the {part} part")
-    if have_tags:
-        return
-    labels = tracks.label.to_numpy()
-    if lost := sorted(set(labels[parts.test]) - set(labels[parts.train])):
-        raise UsageError(
-            f"split {split}, seed {seed}, fold {fold + 1}: tracks of {', '.join(lost)} are tested "
-            "and none trained on; use other --folds or --seeds, or more tracks"
-        )
+        labels = tracks.label.to_numpy()
+        # tracks are divided, whatever their length
+        whole = consecutive(np.arange(len(tracks) + 1), 1)
+        for seed, fold in product(wanted_seeds, range(folds)):
+            try:
+                parts = divide(
+                    protocol, whole, tracks, split=split, folds=folds, fold=fold, seed=seed
+                )
+            except ValueError as error:
+                held = "" if protocol.validate_by == "test" else " with a validation part"
+                raise UsageError(
+                    f"{len(tracks)} tracks cannot be cut into {folds} folds{held} ({error}); use "
+                    "fewer --folds or more tracks"
+                ) from error
+            for part in ("train", "validation", "test"):
+                if not len(getattr(parts, part)):
+                    raise UsageError(f"the split {split} leaves no track in the {part} part")
+            lost = sorted(set(labels[parts.test]) - set(labels[parts.train]))
+            if lost and not setting.tags:
+                raise UsageError(
+                    f"split {split}, seed {seed}, fold {fold + 1}: tracks of {', '.join(lost)} are "
+                    "tested and none trained on; use other --folds or --seeds, or more tracks"
+                )
 
 
 def build_caches(

@@ -56,15 +56,22 @@ def _job(arguments: argparse.Namespace) -> MirexJob:
         tasks.check(TASKS[arguments.task], dict(zip(files, classes, strict=True)))
     groups, filtered_by = _groups(arguments, prepared, files)
     folds = draw_folds(files, classes, groups, arguments.folds, arguments.seed)
-    print(f"{prepared.home.name}: {len(folds)} folds of {len(files)} files; "
-          f"{_kept_whole(groups, filtered_by)}")  # fmt: skip
+    whole = f"none of the {len(set(groups))} groups ({filtered_by}) is in two of them"
+    if len(set(groups)) == len(groups):
+        whole = f"no groups are known ({filtered_by}): every file is its own"
+    print(f"{prepared.home.name}: {len(folds)} folds of {len(files)} files; {whole}")
+    # what is known against folds that keep only replicas together
+    named = arguments.groups or arguments.filter not in (None, REPLICAS)
+    warning = "" if named else prepared.dataset.repeats
+    if warning:
+        print(f"warning: {warning}", file=sys.stderr)
     return MirexJob(
         dataset=prepared.home.name,
         scratch=(arguments.scratch or prepared.home / "mirex2016").absolute(),
         out=arguments.out.absolute(),
         folds=folds,
         filtered_by=filtered_by,
-        warning=_warning(arguments, prepared),
+        warning=warning,
         protocol=arguments.protocol,
         epochs=arguments.epochs,
         seed=arguments.seed,
@@ -90,22 +97,6 @@ def _prepare(arguments: argparse.Namespace) -> Prepared:
     if prepared.dataset.tags:
         raise UsageError(f"{prepared.dataset.name} has tags; the train/test tasks have classes")
     return prepared
-
-
-def _warning(arguments: argparse.Namespace, prepared: Prepared) -> str:
-    """Say, once, and return what is known against folds that keep only replicas together."""
-    whole = arguments.groups or arguments.filter not in (None, REPLICAS)
-    warning = "" if whole else prepared.dataset.repeats
-    if warning:
-        print(f"warning: {warning}", file=sys.stderr)
-    return warning
-
-
-def _kept_whole(groups: Sequence[str], filtered_by: str) -> str:
-    count = len(set(groups))
-    if count == len(groups):
-        return f"no groups are known ({filtered_by}): every file is its own"
-    return f"none of the {count} groups ({filtered_by}) is in two of them"
 
 
 def _groups(
@@ -154,14 +145,11 @@ def _report(job: MirexJob, models: Sequence[str]) -> str:
     table = pd.DataFrame(accuracies)
     table.index = pd.Index(range(1, len(table) + 1), name="fold")
     write_text(place / "accuracy.csv", table.to_csv())
-    return "\n".join([_table(table), *parts, _differences(table), f"written to {place}"])
-
-
-def _table(accuracies: pd.DataFrame) -> str:
-    shown = accuracies.T
+    shown = table.T
     shown.columns = [f"fold {number}" for number in shown]
-    shown["mean"], shown["std"] = accuracies.mean(), accuracies.std(ddof=0)
-    return "\naccuracy of files in per cent\n" + shown.to_string(float_format="{:.2f}".format)
+    shown["mean"], shown["std"] = table.mean(), table.std(ddof=0)
+    head = "\naccuracy of files in per cent\n" + shown.to_string(float_format="{:.2f}".format)
+    return "\n".join([head, *parts, _differences(table), f"written to {place}"])
 
 
 def _differences(accuracies: pd.DataFrame) -> str:
@@ -184,18 +172,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--dataset", required=True, metavar="D", help="data set, see below")
-    _add_fold_options(parser)
-    _add_training_options(parser)
-    add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
-    add("--scratch", type=Path, metavar="DIR",
-        help="the executables' scratch folder (default: beside the caches)")  # fmt: skip
-    add_jobs_option(parser, "processor cores the executables use, -numThreads", None)
-    add_data_options(parser)
-    return parser
-
-
-def _add_fold_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
     add("--folds", type=positive, default=tasks.FOLDS, metavar="K",
         help="number of folds (default: MIREX's %(default)s)")  # fmt: skip
     add("--task", choices=TASKS, metavar="TASK",
@@ -207,10 +183,6 @@ def _add_fold_options(parser: argparse.ArgumentParser) -> None:
         f"{REPLICAS}: replicas, or clips of one recording)")  # fmt: skip
     filters.add_argument("--groups", type=Path, metavar="FILE",
         help="the same from a file: a track (id or path), a tab, its artist per line")  # fmt: skip
-
-
-def _add_training_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
     add("--model", type=_models, default=["1"], metavar="M[,M…]",
         help=f"of {', '.join(ROWS)} (default: 1); three or more are compared")  # fmt: skip
     add("--protocol", choices=PROTOCOLS, default=next(iter(PROTOCOLS)),
@@ -218,6 +190,12 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=positive, metavar="E",
         help=f"cap on the protocol's epochs (default and most: {EPOCHS})")  # fmt: skip
     add("--seed", type=one_seed, default=0, metavar="S", help="of folds and training (default: 0)")
+    add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
+    add("--scratch", type=Path, metavar="DIR",
+        help="the executables' scratch folder (default: beside the caches)")  # fmt: skip
+    add_jobs_option(parser, "processor cores the executables use, -numThreads", None)
+    add_data_options(parser)
+    return parser
 
 
 def _models(text: str) -> list[str]:

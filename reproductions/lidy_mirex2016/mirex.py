@@ -14,7 +14,6 @@ may be left out.
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -77,7 +76,9 @@ def train(arguments: argparse.Namespace) -> None:
     classes = dict(pairs)
     if repeated := len(pairs) - len(classes):
         _say(f"{repeated} line(s) repeat others and count once")
-    _refuse_one_class(classes, arguments.training)
+    if len(set(classes.values())) < 2:
+        only = next(iter(classes.values()))
+        raise UsageError(f"{arguments.training}: all files are of class {only!r}; two are needed")
     features = _provide(arguments, list(classes))
     if len(features.unusable) > max(1, UNUSABLE * len(classes)):
         raise UsageError(
@@ -140,12 +141,6 @@ def _provide(arguments: argparse.Namespace, files: list[str], recipe: str = "") 
     return features
 
 
-def _refuse_one_class(classes: dict[str, str], path: Path) -> None:
-    counts = Counter(classes.values())
-    if len(counts) < 2:
-        raise UsageError(f"{path}: all files are of class {next(iter(counts))!r}; two are needed")
-
-
 def _say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
@@ -156,13 +151,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
     extraction = _step(steps, "extractFeatures", extract_features, f"{LISTS}\n{STATUS}")
-    _place(extraction, "features", "FEATURE_LIST")
+    extraction.add_argument("features", type=Path, metavar="FEATURE_LIST")
     training = _step(steps, "Train", train, f"{LISTS}\n{STATUS}")
-    _place(training, "training", "TRAIN_LIST")
-    _add_training_options(training)
+    training.add_argument("training", type=Path, metavar="TRAIN_LIST")
+    add = training.add_argument
+    add("-model", choices=MODELS, default=MODELS[0],
+        help="network: 1, 2 or 3 of 2016, or that of 2015 (default: %(default)s; the submission "
+        "does not say which was used for which task)")  # fmt: skip
+    add("-protocol", choices=PROTOCOLS, default=PROTOCOLS[0],
+        help="30 random segments per file drawn once (paper), drawn anew every epoch (anew), "
+        "consecutive segments (consecutive), standardised by bin × frame (code); default: "
+        "%(default)s")  # fmt: skip
+    add("-epochs", type=positive, metavar="n",
+        help="cap on the protocol's epochs (default and most: 150)")  # fmt: skip
+    add("-seed", type=one_seed, default=0, metavar="n",
+        help="of the segments, the weights and the order (default: 0)")  # fmt: skip
     testing = _step(steps, "Classify", classify, f"{LISTS}\n{UNREADABLE}\n{STATUS}")
-    _place(testing, "test", "TEST_LIST")
-    _place(testing, "output", "OUTPUT_LIST")
+    testing.add_argument("test", type=Path, metavar="TEST_LIST")
+    testing.add_argument("output", type=Path, metavar="OUTPUT_LIST")
     return parser
 
 
@@ -182,25 +188,6 @@ def _step(steps, name: str, function, epilog: str) -> argparse.ArgumentParser:
     parser.add_argument("scratch", type=Path, metavar="SCRATCH",
                         help="folder of features and model, one for all three steps")  # fmt: skip
     return parser
-
-
-def _place(parser: argparse.ArgumentParser, name: str, shown: str) -> None:
-    parser.add_argument(name, type=Path, metavar=shown)
-
-
-def _add_training_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("-model", choices=MODELS, default=MODELS[0],
-        help="network: 1, 2 or 3 of 2016, or that of 2015 (default: %(default)s; the submission "
-        "does not say which was used for which task)")  # fmt: skip
-    add("-protocol", choices=PROTOCOLS, default=PROTOCOLS[0],
-        help="30 random segments per file drawn once (paper), drawn anew every epoch (anew), "
-        "consecutive segments (consecutive), standardised by bin × frame (code); default: "
-        "%(default)s")  # fmt: skip
-    add("-epochs", type=positive, metavar="n",
-        help="cap on the protocol's epochs (default and most: 150)")  # fmt: skip
-    add("-seed", type=one_seed, default=0, metavar="n",
-        help="of the segments, the weights and the order (default: 0)")  # fmt: skip
 
 
 def one_seed(text: str) -> int:

@@ -76,8 +76,10 @@ def choose_recipe(scratch: Path, files: Sequence[str]) -> tuple[Recipe, str]:
     (recipe, reason)
         The reason is for people.
     """
-    wanted = set(files)
-    found = {name: _count(_caches(scratch, find_recipe(name)), wanted) for name in RECIPES.values()}
+    wanted, found = set(files), Counter()
+    for name in RECIPES.values():
+        for cached in _caches(scratch, find_recipe(name)):
+            found[name] += len(wanted & set(cached.tracks))
     if any(found.values()):
         return find_recipe(max(found, key=found.get)), "as extracted before"
     rates = Counter(filter(None, map(_rate, wanted)))
@@ -145,17 +147,18 @@ def _caches(scratch: Path, recipe: Recipe) -> list[FeatureCache]:
     return [cache.open_cache(path, recipe) for path in paths]
 
 
-def _count(caches: Sequence[FeatureCache], wanted: set[str]) -> int:
-    return sum(len(wanted & set(found.tracks)) for found in caches)
-
-
 def _look_up(scratch: Path, wanted: set[str], recipe: Recipe) -> Features:
     """Find out what the caches know of files."""
     held, unusable = {}, {}
     for found in _caches(scratch, recipe):
         for number, file in enumerate(found.tracks):
             if file in wanted:
-                _refuse_change(found, file, int(found.sizes[number]))
+                size, now = int(found.sizes[number]), file_size(Path(file))
+                if now != size:
+                    raise CacheError(
+                        f"{file} has changed ({size} -> {now} bytes, -1: missing) since it was "
+                        f"extracted; delete {found.path} and run again"
+                    )
                 held[file] = found, number
         for line in found.rejected.itertuples():
             # one that was mended since is worth another try
@@ -163,15 +166,6 @@ def _look_up(scratch: Path, wanted: set[str], recipe: Recipe) -> Features:
                 unusable[line.track] = line.reason
     unusable = {file: why for file, why in unusable.items() if file not in held}
     return Features(recipe, held, unusable)
-
-
-def _refuse_change(found: FeatureCache, file: str, size: int) -> None:
-    now = file_size(Path(file))
-    if now != size:
-        raise CacheError(
-            f"{file} has changed ({size} -> {now} bytes, -1: missing) since it was extracted; "
-            f"delete {found.path} and run again"
-        )
 
 
 def _extract(
