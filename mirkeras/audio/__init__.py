@@ -1,5 +1,3 @@
 """A file becomes mono float32 samples at one rate, or an error that says why not."""
 
 from mirkeras.audio.decoding import AudioError, decode, load
-
-__all__ = ["AudioError", "decode", "load"]

@@ -2,5 +2,3 @@
 
 from mirkeras.cache.access import build_all, build_cache, open_cache
 from mirkeras.cache.file import CacheError, FeatureCache
-
-__all__ = ["CacheError", "FeatureCache", "build_all", "build_cache", "open_cache"]

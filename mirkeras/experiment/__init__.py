@@ -11,19 +11,3 @@ from mirkeras.experiment.schedules import (
     Staged,
 )
 from mirkeras.pipeline.segments import Consecutive, Drawn, DrawnToTrain
-
-__all__ = [
-    "Consecutive",
-    "Constant",
-    "Drawn",
-    "DrawnToTrain",
-    "Experiment",
-    "HalveOnCount",
-    "HalveOnPlateau",
-    "HalveOnRecovery",
-    "Protocol",
-    "Row",
-    "Rule",
-    "Staged",
-    "find_experiment",
-]

@@ -2,5 +2,3 @@
 
 from mirkeras.features.recipe import Recipe
 from mirkeras.features.recipes import RECIPES, find_recipe
-
-__all__ = ["RECIPES", "Recipe", "find_recipe"]

@@ -28,15 +28,3 @@ from mirkeras.layers.blocks import (
     scores,
     standardised,
 )
-
-__all__ = [
-    "conv",
-    "count_trainable",
-    "dense",
-    "hidden_stages",
-    "image",
-    "leaky",
-    "max_pool",
-    "scores",
-    "standardised",
-]

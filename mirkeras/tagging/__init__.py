@@ -5,5 +5,3 @@ tag("song.mp3").top(10)
 """
 
 from mirkeras.tagging.tagger import Tagged, Tagger, tag
-
-__all__ = ["Tagged", "Tagger", "tag"]

@@ -73,18 +73,15 @@ class Checkpoint(keras.callbacks.Callback):
         self.progress.stopped = self.model.stop_training = verdict.stop
         # As in the authors' code of CBMI 2016, the epoch that ends the run is no candidate. (A rule
         # that waits for the validation loss ends a run with a bad epoch anyway.)
-        last = self.plan.select_by == "last"
-        if last or (not verdict.stop and self._is_best(logs)):
-            self.progress.best = logs.get(self.plan.select_by)
+        best, chosen = self.progress.best, logs.get(self.plan.select_by)
+        is_best = best is None or self.plan.merit(chosen) > self.plan.merit(best)
+        if self.plan.select_by == "last" or (is_best and not verdict.stop):
+            self.progress.best = chosen
             self.progress.best_epoch = epoch + 1
             self.best = self.plan.network.get_weights()
         if verdict.restart:
             self._restart(verdict.forget)
         self.progress.epochs = epoch + 1
-
-    def _is_best(self, logs: dict) -> bool:
-        best, plan = self.progress.best, self.plan
-        return best is None or plan.merit(logs[plan.select_by]) > plan.merit(best)
 
     def _restart(self, forget: bool) -> None:
         """Begin a stage: best weights, and an optimiser that remembers nothing but its rate."""

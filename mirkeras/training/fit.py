@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from mirkeras.pipeline.feed import prediction_batch
 from mirkeras.system.files import whole_file
@@ -26,7 +25,12 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
         If a part of the split is empty or the training loss is not finite.
     """
     _check(plan)
-    model = plan.model
+    model, validation = plan.model, None
+    if len(plan.validation):
+        # Scored in larger batches than the authors', but the same segments are left out.
+        whole = len(plan.validation) // plan.batch * plan.batch
+        chosen = plan.validation[:whole] if plan.drop_incomplete else plan.validation
+        validation = plan.feed.in_order(chosen, batch=prediction_batch(plan.values))
     steps = plan.feed.steps(len(plan.train), plan.batch, plan.drop_incomplete)
     model.compile(
         plan.optimizer,
@@ -49,7 +53,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
             steps_per_epoch=steps,
             initial_epoch=keeper.progress.epochs,
             epochs=plan.max_epochs,
-            validation_data=_validation(plan),
+            validation_data=validation,
             callbacks=[keeper],
             shuffle=False,  # the feed does it
             verbose=0,
@@ -79,15 +83,6 @@ def _check(plan: Plan) -> None:
                 f"the {part} part has {len(getattr(plan, part))} segment(s), at least {least} "
                 "needed: use fewer folds or more tracks"
             )
-
-
-def _validation(plan: Plan) -> tf.data.Dataset | None:
-    if not len(plan.validation):
-        return None
-    # Scored in larger batches than the authors', but the same segments are left out.
-    whole = len(plan.validation) // plan.batch * plan.batch
-    chosen = plan.validation[:whole] if plan.drop_incomplete else plan.validation
-    return plan.feed.in_order(chosen, batch=prediction_batch(plan.values))
 
 
 def _steps_per_execution(steps: int, values: int) -> int:

@@ -44,13 +44,19 @@ def train_run(run: Run, origin: str, setting: Setting, report: Callable[[dict], 
         learned = learner.learn(run, experiment, cache, tracks, setting, report)
         # a cache of features may have one frame for several of the track's
         _write_predictions(directory, learned, cache, row.hop or 1)
+        track = learned.segments.track
+        used = {part: getattr(learned.parts, part) for part in learned.used}
         circumstances = {
+            "sizes": {
+                part: {"tracks": len(np.unique(track[places])), "segments": len(places)}
+                for part, places in used.items()
+            },
             "rejected_tracks": len(cache.rejected),
             "hardware": setting.hardware,
             "threads": setting.threads,
             "mixed_precision": setting.mixed_precision,
         }
-        records.finish(directory, record | learned.facts | _sizes(learned) | circumstances)
+        records.finish(directory, record | learned.facts | circumstances)
         for rest in (CHECKPOINT, FEATURES):
             (directory / rest).unlink(missing_ok=True)
 
@@ -98,13 +104,3 @@ def _write_predictions(directory: Path, learned: Learned, cache: FeatureCache, h
         labels=learned.labels.values[tested],
         classes=np.array(learned.labels.names),
     )
-
-
-def _sizes(learned: Learned) -> dict:
-    """Count the tracks and segments of every part that had a use."""
-    chosen = {part: getattr(learned.parts, part) for part in learned.used}
-    counted = {
-        part: {"tracks": len(np.unique(learned.segments.track[places])), "segments": len(places)}
-        for part, places in chosen.items()
-    }
-    return {"sizes": counted}

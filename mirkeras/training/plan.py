@@ -3,7 +3,6 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from mirkeras.system.backend import keras
 
@@ -118,6 +117,10 @@ def plan_run(
     deformed = find_recipe(row.recipe).deformed if row.recipe else 0
     segments = cut(protocol.cut, cache.offsets, row.frames, run.seed, deformed)
     parts = divide_run(run, protocol, segments, tracks)
+    trained = []  # networks that the row starts from, without their z-score
+    for name in row.starts_from:
+        path = records.finished_network(replace(run, row=name).directory(setting.out), name)
+        trained.append(keras.saving.load_model(path, compile=False).layers[-1])
     plan = make_plan(
         row,
         protocol,
@@ -125,7 +128,7 @@ def plan_run(
         segments,
         parts,
         labels,
-        trained=_trained(run, row, setting.out),
+        trained=trained,
         batch=batch_of(run, experiment),
         max_epochs=run.max_epochs,
         seed=run_seed(run),
@@ -199,15 +202,6 @@ def _with_z_score(
         chosen = segments.first[segments.of_tracks(fitted)]
         return standardised(plain, *cell_statistics(cache, chosen, row.frames))
     return standardised(plain, *statistics(cache, [cache.tracks[number] for number in fitted]))
-
-
-def _trained(run: Run, row: Row, out: Path) -> list[keras.Model]:
-    """Load the networks, without their z-score, that a row starts from."""
-    networks = []
-    for name in row.starts_from:
-        path = records.finished_network(replace(run, row=name).directory(out), name)
-        networks.append(keras.saving.load_model(path, compile=False).layers[-1])
-    return networks
 
 
 def divide_run(run: Run, protocol: Protocol, segments: Segments, tracks: pd.DataFrame) -> Parts:

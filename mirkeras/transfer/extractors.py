@@ -33,7 +33,10 @@ def find_extractor(path: Path, recipe: str | None) -> Extractor:
         Neither is there, or a bare file comes without its recipe.
     """
     if path.is_dir():
-        return _of_run(path)
+        record = read_record(path)
+        if record is None:
+            raise UsageError(f"{path} holds no run.json; give a run's directory or a .keras file")
+        return of_record(finished_network(path, record["row"]), record)
     if not path.is_file():
         raise UsageError(f"{path}: neither a run's directory nor a .keras file")
     if not recipe:
@@ -43,15 +46,6 @@ def find_extractor(path: Path, recipe: str | None) -> Extractor:
     except ValueError as error:
         raise UsageError(str(error)) from error
     return Extractor(path.resolve(), recipe, "unknown data", path.name)
-
-
-def _of_run(directory: Path) -> Extractor:
-    record = read_record(directory)
-    if record is None:
-        raise UsageError(f"{directory} holds no run.json; give a run's directory or a .keras file")
-    run = Run.of(record)
-    path = finished_network(directory, run.row)
-    return of_record(path, record)
 
 
 def of_record(path: Path, record: dict) -> Extractor:
