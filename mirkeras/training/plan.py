@@ -117,10 +117,6 @@ def plan_run(
     deformed = find_recipe(row.recipe).deformed if row.recipe else 0
     segments = cut(protocol.cut, cache.offsets, row.frames, run.seed, deformed)
     parts = divide_run(run, protocol, segments, tracks)
-    trained = []  # networks that the row starts from, without their z-score
-    for name in row.starts_from:
-        path = records.finished_network(replace(run, row=name).directory(setting.out), name)
-        trained.append(keras.saving.load_model(path, compile=False).layers[-1])
     plan = make_plan(
         row,
         protocol,
@@ -128,7 +124,7 @@ def plan_run(
         segments,
         parts,
         labels,
-        trained=trained,
+        trained=trained_before(run, row, setting.out),
         batch=batch_of(run, experiment),
         max_epochs=run.max_epochs,
         seed=run_seed(run),
@@ -202,6 +198,15 @@ def _with_z_score(
         chosen = segments.first[segments.of_tracks(fitted)]
         return standardised(plain, *cell_statistics(cache, chosen, row.frames))
     return standardised(plain, *statistics(cache, [cache.tracks[number] for number in fitted]))
+
+
+def trained_before(run: Run, row: Row, out: Path) -> list[keras.Model]:
+    """Load the networks, without their z-score, that a row starts from."""
+    networks = []
+    for name in row.starts_from:
+        path = records.finished_network(replace(run, row=name).directory(out), name)
+        networks.append(keras.saving.load_model(path, compile=False).layers[-1])
+    return networks
 
 
 def divide_run(run: Run, protocol: Protocol, segments: Segments, tracks: pd.DataFrame) -> Parts:

@@ -196,11 +196,11 @@ def test_a_row_whose_sources_failed_says_so(trained: Path, tmp_path) -> None:
     from mirkeras.experiment import find_experiment
     from mirkeras.experiment.records import RunError
     from mirkeras.experiment.runs import Run
-    from mirkeras.training.plan import _trained
+    from mirkeras.training.plan import trained_before
 
     run = Run.of(read_record(run_of(trained, ROWS)))
     with pytest.raises(RunError, match=r"needs table1/time-1x60 .* which is not finished"):
-        _trained(run, find_experiment(PAPER).rows[ROWS], tmp_path)
+        trained_before(run, find_experiment(PAPER).rows[ROWS], tmp_path)
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture) -> None:
