@@ -88,7 +88,7 @@ class Archive:
     reported: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DataSet:
     """Everything the suite knows about one data set.
 
@@ -135,13 +135,13 @@ class DataSet:
 
     name: str
     description: str
-    citation: str
+    citation: str = ""
     licence: str
-    archives: tuple[Archive, ...]
+    archives: tuple[Archive, ...] = ()
     layout: str
-    counts: Mapping[str, int | None]
-    known_bad: tuple[str, ...]
-    replicas: tuple[tuple[str, ...], ...]
+    counts: Mapping[str, int | None] = field(default_factory=dict)
+    known_bad: tuple[str, ...] = ()
+    replicas: tuple[tuple[str, ...], ...] = ()
     index: Callable[[Path], pd.DataFrame] = field(repr=False)
     make: Callable[[Path], None] | None = field(default=None, repr=False)
     tags: tuple[str, ...] = ()

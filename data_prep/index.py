@@ -1,13 +1,13 @@
 """The table of tracks: how it is made, written columns and read back."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 
 from data_prep.declare import DataError
-from mirkeras.system.files import is_hidden
+from mirkeras.system.files import files_below, is_hidden
 
 #: Columns of every index, in this order; one column for each split at hand follows.
 COLUMNS = ("track", "path", "label", "group", "tempo")
@@ -34,12 +34,44 @@ def find_layout(root: Path, folders: Iterable[str]) -> Path | None:
     return places[held.index(max(held))] if max(held) else None
 
 
+def from_class_folders(
+    root: Path,
+    folders: Mapping[str, str],
+    endings: Container[str],
+    tempi: Mapping[str, float] | None = None,
+    replicas: tuple[tuple[str, ...], ...] = (),
+) -> pd.DataFrame:
+    """Table of the tracks in class folders: ids `<class>/<stem>`; see `make_index`.
+
+    Parameters
+    ----------
+    folders : mapping
+        Name of a folder, in `root` or one deeper, to its class.
+    endings : container of str
+        File endings of the audio, lower case with the dot.
+    tempi : mapping
+        Stem to tempo in BPM, where it is known.
+    """
+    place = find_layout(root, folders)
+    if place is None:
+        return make_index((), root)
+    known = tempi or {}
+    tracks = (
+        (f"{label}/{file.stem}", file, label, known.get(file.stem, float("nan")))
+        for folder, label in folders.items()
+        if (place / folder).is_dir()
+        for file in files_below(place / folder)
+        if file.suffix.lower() in endings
+    )
+    return make_index(tracks, root, replicas)
+
+
 def make_index(
     tracks: Iterable[tuple[str, Path, str, float]],
     root: Path,
     replicas: tuple[tuple[str, ...], ...] = (),
 ) -> pd.DataFrame:
-    """Table of tracks in the form all later rooms read.
+    """Table of tracks in the form that everything behind reads.
 
     Parameters
     ----------

@@ -11,14 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 import data_prep
-from data_prep.declare import DataError, DataSet, as_data_errors
+from data_prep.declare import DataSet, as_data_errors
 from data_prep.fetch import provide
 from data_prep.fetch.counts import check_counts, with_own_counts
-from data_prep.fetch.lists import archive_folder
 from data_prep.sets import folder
 from mirkeras.system.files import write_text
-
-__all__ = ["DataError", "Prepared", "archive_folder", "check_counts", "prepare"]
 
 
 @dataclass(frozen=True)

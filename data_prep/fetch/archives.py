@@ -43,27 +43,6 @@ class ArchiveError(DataError):
     """An archive is damaged, hostile or larger than declared."""
 
 
-def extract(archive: Path, target: Path, *, max_bytes: int) -> None:
-    """Unpack one archive so that `target` appears whole or not at all.
-
-    Parameters
-    ----------
-    archive : Path
-        A `.zip` file, or a tar file in any compression `tarfile` reads.
-    target : Path
-        Folder to create; may exist only if it is empty.
-    max_bytes : int
-        Most bytes the content may take on disk.
-
-    Raises
-    ------
-    ArchiveError
-        The archive is damaged, truncated, hostile or too large; nothing is left behind.
-    """
-    with staged(target) as staging:
-        unpack(archive, staging, max_bytes=max_bytes)
-
-
 @contextmanager
 def staged(target: Path) -> Iterator[Path]:
     """An empty hidden folder beside `target` that becomes `target` if the block ends well.
@@ -87,9 +66,21 @@ def staged(target: Path) -> Iterator[Path]:
 
 
 def unpack(archive: Path, folder: Path, *, max_bytes: int, further: Sequence[Path] = ()) -> None:
-    """Unpack `archive` into the existing `folder`; see `extract` for the terms.
+    """Unpack one archive into an existing folder, usually one that is `staged`.
 
-    `further` are the remaining parts if `archive` is the first part of a zip (`name.zip.001`).
+    Parameters
+    ----------
+    archive : Path
+        A `.zip` file, or a tar file in any compression `tarfile` reads.
+    max_bytes : int
+        Most bytes the content may take on disk.
+    further : sequence of Path
+        The remaining parts if `archive` is the first part of a zip (`name.zip.001`).
+
+    Raises
+    ------
+    ArchiveError
+        The archive is damaged, truncated, hostile or too large.
     """
     all_parts = (archive, *further)
     is_part = parts.whole_name(archive.name) != archive.name

@@ -20,34 +20,8 @@ from pathlib import Path
 import pandas as pd
 
 from data_prep.declare import Archive, DataError, DataSet
-from data_prep.index import find_layout, make_index
+from data_prep.index import from_class_folders
 from mirkeras.system.files import files_below
-
-DESCRIPTION = (
-    "698 excerpts of about 30 s of ballroom dance music in eight classes, 44,100 Hz mono; the "
-    "tempo contest of ISMIR 2004."
-)
-
-CITATION = """\
-@article{gouyon2006tempo,
-  author = {Gouyon, Fabien and Klapuri, Anssi and Dixon, Simon and Alonso, Miguel and
-            Tzanetakis, George and Uhle, Christian and Cano, Pedro},
-  title = {An experimental comparison of audio tempo induction algorithms},
-  journal = {{IEEE} Transactions on Audio, Speech, and Language Processing},
-  volume = {14},
-  number = {5},
-  pages = {1832--1844},
-  year = {2006},
-  doi = {10.1109/TSA.2005.858509}
-}
-@inproceedings{krebs2013rhythmic,
-  author = {Krebs, Florian and B{\\"o}ck, Sebastian and Widmer, Gerhard},
-  title = {Rhythmic Pattern Modeling for Beat and Downbeat Tracking in Musical Audio},
-  booktitle = {14th International Society for Music Information Retrieval Conference},
-  year = {2013}
-}"""
-
-LICENCE = "No licence is published with the audio; it is distributed for research."
 
 _CONTEST = "mtg.upf.edu/ismir2004/contest/tempoContest"
 
@@ -71,20 +45,6 @@ ARCHIVES = (
     ),
 )
 
-LAYOUT = """\
-ballroom/BallroomData/      (or without this folder)
-    ChaChaCha/              111 .wav files
-    Jive/                   60
-    Quickstep/              82
-    Rumba-American/         \\
-    Rumba-International/     > 98 together
-    Rumba-Misc/             /
-    Samba/                  86
-    Tango/                  86
-    VienneseWaltz/          65
-    Waltz/                  110
-ballroom/BallroomAnnotations/   optional: <stem>.bpm or <stem>.beats, in any folder"""
-
 COUNTS = {
     "ChaChaCha": 111,
     "Jive": 60,
@@ -95,8 +55,6 @@ COUNTS = {
     "VienneseWaltz": 65,
     "Waltz": 110,
 }
-
-KNOWN_BAD: tuple[str, ...] = ()
 
 EXACT_REPLICAS = (
     ("Quickstep/Albums-AnaBelen_Veneo-11", "Quickstep/Albums-Chrisanne2-12"),
@@ -141,21 +99,7 @@ def index(root: Path) -> pd.DataFrame:
     data_prep.DataError
         An annotation file cannot be read as what its ending promises.
     """
-    place = find_layout(root, _FOLDERS)
-    if place is None:
-        return make_index((), root)
-    tempi = _tempi(root)
-    return make_index(
-        (
-            (f"{label}/{file.stem}", file, label, tempi.get(file.stem, float("nan")))
-            for folder, label in _FOLDERS.items()
-            if (place / folder).is_dir()
-            for file in files_below(place / folder)
-            if file.suffix.lower() == ".wav"
-        ),
-        root,
-        REPLICAS,
-    )
+    return from_class_folders(root, _FOLDERS, {".wav"}, _tempi(root), REPLICAS)
 
 
 def _tempi(root: Path) -> dict[str, float]:
@@ -197,13 +141,42 @@ def _from_beats(file: Path) -> float:
 
 DATASET = DataSet(
     name="ballroom",
-    description=DESCRIPTION,
-    citation=CITATION,
-    licence=LICENCE,
+    description="698 excerpts of about 30 s of ballroom dance music in eight classes, 44,100 Hz "
+    "mono; the tempo contest of ISMIR 2004.",
+    citation="""\
+@article{gouyon2006tempo,
+  author = {Gouyon, Fabien and Klapuri, Anssi and Dixon, Simon and Alonso, Miguel and
+            Tzanetakis, George and Uhle, Christian and Cano, Pedro},
+  title = {An experimental comparison of audio tempo induction algorithms},
+  journal = {{IEEE} Transactions on Audio, Speech, and Language Processing},
+  volume = {14},
+  number = {5},
+  pages = {1832--1844},
+  year = {2006},
+  doi = {10.1109/TSA.2005.858509}
+}
+@inproceedings{krebs2013rhythmic,
+  author = {Krebs, Florian and B{\\"o}ck, Sebastian and Widmer, Gerhard},
+  title = {Rhythmic Pattern Modeling for Beat and Downbeat Tracking in Musical Audio},
+  booktitle = {14th International Society for Music Information Retrieval Conference},
+  year = {2013}
+}""",
+    licence="No licence is published with the audio; it is distributed for research.",
     archives=ARCHIVES,
-    layout=LAYOUT,
+    layout="""\
+ballroom/BallroomData/      (or without this folder)
+    ChaChaCha/              111 .wav files
+    Jive/                   60
+    Quickstep/              82
+    Rumba-American/         \\
+    Rumba-International/     > 98 together
+    Rumba-Misc/             /
+    Samba/                  86
+    Tango/                  86
+    VienneseWaltz/          65
+    Waltz/                  110
+ballroom/BallroomAnnotations/   optional: <stem>.bpm or <stem>.beats, in any folder""",
     counts=COUNTS,
-    known_bad=KNOWN_BAD,
     replicas=REPLICAS,
     index=index,
 )

@@ -15,37 +15,6 @@ from data_prep.index import find_layout, make_index
 from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.files import files_below
 
-DESCRIPTION = "2,000 environmental sounds of 5 s in 50 classes and five folds, 44,100 Hz mono."
-
-CITATION = """\
-@inproceedings{piczak2015esc,
-  author = {Piczak, Karol J.},
-  title = {{ESC}: Dataset for Environmental Sound Classification},
-  booktitle = {23rd {ACM} International Conference on Multimedia},
-  pages = {1015--1018},
-  year = {2015},
-  doi = {10.1145/2733373.2806390}
-}"""
-
-LICENCE = "Creative Commons Attribution Non-Commercial 3.0."
-
-ARCHIVES = (
-    Archive(
-        filename="master.zip",
-        urls=("https://github.com/karolpiczak/ESC-50/archive/master.zip",),
-        # Made by the host at each change of the repository, so no sum or length of it can last;
-        # the table and the counts are checked instead.
-        checksum=None,
-        size=None,
-        max_unpacked=2 * 2**30,
-    ),
-)
-
-LAYOUT = """\
-esc50/ESC-50-master/    (or without this folder)
-    meta/esc50.csv      the table (or esc50.csv)
-    audio/              2,000 files named as in the table, in any format libsndfile reads"""
-
 CLASSES = (
     "airplane", "breathing", "brushing_teeth", "can_opening", "car_horn", "cat", "chainsaw",
     "chirping_birds", "church_bells", "clapping", "clock_alarm", "clock_tick", "coughing", "cow",
@@ -57,11 +26,8 @@ CLASSES = (
     "washing_machine", "water_drops", "wind",
 )  # fmt: skip
 
-COUNTS = dict.fromkeys(CLASSES, 40)
 SPLIT = "official"
 FOLDS = ("1", "2", "3", "4", "5")
-SPLITS = {SPLIT: dict.fromkeys(FOLDS, 400)}
-CLASS_SPLITS = {SPLIT: {fold: dict.fromkeys(CLASSES, 8) for fold in FOLDS}}
 
 _COLUMNS = ["filename", "fold", "category", "src_file"]
 
@@ -108,15 +74,34 @@ def _table(place: Path) -> pd.DataFrame:
 
 DATASET = DataSet(
     name="esc50",
-    description=DESCRIPTION,
-    citation=CITATION,
-    licence=LICENCE,
-    archives=ARCHIVES,
-    layout=LAYOUT,
-    counts=COUNTS,
-    known_bad=(),
-    replicas=(),
+    description="2,000 environmental sounds of 5 s in 50 classes and five folds, 44,100 Hz mono.",
+    citation="""\
+@inproceedings{piczak2015esc,
+  author = {Piczak, Karol J.},
+  title = {{ESC}: Dataset for Environmental Sound Classification},
+  booktitle = {23rd {ACM} International Conference on Multimedia},
+  pages = {1015--1018},
+  year = {2015},
+  doi = {10.1145/2733373.2806390}
+}""",
+    licence="Creative Commons Attribution Non-Commercial 3.0.",
+    archives=(
+        Archive(
+            filename="master.zip",
+            urls=("https://github.com/karolpiczak/ESC-50/archive/master.zip",),
+            # Made by the host at each change of the repository, so no sum or length of it can last;
+            # the table and the counts are checked instead.
+            checksum=None,
+            size=None,
+            max_unpacked=2 * 2**30,
+        ),
+    ),
+    layout="""\
+esc50/ESC-50-master/    (or without this folder)
+    meta/esc50.csv      the table (or esc50.csv)
+    audio/              2,000 files named as in the table, in any format libsndfile reads""",
+    counts=dict.fromkeys(CLASSES, 40),
     index=index,
-    splits=SPLITS,
-    class_splits=CLASS_SPLITS,
+    splits={SPLIT: dict.fromkeys(FOLDS, 400)},
+    class_splits={SPLIT: {fold: dict.fromkeys(CLASSES, 8) for fold in FOLDS}},
 )

@@ -52,13 +52,8 @@ def declare(name: str) -> DataSet:
     return DataSet(
         name=f"folder-{root.name}-{digest}",
         description=f"Audio of the user's own, from {root}.",
-        citation="",
         licence="the user's own",
-        archives=(),
         layout=LAYOUT,
-        counts={},
-        known_bad=(),
-        replicas=(),
         index=index,
     )
 

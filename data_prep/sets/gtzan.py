@@ -28,54 +28,8 @@ import pandas as pd
 
 from data_prep.declare import Archive, DataSet
 from data_prep.fetch.lists import add_split, read_lines, split_files
-from data_prep.index import find_layout, make_index
+from data_prep.index import from_class_folders
 from mirkeras.audio.formats import audio_extensions
-from mirkeras.system.files import files_below
-
-DESCRIPTION = "1,000 excerpts of 30 s of music in ten genres, 22,050 Hz mono."
-
-CITATION = """\
-@article{tzanetakis2002musical,
-  author = {Tzanetakis, George and Cook, Perry},
-  title = {Musical Genre Classification of Audio Signals},
-  journal = {{IEEE} Transactions on Speech and Audio Processing},
-  volume = {10},
-  number = {5},
-  pages = {293--302},
-  year = {2002}
-}
-@article{kereliuk2015deep,
-  author = {Kereliuk, Corey and Sturm, Bob L. and Larsen, Jan},
-  title = {Deep Learning and Music Adversaries},
-  journal = {{IEEE} Transactions on Multimedia},
-  volume = {17},
-  number = {11},
-  pages = {2059--2071},
-  year = {2015}
-}
-@article{foleis2020texture,
-  author = {Foleis, Juliano Henrique and Tavares, Tiago Fernandes},
-  title = {Texture Selection for Automatic Music Genre Classification},
-  journal = {Applied Soft Computing},
-  volume = {89},
-  pages = {106127},
-  year = {2020},
-  doi = {10.1016/j.asoc.2020.106127}
-}
-@misc{sturm2013gtzan,
-  author = {Sturm, Bob L.},
-  title = {The {GTZAN} Dataset: Its Contents, Its Faults, Their Effects on Evaluation, and Its
-    Future Use},
-  year = {2013},
-  note = {arXiv:1306.1461}
-}"""
-
-LICENCE = "No licence is published with it; it is distributed for research."
-
-REPEATS = (
-    "Folds drawn at random put excerpts of one artist, of one recording and exact replicas into "
-    "both training and test, which inflates scores (Sturm 2013, arXiv:1306.1461)."
-)
 
 FAULT_FILTERED = "fault-filtered"
 STURM = "sturm-3folds"
@@ -133,12 +87,6 @@ GENRES = (
     "blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock",
 )  # fmt: skip
 
-LAYOUT = """\
-gtzan/genres/            (or without this folder)
-    blues/               blues.00000 to blues.00099, in any format libsndfile reads
-    classical/ country/ disco/ hiphop/ jazz/ metal/ pop/ reggae/ rock/   the same"""
-
-COUNTS = dict.fromkeys(GENRES, 100)
 KNOWN_BAD = ("jazz/jazz.00054",)
 
 _COUNTED = {  # in the order of `GENRES`
@@ -157,10 +105,6 @@ CLASS_SPLITS = {
     split: {part: dict(zip(GENRES, counts, strict=True)) for part, counts in parts.items()}
     for split, parts in _COUNTED.items()
 }
-SPLITS = {
-    split: {part: sum(counts) for part, counts in parts.items()}
-    for split, parts in _COUNTED.items()
-}
 
 
 def index(root: Path) -> pd.DataFrame:
@@ -173,20 +117,9 @@ def index(root: Path) -> pd.DataFrame:
     data_prep.DataError
         Two files stand for one excerpt, or a list is not text.
     """
-    place = find_layout(root, GENRES)
-    if place is None:
-        return make_index((), root)
-    endings = audio_extensions()
-    table = make_index(
-        (
-            (f"{genre}/{file.stem}", file, genre, float("nan"))
-            for genre in GENRES
-            if (place / genre).is_dir()
-            for file in files_below(place / genre)
-            if file.suffix.lower() in endings
-        ),
-        root,
-    )
+    table = from_class_folders(root, {genre: genre for genre in GENRES}, audio_extensions())
+    if table.empty:
+        return table
     for split, read in ((FAULT_FILTERED, _fault_filtered), (STURM, _sturm)):
         lists = split_files(root, DATASET, split)
         if lists is not None:
@@ -215,16 +148,56 @@ def _sturm(lists: dict[str, Path]) -> dict[str, list[str]]:
 
 DATASET = DataSet(
     name="gtzan",
-    description=DESCRIPTION,
-    citation=CITATION,
-    licence=LICENCE,
+    description="1,000 excerpts of 30 s of music in ten genres, 22,050 Hz mono.",
+    citation="""\
+@article{tzanetakis2002musical,
+  author = {Tzanetakis, George and Cook, Perry},
+  title = {Musical Genre Classification of Audio Signals},
+  journal = {{IEEE} Transactions on Speech and Audio Processing},
+  volume = {10},
+  number = {5},
+  pages = {293--302},
+  year = {2002}
+}
+@article{kereliuk2015deep,
+  author = {Kereliuk, Corey and Sturm, Bob L. and Larsen, Jan},
+  title = {Deep Learning and Music Adversaries},
+  journal = {{IEEE} Transactions on Multimedia},
+  volume = {17},
+  number = {11},
+  pages = {2059--2071},
+  year = {2015}
+}
+@article{foleis2020texture,
+  author = {Foleis, Juliano Henrique and Tavares, Tiago Fernandes},
+  title = {Texture Selection for Automatic Music Genre Classification},
+  journal = {Applied Soft Computing},
+  volume = {89},
+  pages = {106127},
+  year = {2020},
+  doi = {10.1016/j.asoc.2020.106127}
+}
+@misc{sturm2013gtzan,
+  author = {Sturm, Bob L.},
+  title = {The {GTZAN} Dataset: Its Contents, Its Faults, Their Effects on Evaluation, and Its
+    Future Use},
+  year = {2013},
+  note = {arXiv:1306.1461}
+}""",
+    licence="No licence is published with it; it is distributed for research.",
     archives=ARCHIVES,
-    layout=LAYOUT,
-    counts=COUNTS,
+    layout="""\
+gtzan/genres/            (or without this folder)
+    blues/               blues.00000 to blues.00099, in any format libsndfile reads
+    classical/ country/ disco/ hiphop/ jazz/ metal/ pop/ reggae/ rock/   the same""",
+    counts=dict.fromkeys(GENRES, 100),
     known_bad=KNOWN_BAD,
-    replicas=(),
     index=index,
-    splits=SPLITS,
+    splits={
+        split: {part: sum(counts) for part, counts in parts.items()}
+        for split, parts in _COUNTED.items()
+    },
     class_splits=CLASS_SPLITS,
-    repeats=REPEATS,
+    repeats="Folds drawn at random put excerpts of one artist, of one recording and exact replicas "
+    "into both training and test, which inflates scores (Sturm 2013, arXiv:1306.1461).",
 )

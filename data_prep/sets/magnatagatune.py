@@ -31,22 +31,6 @@ from data_prep.fetch.lists import add_split, needed_file, read_lines, split_file
 from data_prep.fetch.pickled import read_strings
 from data_prep.index import TAG_SEPARATOR, find_layout, make_index
 
-DESCRIPTION = (
-    "25,863 clips of 29 s of music in many styles, 16 kHz mono MP3, with the 50 most frequent tags "
-    "of the game TagATune."
-)
-
-CITATION = """\
-@inproceedings{law2009evaluation,
-  author = {Law, Edith and West, Kris and Mandel, Michael and Bay, Mert and Downie, J. Stephen},
-  title = {Evaluation of Algorithms Using Games: The Case of Music Tagging},
-  booktitle = {10th International Society for Music Information Retrieval Conference},
-  pages = {387--392},
-  year = {2009}
-}"""
-
-LICENCE = "Creative Commons Attribution-Noncommercial-Share Alike 3.0 (tagatune.org)."
-
 _HOST = "mirg.city.ac.uk/datasets/magnatagatune"
 _LEE = (
     "https://raw.githubusercontent.com/jongpillee/music_dataset_split/"
@@ -57,6 +41,7 @@ _PONS = (
     "c7aa67bd1641592fcf43467c37db01b553dd4e5c/data/index/mtt"
 )
 _TABLE = "annotations_final.csv"
+_ALL = 8 * 2**30  # bytes of the clips
 
 
 def _published(filename: str, size: int | None, md5: str, **other: object) -> Archive:
@@ -79,30 +64,24 @@ def _published(filename: str, size: int | None, md5: str, **other: object) -> Ar
     )
 
 
-def _list(folder: str, filename: str, split: str, sha256: str) -> Archive:
-    """A split list, at a fixed commit of its authors' repository."""
-    return Archive(
-        filename=filename,
-        urls=(f"{folder}/{filename}",),
-        checksum=f"sha256:{sha256}",
-        size=None,
-        max_unpacked=16 * 2**20,
-        optional=True,
-        keep=True,
-        split=split,
-    )
-
+#: Split lists, each at a fixed commit of its authors' repository: (folder, split), name, SHA-256.
+_LISTS = {
+    (_LEE, "mtat-lee"): {
+        "train_list_pub.cP": "76c9eec0fdd3d7533adda0cb4be4844996ed7469586b337bfc97f863fd3ec09a",
+        "valid_list_pub.cP": "b3528613a6832ce49f11628fd21103dbf266e43086b465798221519ae64c2917",
+        "test_list_pub.cP": "43edc3b8951f7c9e613f618ab828ab80036b2e2e604bb20a93e623b186b63b30",
+    },
+    (_PONS, "mtat-pons"): {
+        "index_mtt.tsv": "e4bb40f3bcb7efec044aeae2a5cf1a94cadab143b71e5d23f6a4398673af5e9d",
+        "val_gt_mtt.tsv": "257716aa50b6c3c287f26b442e5d1469ec2e7186113219510dacb681e0438ec1",
+        "test_gt_mtt.tsv": "b5dc5dd44ebfadae0781aac8d3cc9c83187456fa6e1f8d50cc3a59628d58570c",
+    },
+}
 
 ARCHIVES = (
-    _published(
-        "mp3.zip.001", 1_100_000_000, "179c91c8c2a6e9b3da3d4e69d306fd3b", max_unpacked=8 * 2**30
-    ),
-    _published(
-        "mp3.zip.002", 1_100_000_000, "acf8265ff2e35c6ff22210e46457a824", max_unpacked=8 * 2**30
-    ),
-    _published(
-        "mp3.zip.003", 772_769_864, "582dc649cabb8cd991f09e14b99349a5", max_unpacked=8 * 2**30
-    ),
+    _published("mp3.zip.001", 1_100_000_000, "179c91c8c2a6e9b3da3d4e69d306fd3b", max_unpacked=_ALL),
+    _published("mp3.zip.002", 1_100_000_000, "acf8265ff2e35c6ff22210e46457a824", max_unpacked=_ALL),
+    _published("mp3.zip.003", 772_769_864, "582dc649cabb8cd991f09e14b99349a5", max_unpacked=_ALL),
     _published(_TABLE, None, "f04fa01752a8cc64f6e1ca142a0fef1d", keep=True),
     # Titles, artists and places of the clips, for people: nothing here needs them.
     _published(
@@ -112,48 +91,21 @@ ARCHIVES = (
         keep=True,
         optional=True,
     ),
-    _list(
-        _LEE,
-        "train_list_pub.cP",
-        "mtat-lee",
-        "76c9eec0fdd3d7533adda0cb4be4844996ed7469586b337bfc97f863fd3ec09a",
-    ),
-    _list(
-        _LEE,
-        "valid_list_pub.cP",
-        "mtat-lee",
-        "b3528613a6832ce49f11628fd21103dbf266e43086b465798221519ae64c2917",
-    ),
-    _list(
-        _LEE,
-        "test_list_pub.cP",
-        "mtat-lee",
-        "43edc3b8951f7c9e613f618ab828ab80036b2e2e604bb20a93e623b186b63b30",
-    ),
-    _list(
-        _PONS,
-        "index_mtt.tsv",
-        "mtat-pons",
-        "e4bb40f3bcb7efec044aeae2a5cf1a94cadab143b71e5d23f6a4398673af5e9d",
-    ),
-    _list(
-        _PONS,
-        "val_gt_mtt.tsv",
-        "mtat-pons",
-        "257716aa50b6c3c287f26b442e5d1469ec2e7186113219510dacb681e0438ec1",
-    ),
-    _list(
-        _PONS,
-        "test_gt_mtt.tsv",
-        "mtat-pons",
-        "b5dc5dd44ebfadae0781aac8d3cc9c83187456fa6e1f8d50cc3a59628d58570c",
+    *(
+        Archive(
+            filename=filename,
+            urls=(f"{folder}/{filename}",),
+            checksum=f"sha256:{sha256}",
+            size=None,
+            max_unpacked=16 * 2**20,
+            optional=True,
+            keep=True,
+            split=split,
+        )
+        for (folder, split), lists in _LISTS.items()
+        for filename, sha256 in lists.items()
     ),
 )
-
-LAYOUT = f"""\
-magnatagatune/
-    0/ 1/ ... 9/ a/ ... f/   the .mp3 files (or one folder deeper, as in magnatagatune/mp3/0)
-    {_TABLE}    tags of the clips (or in archives/magnatagatune, as are the split lists)"""
 
 TAGS = (
     "guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast",
@@ -166,13 +118,6 @@ TAGS = (
 
 #: The same in the order of the outputs of musicnn's and Won's networks: one pair is exchanged.
 TAGS_OF_TAGGERS = (*TAGS[:-3], "metal", "female voice", "choral")
-
-TRACKS = 25_863
-
-SPLITS = {
-    "mtat-lee": {"train": 15_244, "validation": 1_529, "test": 4_332},
-    "mtat-pons": {"train": 18_706, "validation": 1_825, "test": 5_329},
-}
 
 # As `partition_gt.py` of musicnn-training names them; their files are empty.
 KNOWN_BAD = (
@@ -259,16 +204,28 @@ def _add_pons(table: pd.DataFrame, root: Path) -> pd.DataFrame:
 
 DATASET = DataSet(
     name="magnatagatune",
-    description=DESCRIPTION,
-    citation=CITATION,
-    licence=LICENCE,
+    description="25,863 clips of 29 s of music in many styles, 16 kHz mono MP3, with the 50 most "
+    "frequent tags of the game TagATune.",
+    citation="""\
+@inproceedings{law2009evaluation,
+  author = {Law, Edith and West, Kris and Mandel, Michael and Bay, Mert and Downie, J. Stephen},
+  title = {Evaluation of Algorithms Using Games: The Case of Music Tagging},
+  booktitle = {10th International Society for Music Information Retrieval Conference},
+  pages = {387--392},
+  year = {2009}
+}""",
+    licence="Creative Commons Attribution-Noncommercial-Share Alike 3.0 (tagatune.org).",
     archives=ARCHIVES,
-    layout=LAYOUT,
-    counts={},
+    layout=f"""\
+magnatagatune/
+    0/ 1/ ... 9/ a/ ... f/   the .mp3 files (or one folder deeper, as in magnatagatune/mp3/0)
+    {_TABLE}    tags of the clips (or in archives/magnatagatune, as are the split lists)""",
     known_bad=KNOWN_BAD,
-    replicas=(),
     index=index,
     tags=TAGS,
-    tracks=TRACKS,
-    splits=SPLITS,
+    tracks=25_863,
+    splits={
+        "mtat-lee": {"train": 15_244, "validation": 1_529, "test": 4_332},
+        "mtat-pons": {"train": 18_706, "validation": 1_825, "test": 5_329},
+    },
 )

@@ -20,30 +20,15 @@ import numpy as np
 import pandas as pd
 
 from data_prep.declare import DataSet
-from data_prep.index import make_index
 from data_prep.synthesis import making
 from data_prep.synthesis.dance_music import SAMPLE_RATE, draw_arrangement, play
 from data_prep.synthesis.dances import DANCES, Dance
-
-DESCRIPTION = (
-    "Synthetic control set: 32 arrangements, each played in the eight dance rhythms of Ballroom; "
-    "256 tracks of 7.5 s, 44,100 Hz mono, FLAC. Nothing but the rhythm depends on the class."
-)
-CITATION = "Made by mirkeras; cite the suite."
-LICENCE = "The making is deterministic and the result free of rights: do with it what you like."
 
 TRACKS_PER_CLASS = 32
 SECONDS = 7.5  # four segments of 80 frames (1024 samples each), and a little more
 SEED = 2016
 # Part of every file: raise it with any change of the sound, or a resumed making would mix two sets.
 VERSION = 1
-
-TABLE = making.TABLE
-LAYOUT = """\
-mini_ballroom/
-    tracks.csv   written last: track, label, tempo, arrangement, sha256 (of the 16-bit samples)
-    ChaChaCha/   arrangement-00.flac to arrangement-31.flac
-    Jive/ Quickstep/ Rumba/ Samba/ Tango/ VienneseWaltz/ Waltz/   the same arrangements"""
 
 
 @dataclass(frozen=True)
@@ -91,8 +76,8 @@ def make(
 ) -> None:
     """Make the set under `root`: about half a minute on two cores.
 
-    Every file is whole or absent and `TABLE` is written last. A second call after a kill makes only
-    what is missing, and the result is the same, whatever the number of processes.
+    Every file is whole or absent and the table is written last. A second call after a kill makes
+    only what is missing, and the result is the same, whatever the number of processes.
 
     Parameters
     ----------
@@ -119,30 +104,29 @@ def index(root: Path) -> pd.DataFrame:
     Raises
     ------
     data_prep.DataError
-        `TABLE` or one of the files it lists is missing: the making was interrupted or files were
+        The table or one of the files it lists is missing: the making was interrupted or files were
         removed.
     """
-    table = making.read_table(root, "mini-ballroom")
+    found, table = making.made_index(root, "mini-ballroom")
     if table is None:
-        return make_index((), root)
-    paths = [root / f"{track}.flac" for track in table["track"]]
-    found = make_index(
-        zip(table["track"], paths, table["label"], table["tempo"], strict=True), root
-    )
+        return found
     # the part of the id after the dance names the arrangement
     return found.assign(group=found["track"].str.partition("/")[2])
 
 
 DATASET = DataSet(
     name="mini_ballroom",
-    description=DESCRIPTION,
-    citation=CITATION,
-    licence=LICENCE,
-    archives=(),
-    layout=LAYOUT,
+    description="Synthetic control set: 32 arrangements, each played in the eight dance rhythms of "
+    "Ballroom; 256 tracks of 7.5 s, 44,100 Hz mono, FLAC. Nothing but the rhythm depends on the "
+    "class.",
+    citation="Made by mirkeras; cite the suite.",
+    licence="The making is deterministic and the result free of rights: do with it what you like.",
+    layout="""\
+mini_ballroom/
+    tracks.csv   written last: track, label, tempo, arrangement, sha256 (of the 16-bit samples)
+    ChaChaCha/   arrangement-00.flac to arrangement-31.flac
+    Jive/ Quickstep/ Rumba/ Samba/ Tango/ VienneseWaltz/ Waltz/   the same arrangements""",
     counts={dance.name: TRACKS_PER_CLASS for dance in DANCES},
-    known_bad=(),
-    replicas=(),
     index=index,
     make=make,
 )

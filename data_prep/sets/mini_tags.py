@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from data_prep.declare import DataSet
-from data_prep.index import TAG_SEPARATOR, make_index
+from data_prep.index import TAG_SEPARATOR
 from data_prep.synthesis import making
 from data_prep.synthesis.instruments import SAMPLE_RATE
 from data_prep.synthesis.tag_music import (
@@ -33,13 +33,6 @@ from data_prep.synthesis.tag_music import (
     play,
 )
 
-DESCRIPTION = (
-    "Synthetic control set: 60 recordings of six clips, 360 clips of 6 s, 22,050 Hz mono, FLAC, "
-    f"with {len(TAGS)} of MagnaTagATune's tags, true by construction."
-)
-CITATION = "Made by mirkeras; cite the suite."
-LICENCE = "The making is deterministic and the result free of rights: do with it what you like."
-
 RECORDINGS = 60
 SECONDS = 6.0  # two segments of 59,049 samples at 22,050 Hz
 SEED = 2018
@@ -49,12 +42,6 @@ VERSION = 1
 SPLIT = "parts"
 #: Parts of every six recordings in a row: 40, 10 and 10 of 60.
 PARTS = ("train", "train", "train", "train", "validation", "test")
-
-LAYOUT = """\
-mini_tags/
-    tracks.csv     written last: track, label, group, tempo, parts, sha256 (of the 16-bit samples)
-    recording-00/  ambient.flac free.flac kit.flac pulse.flac techno.flac toms.flac
-    recording-01/ … recording-59/   the same six styles, played otherwise"""
 
 
 @dataclass(frozen=True)
@@ -147,27 +134,23 @@ def index(root: Path) -> pd.DataFrame:
     data_prep.DataError
         The set is not whole: the making was interrupted or files were removed.
     """
-    table = making.read_table(root, "mini-tags")
+    found, table = making.made_index(root, "mini-tags")
     if table is None:
-        return make_index((), root).assign(**{SPLIT: pd.Series(dtype=str)})
-    table = table.sort_values("track", ignore_index=True)  # the order of `make_index`
-    paths = [root / f"{track}.flac" for track in table["track"]]
-    found = make_index(
-        zip(table["track"], paths, table["label"], table["tempo"], strict=True), root
-    )
+        return found.assign(**{SPLIT: pd.Series(dtype=str)})
     return found.assign(group=table["group"], **{SPLIT: table[SPLIT]})
 
 
 DATASET = DataSet(
     name="mini_tags",
-    description=DESCRIPTION,
-    citation=CITATION,
-    licence=LICENCE,
-    archives=(),
-    layout=LAYOUT,
-    counts={},
-    known_bad=(),
-    replicas=(),
+    description="Synthetic control set: 60 recordings of six clips, 360 clips of 6 s, 22,050 Hz "
+    f"mono, FLAC, with {len(TAGS)} of MagnaTagATune's tags, true by construction.",
+    citation="Made by mirkeras; cite the suite.",
+    licence="The making is deterministic and the result free of rights: do with it what you like.",
+    layout="""\
+mini_tags/
+    tracks.csv     written last: track, label, group, tempo, parts, sha256 (of the 16-bit samples)
+    recording-00/  ambient.flac free.flac kit.flac pulse.flac techno.flac toms.flac
+    recording-01/ … recording-59/   the same six styles, played otherwise""",
     index=index,
     make=make,
     tags=TAGS,

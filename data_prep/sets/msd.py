@@ -29,24 +29,6 @@ from data_prep.index import TAG_SEPARATOR, make_index
 from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.files import files_below
 
-DESCRIPTION = "241,889 songs of the Million Song Dataset with 50 tags; audio of the user's own."
-
-CITATION = """\
-@inproceedings{bertinmahieux2011million,
-  author = {Bertin-Mahieux, Thierry and Ellis, Daniel P. W. and Whitman, Brian and Lamere, Paul},
-  title = {The Million Song Dataset},
-  booktitle = {12th International Society for Music Information Retrieval Conference},
-  year = {2011}
-}
-@inproceedings{choi2016automatic,
-  author = {Choi, Keunwoo and Fazekas, Gy{\\"o}rgy and Sandler, Mark},
-  title = {Automatic Tagging Using Deep Convolutional Neural Networks},
-  booktitle = {17th International Society for Music Information Retrieval Conference},
-  year = {2016}
-}"""
-
-LICENCE = "Lists: MIT (Lee) and as published (Choi); the audio is not part of the set."
-
 SPLIT = "msd-lee"
 SPLITS = {SPLIT: {"train": 201_680, "validation": 11_774, "test": 28_435}}
 
@@ -76,16 +58,6 @@ def _list(filename: str, *folders: str) -> Archive:
 
 
 _PARTS = ("train", "valid", "test")
-ARCHIVES = (
-    _list("filtered_list_train.cP", _LEE, _LEE_COPY),
-    _list("filtered_list_test.cP", _LEE, _LEE_COPY),
-    *(_list(f"{part}_x_msd_id.txt", _CHOI) for part in _PARTS),
-    *(_list(f"{part}_y.npy", _CHOI) for part in _PARTS),
-)
-
-LAYOUT = """\
-msd/
-    any/folders/TRAAAAW128F429D538.mp3   names begin with the MSD id; any format libsndfile reads"""
 
 # As `50tagList.txt` spells and orders them.
 TAGS = (
@@ -178,14 +150,30 @@ def _tags(root: Path) -> dict[str, str]:
 
 DATASET = DataSet(
     name="msd",
-    description=DESCRIPTION,
-    citation=CITATION,
-    licence=LICENCE,
-    archives=ARCHIVES,
-    layout=LAYOUT,
-    counts={},
-    known_bad=(),
-    replicas=(),
+    description="241,889 songs of the Million Song Dataset with 50 tags; audio of the user's own.",
+    citation="""\
+@inproceedings{bertinmahieux2011million,
+  author = {Bertin-Mahieux, Thierry and Ellis, Daniel P. W. and Whitman, Brian and Lamere, Paul},
+  title = {The Million Song Dataset},
+  booktitle = {12th International Society for Music Information Retrieval Conference},
+  year = {2011}
+}
+@inproceedings{choi2016automatic,
+  author = {Choi, Keunwoo and Fazekas, Gy{\\"o}rgy and Sandler, Mark},
+  title = {Automatic Tagging Using Deep Convolutional Neural Networks},
+  booktitle = {17th International Society for Music Information Retrieval Conference},
+  year = {2016}
+}""",
+    licence="Lists: MIT (Lee) and as published (Choi); the audio is not part of the set.",
+    archives=(
+        _list("filtered_list_train.cP", _LEE, _LEE_COPY),
+        _list("filtered_list_test.cP", _LEE, _LEE_COPY),
+        *(_list(f"{part}_x_msd_id.txt", _CHOI) for part in _PARTS),
+        *(_list(f"{part}_y.npy", _CHOI) for part in _PARTS),
+    ),
+    layout="""\
+msd/
+    any/folders/TRAAAAW128F429D538.mp3  names begin with the MSD id; any format libsndfile reads""",
     index=index,
     tags=TAGS,
     tracks=sum(SPLITS[SPLIT].values()),

@@ -26,19 +26,6 @@ from data_prep.fetch.lists import add_split, needed_file
 from data_prep.index import make_index
 from data_prep.sets.msd import audio_by_id, read_parts
 
-DESCRIPTION = "189,189 songs of the Million Song Dataset in 15 genres; audio of the user's own."
-
-CITATION = """\
-@inproceedings{schreiber2015improving,
-  author = {Schreiber, Hendrik},
-  title = {Improving Genre Annotations for the Million Song Dataset},
-  booktitle = {16th International Society for Music Information Retrieval Conference},
-  pages = {241--247},
-  year = {2015}
-}"""
-
-LICENCE = "As stated at tagtraum.com/msd_genre_datasets.html; the audio is not part of the set."
-
 SPLIT = "tagtraum-lee"
 SPLITS = {SPLIT: {"train": 141_372, "validation": 10_000, "test": 37_817}}
 
@@ -53,16 +40,6 @@ _LIMIT = 64 * 2**20  # bytes
 def _kept(filename: str, url: str) -> Archive:
     return Archive(filename, (f"{url}/{filename}",), None, None, max_unpacked=_LIMIT, keep=True)
 
-
-ARCHIVES = (
-    _kept("train_list.cP", _LISTS),
-    _kept("test_list.cP", _LISTS),
-    _kept(f"{_GENRES}.zip", "https://www.tagtraum.com/genres"),
-)
-
-LAYOUT = """\
-msd/
-    any/folders/TRAAAAW128F429D538.mp3   names begin with the MSD id; any format libsndfile reads"""
 
 GENRES = (
     "Blues", "Country", "Electronic", "Folk", "Jazz", "Latin", "Metal", "New Age", "Pop", "Punk",
@@ -115,14 +92,25 @@ def _genres(path: Path) -> dict[str, str]:
 
 DATASET = DataSet(
     name="tagtraum",
-    description=DESCRIPTION,
-    citation=CITATION,
-    licence=LICENCE,
-    archives=ARCHIVES,
-    layout=LAYOUT,
+    description="189,189 songs of the Million Song Dataset in 15 genres; audio of the user's own.",
+    citation="""\
+@inproceedings{schreiber2015improving,
+  author = {Schreiber, Hendrik},
+  title = {Improving Genre Annotations for the Million Song Dataset},
+  booktitle = {16th International Society for Music Information Retrieval Conference},
+  pages = {241--247},
+  year = {2015}
+}""",
+    licence="As stated at tagtraum.com/msd_genre_datasets.html; the audio is not part of the set.",
+    archives=(
+        _kept("train_list.cP", _LISTS),
+        _kept("test_list.cP", _LISTS),
+        _kept(f"{_GENRES}.zip", "https://www.tagtraum.com/genres"),
+    ),
+    layout="""\
+msd/
+    any/folders/TRAAAAW128F429D538.mp3  names begin with the MSD id; any format libsndfile reads""",
     counts=dict.fromkeys(GENRES),
-    known_bad=(),
-    replicas=(),
     index=index,
     splits=SPLITS,
     folder="msd",

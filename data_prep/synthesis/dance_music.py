@@ -17,6 +17,7 @@ import numpy as np
 from scipy import signal
 
 from data_prep.synthesis.dances import VOICES, Dance
+from data_prep.synthesis.studio import add, in_room, noise, rounded
 
 SAMPLE_RATE = 44_100  # Hz
 PRE_ROLL = 0.5  # seconds played before a track starts, so that it starts in the middle of music
@@ -157,12 +158,13 @@ def play(arrangement: Arrangement, dance: Dance, tempo: float, seconds: float) -
             for stroke in dance.strokes(voice):
                 at = start + (number + stroke.beat / dance.metre) * bar
                 at += arrangement.jitter * rng.standard_normal()
-                _add(mix, stroke.gain * strokes[chord][voice], round(at * SAMPLE_RATE))
+                add(mix, stroke.gain * strokes[chord][voice], round(at * SAMPLE_RATE))
     mix = (mix + _drone(arrangement, total)) * _headroom(arrangement, strokes)
-    mix = _in_room(mix, arrangement) + _noise(arrangement, total)
+    room = arrangement.reverb_time, arrangement.reverb_db, SAMPLE_RATE
+    mix = in_room(mix, arrangement.seed + 1, *room)
+    mix += noise(arrangement.seed + 2, arrangement.noise_colour, arrangement.noise_db, total)
     mix = mix[-int(seconds * SAMPLE_RATE) :] * 10 ** (arrangement.loudness_db / 20)
-    top = 32768 // GRID
-    return (GRID * np.clip(np.round(mix * top), -top, top - 1)).astype(np.int16)
+    return rounded(mix, GRID)
 
 
 def _strokes(arrangement: Arrangement, chord: Chord) -> dict[str, np.ndarray]:
@@ -204,12 +206,6 @@ def _unit(sound: np.ndarray) -> np.ndarray:
     return sound * np.sqrt(0.03 * SAMPLE_RATE / np.sum(sound**2))
 
 
-def _add(mix: np.ndarray, sound: np.ndarray, at: int) -> None:
-    first, last = max(at, 0), min(at + sound.size, mix.size)
-    if first < last:
-        mix[first:last] += sound[first - at : last - at]
-
-
 def _headroom(arrangement: Arrangement, strokes: Mapping[Chord, dict[str, np.ndarray]]) -> float:
     """Gain that brings all voices at once near full scale.
 
@@ -231,18 +227,3 @@ def _drone(arrangement: Arrangement, samples: int) -> np.ndarray:
             turn = 2j * np.pi * 65.4064 * 2 ** (octave + (arrangement.key + interval) / 12)
             sound += (np.exp(turn * coarse + 1j * (octave + interval)) * np.exp(turn * fine)).imag
     return sound.ravel()[:samples] * 10 ** (arrangement.drone_db / 20)
-
-
-def _in_room(dry: np.ndarray, arrangement: Arrangement) -> np.ndarray:
-    rng = np.random.RandomState(arrangement.seed + 1)
-    time = np.arange(int(arrangement.reverb_time * SAMPLE_RATE)) / SAMPLE_RATE
-    tail = rng.standard_normal(time.size) * 10 ** (-3 * time / arrangement.reverb_time)
-    tail *= 10 ** (arrangement.reverb_db / 20) / np.sqrt(np.sum(tail**2))
-    return dry + signal.oaconvolve(dry, tail)[: dry.size]
-
-
-def _noise(arrangement: Arrangement, samples: int) -> np.ndarray:
-    white = np.random.RandomState(arrangement.seed + 2).standard_normal(samples)
-    pole = arrangement.noise_colour
-    hiss = signal.lfilter([np.sqrt(1 - pole**2)], [1, -pole], white)
-    return hiss * 10 ** (arrangement.noise_db / 20)

@@ -16,6 +16,7 @@ import soundfile
 from tqdm import tqdm
 
 from data_prep.declare import DataError
+from data_prep.index import make_index
 from mirkeras.system import processes as system_processes
 from mirkeras.system.files import sweep, whole_file, write_text
 
@@ -119,6 +120,20 @@ def _read_own(path: Path, track: Makeable) -> np.ndarray | None:
 def write_table(root: Path, table: pd.DataFrame) -> None:
     """Write the table of tracks, sorted by track: from now on the set is whole."""
     write_text(root / TABLE, table.sort_values("track").to_csv(index=False, lineterminator="\n"))
+
+
+def made_index(root: Path, title: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Index of a set made here, without its groups, and its table in the same order.
+
+    The table is None if nothing was made yet; errors as of `read_table`.
+    """
+    table = read_table(root, title)
+    if table is None:
+        return make_index((), root), None
+    table = table.sort_values("track", ignore_index=True)
+    paths = [root / f"{track}.flac" for track in table["track"]]
+    columns = table["track"], paths, table["label"], table["tempo"]
+    return make_index(zip(*columns, strict=True), root), table
 
 
 def read_table(root: Path, title: str) -> pd.DataFrame | None:

@@ -9,10 +9,10 @@ rounding to `GRID` swallows what the last bits of a sine may differ by between m
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import signal
 
 from data_prep.synthesis import instruments
 from data_prep.synthesis.instruments import INSTRUMENTS, SAMPLE_RATE
+from data_prep.synthesis.studio import add, in_room, noise, rounded
 
 GRID = 8  # 13 of the 16 bits: a third less on disk, and still 40 dB below the quiet clips
 
@@ -156,11 +156,14 @@ def play(recording: Recording, score: Score, seconds: float) -> np.ndarray:
         mix += (1, 0.75)[rank] * _level(_sounding(notes, name, recording, total))
     if score.style in (*WITH_BEAT, *WITH_DRUMS):
         mix += 1.1 * _level(_rhythm(rng, score, recording, total))
-    mix = _level(_in_room(mix, recording, wide=score.style == "ambient"))
+    # ambient music is played in a wide room
+    wide = score.style == "ambient"
+    room = (2.5, -3) if wide else (recording.reverb_time, recording.reverb_db)
+    mix = _level(in_room(mix, recording.seed, *room, SAMPLE_RATE))
     # a limiter, as on every record: loud clips have drums whose peaks would not fit
-    mix = np.tanh(mix * 10 ** (score.decibel / 20)) + _noise(recording, score.seed, total)
-    top = 32768 // GRID
-    return (GRID * np.clip(np.round(mix * top), -top, top - 1)).astype(np.int16)
+    mix = np.tanh(mix * 10 ** (score.decibel / 20))
+    mix += noise(score.seed + 1, recording.noise_colour, recording.noise_db, total)
+    return rounded(mix, GRID)
 
 
 def _level(sound: np.ndarray) -> np.ndarray:
@@ -245,7 +248,7 @@ def _sounding(notes: list[Note], name: str, recording: Recording, total: int) ->
             midi = REGISTERS[name] + recording.key + pitch + recording.cents / 100
             frequency = 440 * 2 ** ((midi - 69) / 12)
             sounds[pitch, length] = INSTRUMENTS[name](frequency, max(length, 0.08))
-        _add(part, gain * sounds[pitch, length], start)
+        add(part, gain * sounds[pitch, length], round(start * SAMPLE_RATE))
     return part
 
 
@@ -261,40 +264,19 @@ def _rhythm(
     for number in range(int((seconds - start) / beat) + 1):
         at = start + number * beat
         if score.style == "pulse":
-            _add(part, (1, 0.7)[number % 2] * low, at)
+            add(part, (1, 0.7)[number % 2] * low, round(at * SAMPLE_RATE))
         elif score.style == "techno":
-            _add(part, kick, at)
-            _add(part, 0.5 * hat, at + beat / 2)
+            add(part, kick, round(at * SAMPLE_RATE))
+            add(part, 0.5 * hat, round((at + beat / 2) * SAMPLE_RATE))
         elif score.style == "kit":
-            _add(part, (kick, 0.7 * snare)[number % 2], at)
+            add(part, (kick, 0.7 * snare)[number % 2], round(at * SAMPLE_RATE))
             for eighth in (0, 0.5):
-                _add(part, 0.4 * hat, at + eighth * beat)
+                add(part, 0.4 * hat, round((at + eighth * beat) * SAMPLE_RATE))
     if score.style == "toms":
         for at in np.sort(rng.uniform(-0.2, seconds, int(3 * seconds))):
-            _add(part, (instruments.kick(rng.uniform(75, 150)), 0.5 * snare)[rng.randint(2)], at)
+            add(
+                part,
+                (instruments.kick(rng.uniform(75, 150)), 0.5 * snare)[rng.randint(2)],
+                round(at * SAMPLE_RATE),
+            )
     return part
-
-
-def _add(part: np.ndarray, sound: np.ndarray, start: float) -> None:
-    at = round(start * SAMPLE_RATE)
-    first, last = max(at, 0), min(at + sound.size, part.size)
-    if first < last:
-        part[first:last] += sound[first - at : last - at]
-
-
-def _in_room(dry: np.ndarray, recording: Recording, wide: bool) -> np.ndarray:
-    """Add the room; ambient music is played in a wide one."""
-    seconds = 2.5 if wide else recording.reverb_time
-    rng = np.random.RandomState(recording.seed)
-    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    tail = rng.standard_normal(time.size) * 10 ** (-3 * time / seconds)
-    decibel = -3 if wide else recording.reverb_db
-    tail *= 10 ** (decibel / 20) / np.sqrt(np.sum(tail**2))
-    return dry + signal.oaconvolve(dry, tail)[: dry.size]
-
-
-def _noise(recording: Recording, seed: int, samples: int) -> np.ndarray:
-    white = np.random.RandomState(seed + 1).standard_normal(samples)
-    pole = recording.noise_colour
-    hiss = signal.lfilter([np.sqrt(1 - pole**2)], [1, -pole], white)
-    return hiss * 10 ** (recording.noise_db / 20)

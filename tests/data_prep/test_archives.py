@@ -17,7 +17,14 @@ import pytest
 
 from data_prep.declare import DataError
 from data_prep.fetch import archives
-from data_prep.fetch.archives import ArchiveError, extract
+from data_prep.fetch.archives import ArchiveError
+
+
+def extract(archive: Path, target: Path, *, max_bytes: int) -> None:
+    """Unpack one archive as a data set's are: the target appears whole or not at all."""
+    with archives.staged(target) as staging:
+        archives.unpack(archive, staging, max_bytes=max_bytes)
+
 
 LIMIT = 10**6
 
@@ -204,7 +211,8 @@ def test_killed_extraction_leaves_no_target_and_the_next_one_succeeds(place):
         "    if done: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    done.append(real(self, member, *args, **kwargs))\n"
         "tarfile.TarFile.extract = extract\n"
-        "archives.extract(Path(sys.argv[1]), Path(sys.argv[2]), max_bytes=10**6)\n"
+        "with archives.staged(Path(sys.argv[2])) as staging:\n"
+        "    archives.unpack(Path(sys.argv[1]), staging, max_bytes=10**6)\n"
     )
     top = Path(archives.__file__).resolve().parents[2]
     killed = subprocess.run(

@@ -11,7 +11,8 @@ import pytest
 import soundfile
 
 from data_prep.declare import DataError
-from data_prep.prepare import check_counts, prepare
+from data_prep.fetch.counts import check_counts
+from data_prep.prepare import prepare
 from data_prep.sets import ballroom
 
 FOLDERS = {

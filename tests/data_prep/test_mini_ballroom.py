@@ -16,7 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from data_prep.declare import DataError
 from data_prep.index import COLUMNS
 from data_prep.sets import mini_ballroom
-from data_prep.synthesis import dance_music
+from data_prep.synthesis import dance_music, making
 from data_prep.synthesis.dances import DANCES, VOICES, Dance
 
 DANCE = {dance.name: dance for dance in DANCES}
@@ -39,7 +39,7 @@ def small(tmp_path_factory):
 
 
 def table(root):
-    return pd.read_csv(root / mini_ballroom.TABLE).set_index("track")
+    return pd.read_csv(root / making.TABLE).set_index("track")
 
 
 def samples(root, track):
@@ -78,7 +78,7 @@ def test_number_of_processes_does_not_matter(small, tmp_path):
 def test_interrupted_making_is_refused_then_completed(small, tmp_path):
     root = tmp_path / "set"
     shutil.copytree(small, root)
-    (root / mini_ballroom.TABLE).unlink()
+    (root / making.TABLE).unlink()
     kept = root / "Jive/arrangement-00.flac"
     os.utime(kept, (1, 1))
     (root / "Jive/arrangement-01.flac").unlink()
@@ -90,7 +90,7 @@ def test_interrupted_making_is_refused_then_completed(small, tmp_path):
     with pytest.raises(DataError, match=r"tracks\.csv is missing.*[Rr]emove the folder"):
         mini_ballroom.index(root)
     mini_ballroom.make(root, tracks_per_class=2, processes=1)
-    assert (root / mini_ballroom.TABLE).read_bytes() == (small / mini_ballroom.TABLE).read_bytes()
+    assert (root / making.TABLE).read_bytes() == (small / making.TABLE).read_bytes()
     for track in table(small).index:
         assert np.array_equal(samples(root, track), samples(small, track))
     assert kept.stat().st_mtime == 1

@@ -14,8 +14,9 @@ import soundfile
 import data_prep
 from data_prep.declare import Archive, DataError, DataSet
 from data_prep.fetch import archives
+from data_prep.fetch.lists import archive_folder
 from data_prep.index import find_layout, make_index
-from data_prep.prepare import archive_folder, prepare
+from data_prep.prepare import prepare
 
 COUNTS = {"loud": 2, "soft": 1}
 TRACKS = ("loud/1", "loud/2", "soft/1")
@@ -61,9 +62,13 @@ def declare(tmp_path, monkeypatch):
 
     def declare(**changes):
         dataset = DataSet(
-            "little", "A little set.", "", "none", (), "little/loud, little/soft",
-            COUNTS, (), (), index,
-        )  # fmt: skip
+            name="little",
+            description="A little set.",
+            licence="none",
+            layout="little/loud, little/soft",
+            counts=COUNTS,
+            index=index,
+        )
         dataset = dataclasses.replace(dataset, **changes)
         monkeypatch.setattr(data_prep, "get", lambda name: dataset)
         return dataset.name
