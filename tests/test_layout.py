@@ -14,7 +14,7 @@ FLOORS = {
     **{"cache": 3, "pipeline": 4, "experiment": 5, "tagging": 5},
     **{"transfer": 6, "evaluation": 6, "training": 7, "cli": 8},
 }
-DATA_FLOORS = {"declare": 1, "index": 2, "fetch": 2, "synthesis": 2, "sets": 3, "prepare": 4}
+DATA_FLOORS = {"declare": 1, "index": 2, "fetch": 3, "synthesis": 3, "sets": 4, "prepare": 5}
 LIGHT = ("system", "audio", "features", "cache", "pipeline", "experiment", "cli")
 
 
