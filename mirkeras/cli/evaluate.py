@@ -1,8 +1,8 @@
 """`python -m reproductions.<paper>.evaluate`: from finished runs to tables and figures."""
 
-import argparse
 from pathlib import Path
 
+from mirkeras.cli.options import command_parser
 from mirkeras.evaluation.evaluate import evaluate_runs, summary
 from mirkeras.system.errors import as_command
 
@@ -10,9 +10,9 @@ from mirkeras.system.errors import as_command
 @as_command
 def evaluate(paper: str, argv: list[str] | None = None) -> int:
     """Run ``python -m reproductions.<paper>.evaluate``; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m reproductions.{paper}.evaluate",
-        description="Compare finished runs with the published rows. Reads predictions, never "
+    parser = command_parser(
+        f"reproductions.{paper}.evaluate",
+        "Compare finished runs with the published rows. Reads predictions, never "
         "networks; writes comparison.csv, comparison.md, measured.csv and figures.",
     )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")

@@ -12,6 +12,16 @@ of audio files per class, in any format libsndfile reads.
 """
 
 
+def command_parser(module: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    """Make the parser of ``python -m <module>``; the texts keep their lines."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add where data sets and their caches live."""
     add_cache_option(parser)

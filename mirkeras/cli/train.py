@@ -10,6 +10,7 @@ from mirkeras.cli.options import (
     DATA_SETS,
     add_data_options,
     add_jobs_option,
+    command_parser,
     gibibytes,
     positive,
     seeds,
@@ -47,12 +48,11 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
     protocols = [f"  {p.name:13}{p.summary}" for p in experiment.protocols.values()]
     rows = [f"  {row.id}" for row in experiment.rows.values()]
     takes = {option for row in experiment.rows.values() for option in LEARNERS[row.learner].takes}
-    parser = argparse.ArgumentParser(
-        prog=f"python -m reproductions.{experiment.paper}.train",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Train rows of the paper: data, features, splits and all.\n"
+    parser = command_parser(
+        f"reproductions.{experiment.paper}.train",
+        "Train rows of the paper: data, features, splits and all.\n"
         "Finished runs are skipped, interrupted ones go on.",
-        epilog="\n".join([DATA_SETS, "Protocols:", *protocols, "", "Rows:", *rows]),
+        "\n".join([DATA_SETS, "Protocols:", *protocols, "", "Rows:", *rows]),
     )
     add = parser.add_argument
     add("--dataset", required=True, metavar="D", help="data set, see below")

@@ -5,11 +5,10 @@ tag, beside the paper → what the filters answer to → where songs lie in the 
 done already is skipped.
 """
 
-import argparse
 import sys
 import time
 
-from mirkeras.cli.options import add_jobs_option
+from mirkeras.cli.options import add_jobs_option, command_parser
 from reproductions.lee_samplecnn import reproduce
 
 OPTIONS = {
@@ -24,9 +23,7 @@ OPTIONS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run the demo; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m reproductions.lee_samplecnn.demo", description=__doc__.splitlines()[0]
-    )
+    parser = command_parser("reproductions.lee_samplecnn.demo", __doc__.splitlines()[0])
     add_jobs_option(parser, "runs trained at once")
     arguments = parser.parse_args(argv)
     begin = time.monotonic()

@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import signal
 
-from mirkeras.cli.options import words
+from mirkeras.cli.options import command_parser, words
 from mirkeras.features import find_recipe
 from mirkeras.report import figures
 from mirkeras.system import device
@@ -230,10 +230,7 @@ def _apart(networks: list[Network]) -> list[Network]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m reproductions.lee_samplecnn.filters",
-        description=__doc__.split("\n\n")[1],
-    )
+    parser = command_parser("reproductions.lee_samplecnn.filters", __doc__.split("\n\n")[1])
     add = parser.add_argument
     add("networks", type=Path, nargs="+", metavar="RUN_OR_FILE",
         help="trained network: a run's directory or a .keras file")  # fmt: skip

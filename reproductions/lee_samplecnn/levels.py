@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from data_prep.index import TAG_SEPARATOR
 from data_prep.prepare import Prepared, prepare
 from mirkeras import cache
-from mirkeras.cli.options import DATA_SETS, add_data_options, words
+from mirkeras.cli.options import DATA_SETS, add_data_options, command_parser, words
 from mirkeras.features import find_recipe
 from mirkeras.report import figures
 from mirkeras.system import device
@@ -190,11 +190,8 @@ def _marks(prepared: Prepared, wanted: Sequence[str], part: str | None) -> pd.Se
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m reproductions.lee_samplecnn.levels",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=__doc__.split("\n\n")[1],
-        epilog=DATA_SETS,
+    parser = command_parser(
+        "reproductions.lee_samplecnn.levels", __doc__.split("\n\n")[1], DATA_SETS
     )
     add = parser.add_argument
     add("network", type=Path, metavar="RUN_OR_FILE", help="a run's directory or a .keras file")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import data_prep
 from mirkeras.cli.evaluate import evaluate
-from mirkeras.cli.options import add_data_options, data_words
+from mirkeras.cli.options import add_data_options, command_parser, data_words
 from mirkeras.cli.train import train
 from mirkeras.experiment.runs import Run, find_runs
 from mirkeras.system.errors import as_command
@@ -30,11 +30,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m reproductions.{PAPER}.reproduce",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=__doc__.split("\n\n")[1],
-        epilog=f"The others are those of `python -m reproductions.{PAPER}.train --help`.",
+    parser = command_parser(
+        f"reproductions.{PAPER}.reproduce",
+        __doc__.split("\n\n")[1],
+        f"The others are those of `python -m reproductions.{PAPER}.train --help`.",
     )
     add = parser.add_argument
     add("--dataset", required=True, metavar="D", help="data set, as for the train command")

@@ -20,7 +20,7 @@ from mirkeras.system.backend import keras
 import numpy as np
 import pandas as pd
 
-from mirkeras.cli.options import positive
+from mirkeras.cli.options import command_parser, positive
 from mirkeras.experiment import records
 from mirkeras.experiment.published import published_rows
 from mirkeras.experiment.runs import Run
@@ -215,11 +215,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m reproductions.{PAPER}.timing",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Training-time ratios of the seven networks of Table 5, on noise in memory.",
-        epilog=__doc__.split("\n\n", 1)[1],
+    parser = command_parser(
+        f"reproductions.{PAPER}.timing",
+        "Training-time ratios of the seven networks of Table 5, on noise in memory.",
+        __doc__.split("\n\n", 1)[1],
     )
     add = parser.add_argument
     add("--repeats", type=positive, default=10, metavar="N",

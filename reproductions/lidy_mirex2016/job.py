@@ -15,7 +15,14 @@ from pathlib import Path
 import pandas as pd
 
 from data_prep.prepare import Prepared, prepare
-from mirkeras.cli.options import DATA_SETS, add_data_options, add_jobs_option, positive, words
+from mirkeras.cli.options import (
+    DATA_SETS,
+    add_data_options,
+    add_jobs_option,
+    command_parser,
+    positive,
+    words,
+)
 from mirkeras.experiment.runs import claimed
 from mirkeras.system import processes
 from mirkeras.system.errors import UsageError, as_command
@@ -164,11 +171,10 @@ def _differences(accuracies: pd.DataFrame) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m reproductions.{EXPERIMENT.paper}.job",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=__doc__.split("\n\n", 1)[1],
-        epilog=f"{DATA_SETS}\n{KNOWN_TASKS}",
+    parser = command_parser(
+        f"reproductions.{EXPERIMENT.paper}.job",
+        __doc__.split("\n\n", 1)[1],
+        f"{DATA_SETS}\n{KNOWN_TASKS}",
     )
     add = parser.add_argument
     add("--dataset", required=True, metavar="D", help="data set, see below")

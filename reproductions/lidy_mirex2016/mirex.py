@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mirkeras.cli.options import positive, seeds
+from mirkeras.cli.options import command_parser, positive, seeds
 from mirkeras.features import find_recipe
 from mirkeras.system.errors import UsageError, as_command
 from reproductions.lidy_mirex2016 import mirex_features, mirex_lists
@@ -146,9 +146,7 @@ def _say(message: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m reproductions.lidy_mirex2016.mirex", description=__doc__.splitlines()[0]
-    )
+    parser = command_parser("reproductions.lidy_mirex2016.mirex", __doc__.splitlines()[0])
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
     extraction = _step(steps, "extractFeatures", extract_features, f"{LISTS}\n{STATUS}")
     extraction.add_argument("features", type=Path, metavar="FEATURE_LIST")

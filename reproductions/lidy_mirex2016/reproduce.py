@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from mirkeras.cli.evaluate import evaluate
-from mirkeras.cli.options import add_data_options, data_words, positive
+from mirkeras.cli.options import add_data_options, command_parser, data_words, positive
 from mirkeras.cli.train import train
 from reproductions.lidy_mirex2016.experiments import PROTOCOLS
 
@@ -29,11 +29,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m reproductions.{PAPER}.reproduce",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=__doc__.split("\n\n")[1],
-        epilog=f"The others are those of `python -m reproductions.{PAPER}.train --help`.",
+    parser = command_parser(
+        f"reproductions.{PAPER}.reproduce",
+        __doc__.split("\n\n")[1],
+        f"The others are those of `python -m reproductions.{PAPER}.train --help`.",
     )
     add = parser.add_argument
     add("--dataset", required=True, metavar="D", help="data set, as for the train command")

@@ -4,13 +4,12 @@ Synthesise → features → cross-validated training of the four headline networ
 table beside the paper's → figures. What is done already is skipped.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
 
 from mirkeras.cli.evaluate import evaluate
-from mirkeras.cli.options import add_jobs_option
+from mirkeras.cli.options import add_jobs_option, command_parser
 from mirkeras.cli.train import train
 from reproductions.pons_cbmi2016 import filters
 
@@ -22,9 +21,7 @@ FOLDS, EPOCHS = 5, 40
 
 def main(argv: list[str] | None = None) -> int:
     """Run the demo; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m reproductions.{PAPER}.demo", description=__doc__.splitlines()[0]
-    )
+    parser = command_parser(f"reproductions.{PAPER}.demo", __doc__.splitlines()[0])
     add_jobs_option(parser, "runs trained at once")
     arguments = parser.parse_args(argv)
     begin = time.monotonic()

@@ -6,7 +6,6 @@ tempi of the tracks it was trained on and against filters that learned nothing (
 every filter starts).
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from matplotlib.figure import Figure
 from scipy.signal import get_window
 
 from data_prep.index import read_index
-from mirkeras.cli.options import add_cache_option
+from mirkeras.cli.options import add_cache_option, command_parser
 from mirkeras.evaluation.comparison import SETUP
 from mirkeras.evaluation.evaluate import setup_name
 from mirkeras.experiment.records import read_predictions
@@ -217,9 +216,7 @@ def _answer_for(name: str, runs: list[Run], out: Path, cache_root: Path) -> str:
 @as_command
 def main(argv: list[str] | None = None) -> int:
     """Draw what the filters of finished runs learned; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m reproductions.{PAPER}.filters", description=__doc__.split("\n\n")[1]
-    )
+    parser = command_parser(f"reproductions.{PAPER}.filters", __doc__.split("\n\n")[1])
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
     add_cache_option(parser)
     arguments = parser.parse_args(argv)

@@ -23,7 +23,7 @@ from tqdm import tqdm
 import data_prep
 from data_prep.prepare import Prepared, prepare
 from mirkeras import cache
-from mirkeras.cli.options import DATA_SETS, add_data_options, words
+from mirkeras.cli.options import DATA_SETS, add_data_options, command_parser, words
 from mirkeras.evaluation.metrics import mean_scores
 from mirkeras.evaluation.results import write_csv
 from mirkeras.experiment import records
@@ -271,11 +271,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m reproductions.pons_ismir2018.genres",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=__doc__.split("\n\n", 1)[1],
-        epilog=DATA_SETS,
+    parser = command_parser(
+        "reproductions.pons_ismir2018.genres", __doc__.split("\n\n", 1)[1], DATA_SETS
     )
     add = parser.add_argument
     add("--dataset", action="append", required=True, metavar="D",

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from mirkeras import audio
+from mirkeras.cli.options import command_parser
 from mirkeras.experiment import records
 from mirkeras.features import find_recipe
 from mirkeras.pretrained.cards import Card, all_cards
@@ -238,11 +239,8 @@ def _record(arguments: argparse.Namespace) -> dict:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m reproductions.pons_ismir2018.parity",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=__doc__.split("\n\n")[0],
-        epilog=__doc__.split("\n\n", 1)[1],
+    parser = command_parser(
+        "reproductions.pons_ismir2018.parity", __doc__.split("\n\n")[0], __doc__.split("\n\n", 1)[1]
     )
     add = parser.add_argument
     add("--weights", nargs="+", type=Path, default=[], metavar="DIR",

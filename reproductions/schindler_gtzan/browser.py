@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.prepare import prepare
-from mirkeras.cli.options import DATA_SETS, add_data_options, positive
+from mirkeras.cli.options import DATA_SETS, add_data_options, command_parser, positive
 from mirkeras.system.errors import as_command
 from mirkeras.system.files import write_text
 from reproductions.schindler_gtzan import disputes, excerpts
@@ -183,12 +183,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m reproductions.schindler_gtzan.browser",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Write an HTML page of the test tracks that a run gets wrong by max or by "
+    parser = command_parser(
+        "reproductions.schindler_gtzan.browser",
+        "Write an HTML page of the test tracks that a run gets wrong by max or by "
         "majority:\ndecisions, scores of all segments, spectrograms and sound.",
-        epilog=DATA_SETS,
+        DATA_SETS,
     )
     add = parser.add_argument
     add("run", type=Path, metavar="RUN_DIR", help="directory of a finished run")

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from mirkeras.cli.options import command_parser
 from mirkeras.evaluation import metrics
 from mirkeras.evaluation.comparison import SETUP
 from mirkeras.evaluation.evaluate import setup_name
@@ -40,11 +41,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m reproductions.{PAPER}.confusion",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=__doc__.split("\n\n", 1)[1],
-        epilog="Figures go to <out>/figures/fig7-<set-up>-<row>.png.",
+    parser = command_parser(
+        f"reproductions.{PAPER}.confusion",
+        __doc__.split("\n\n", 1)[1],
+        "Figures go to <out>/figures/fig7-<set-up>-<row>.png.",
     )
     add = parser.add_argument
     add("row", nargs="?", default=ROW, metavar="ROW", help="whose runs (default: %(default)s)")

@@ -16,7 +16,7 @@ import data_prep
 from data_prep.prepare import Prepared, prepare
 from data_prep.sets import gtzan
 from mirkeras.cli.evaluate import evaluate
-from mirkeras.cli.options import add_data_options, data_words, positive
+from mirkeras.cli.options import add_data_options, command_parser, data_words, positive
 from mirkeras.cli.train import train
 from mirkeras.evaluation.comparison import SETUP
 from mirkeras.evaluation.evaluate import setup_name
@@ -40,11 +40,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     protocols = find_experiment(PAPER).protocols
-    parser = argparse.ArgumentParser(
-        prog=f"python -m reproductions.{PAPER}.reproduce",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=__doc__.split("\n\n", 1)[1],
-        epilog=f"The others are those of `python -m reproductions.{PAPER}.train --help`.",
+    parser = command_parser(
+        f"reproductions.{PAPER}.reproduce",
+        __doc__.split("\n\n", 1)[1],
+        f"The others are those of `python -m reproductions.{PAPER}.train --help`.",
     )
     add = parser.add_argument
     add("--dataset", required=True, metavar="D", help="data set, as for the train command")
