@@ -6,9 +6,8 @@ done already is skipped.
 """
 
 import sys
-import time
 
-from mirkeras.cli.options import add_jobs_option, command_parser
+from mirkeras.cli.reproduce import run_demo
 from reproductions.lee_samplecnn import reproduce
 
 OPTIONS = {
@@ -23,15 +22,7 @@ OPTIONS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run the demo; returns the exit status."""
-    parser = command_parser("reproductions.lee_samplecnn.demo", __doc__.splitlines()[0])
-    add_jobs_option(parser, "runs trained at once")
-    arguments = parser.parse_args(argv)
-    begin = time.monotonic()
-    words = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
-    status = reproduce.main([*words, "--jobs", str(arguments.jobs)])
-    if status == 0:
-        print(f"demo finished in {time.monotonic() - begin:.0f} s")
-    return status
+    return run_demo(reproduce.PAPER, __doc__.splitlines()[0], argv, OPTIONS, reproduce.main)
 
 
 if __name__ == "__main__":

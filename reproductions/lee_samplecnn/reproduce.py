@@ -10,7 +10,8 @@ from pathlib import Path
 
 import data_prep
 from mirkeras.cli.evaluate import evaluate
-from mirkeras.cli.options import add_data_options, command_parser, data_words
+from mirkeras.cli.options import data_words
+from mirkeras.cli.reproduce import reproduce_parser
 from mirkeras.cli.train import train
 from mirkeras.experiment.runs import Run, find_runs
 from mirkeras.system.errors import as_command
@@ -30,18 +31,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_parser(
-        f"reproductions.{PAPER}.reproduce",
-        __doc__.split("\n\n")[1],
-        f"The others are those of `python -m reproductions.{PAPER}.train --help`.",
-    )
+    parser = reproduce_parser(PAPER, __doc__.split("\n\n")[1])
     add = parser.add_argument
-    add("--dataset", required=True, metavar="D", help="data set, as for the train command")
-    add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
     add("--timing", action="store_true", help="also measure the time ratios of Table 5")
     add("--filter-layers", metavar="N[,N…]", help="layers of Figures 2 to 4 (default: 1 to 6)")
     add("--marks", metavar="A,B", help="tags or classes of Figure 5, e.g. piano,techno")
-    add_data_options(parser)
     return parser
 
 

@@ -6,10 +6,10 @@ already is skipped. Arguments other than its own go to the train command.
 
 import argparse
 import sys
-from pathlib import Path
 
 from mirkeras.cli.evaluate import evaluate
-from mirkeras.cli.options import add_data_options, command_parser, data_words, positive
+from mirkeras.cli.options import data_words, positive
+from mirkeras.cli.reproduce import reproduce_parser
 from mirkeras.cli.train import train
 from reproductions.lidy_mirex2016.experiments import PROTOCOLS
 
@@ -29,20 +29,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_parser(
-        f"reproductions.{PAPER}.reproduce",
-        __doc__.split("\n\n")[1],
-        f"The others are those of `python -m reproductions.{PAPER}.train --help`.",
-    )
+    parser = reproduce_parser(PAPER, __doc__.split("\n\n")[1])
     add = parser.add_argument
-    add("--dataset", required=True, metavar="D", help="data set, as for the train command")
     add("--protocol", choices=PROTOCOLS, default="paper", help="default: %(default)s")
     add("--epochs", type=positive, metavar="E", help="cap on the epochs of a run (150)")
-    add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
     add("--executables", nargs="?", const="1", metavar="M[,M…]",
         help="also run these models (of 1, 2, 3, 2015; model 1 if none is named) through "
         "extractFeatures, Train and Classify, three folds, as MIREX would")  # fmt: skip
-    add_data_options(parser)
     return parser
 
 

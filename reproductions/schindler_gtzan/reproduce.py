@@ -8,7 +8,6 @@ skipped. Arguments other than those below go to the train command (--rows, --epo
 
 import argparse
 import sys
-from pathlib import Path
 
 import pandas as pd
 
@@ -16,7 +15,8 @@ import data_prep
 from data_prep.prepare import Prepared, prepare
 from data_prep.sets import gtzan
 from mirkeras.cli.evaluate import evaluate
-from mirkeras.cli.options import add_data_options, command_parser, data_words, positive
+from mirkeras.cli.options import data_words, positive
+from mirkeras.cli.reproduce import reproduce_parser
 from mirkeras.cli.train import train
 from mirkeras.evaluation.comparison import SETUP
 from mirkeras.evaluation.evaluate import setup_name
@@ -40,21 +40,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     protocols = find_experiment(PAPER).protocols
-    parser = command_parser(
-        f"reproductions.{PAPER}.reproduce",
-        __doc__.split("\n\n", 1)[1],
-        f"The others are those of `python -m reproductions.{PAPER}.train --help`.",
-    )
+    parser = reproduce_parser(PAPER, __doc__.split("\n\n", 1)[1])
     add = parser.add_argument
-    add("--dataset", required=True, metavar="D", help="data set, as for the train command")
     add("--protocol", choices=protocols, default=next(iter(protocols)), help="default: %(default)s")
     add("--split", metavar="NAME",
         help=f"train on this split alone (default: the protocol's, then {FILTERED})")  # fmt: skip
     add("--folds", type=positive, metavar="K",
         help="number of folds drawn from the seed (default: the protocol's)")  # fmt: skip
-    add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
     add("--no-browser", action="store_true", help="leave out the page of misclassified tracks")
-    add_data_options(parser)
     return parser
 
 
