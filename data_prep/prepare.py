@@ -24,8 +24,6 @@ class Prepared:
 
     Parameters
     ----------
-    dataset : DataSet
-        Its declaration.
     root : Path
         Folder the index's paths start from.
     index : pandas.DataFrame
@@ -73,8 +71,6 @@ def prepare(
         Where data sets and what is derived from them live.
     mirror : str or None
         Folder or http(s) address tried before the published addresses.
-    offline : bool
-        Use no network.
 
     Raises
     ------

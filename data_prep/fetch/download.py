@@ -71,8 +71,6 @@ def fetch(
 
     Parameters
     ----------
-    archive : Archive
-        What to get.
     folder : Path
         Where downloads are kept; an archive placed here by hand is used.
     mirror : str or None
@@ -80,8 +78,6 @@ def fetch(
         An archive in a mirror folder is used in place. There a file `<archive>.sha256` (as
         `sha256sum` writes it) vouches for a stand-in that is not the published archive, and a file
         `stand-in.json` says so of everything there.
-    offline : bool
-        Use no network at all.
 
     Raises
     ------

@@ -74,18 +74,11 @@ def add_split(index: pd.DataFrame, split: str, parts: Mapping[str, Iterable[str]
 
     Parameters
     ----------
-    index : pandas.DataFrame
-        See `data_prep.index.make_index`.
     split : str
         Name of the split and of its column.
     parts : mapping of str to iterable of str
         Part (`train`, …) to ids of its tracks. Tracks of the index in no part get an empty text;
         ids of a part that are not in the index are passed over (the counts tell).
-
-    Raises
-    ------
-    DataError
-        A track is listed twice.
     """
     part_of: dict[str, str] = {}
     for part, tracks in parts.items():

@@ -44,11 +44,6 @@ def describe(parts: Sequence[Path]) -> str:
 class Joined(io.RawIOBase):
     """Several files as one, read-only and seekable.
 
-    Parameters
-    ----------
-    parts : sequence of Path
-        The files, in order.
-
     Raises
     ------
     EOFError

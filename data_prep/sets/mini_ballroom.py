@@ -81,12 +81,8 @@ def make(
 
     Parameters
     ----------
-    root
-        Folder to fill.
     tracks_per_class
         Fewer than `TRACKS_PER_CLASS` give the first tracks of the full set.
-    processes
-        Default: one per core.
     """
     wanted = tracks(tracks_per_class)
     sums = making.make_tracks(root, wanted, "mini_ballroom", processes)

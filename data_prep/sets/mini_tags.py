@@ -103,12 +103,8 @@ def make(root: Path, *, recordings: int = RECORDINGS, processes: int | None = No
 
     Parameters
     ----------
-    root
-        Folder to fill.
     recordings
         Fewer than `RECORDINGS` give the first clips of the full set.
-    processes
-        Default: one per core.
     """
     wanted = clips(recordings)
     sums = making.make_tracks(root, wanted, "mini_tags", processes)

@@ -19,8 +19,6 @@ def subset(dataset: DataSet, classes: str) -> DataSet:
 
     Parameters
     ----------
-    dataset : DataSet
-        A set with classes.
     classes : str
         At least two of its classes, separated by commas, in any order.
 

@@ -58,8 +58,6 @@ def make_tracks(
     ----------
     title
         Name of the set, for the progress bar.
-    processes
-        Default: one per core.
 
     Returns
     -------

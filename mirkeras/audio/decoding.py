@@ -40,8 +40,6 @@ class AudioError(ValueError):
 
     Parameters
     ----------
-    path
-        The file.
     reason
         One of "missing", "empty file", "unreadable", "too short", "silent", "non-finite".
     detail
@@ -75,8 +73,6 @@ class Recording:
 
     Attributes
     ----------
-    path
-        The file.
     samples
         float32, shape (samples,), nominally within [-1, 1]; the mean of the channels.
     sample_rate
@@ -147,8 +143,6 @@ class _Forward(soundfile.SoundFile):
 
     Attributes
     ----------
-    path
-        The file.
     source
         Its bytes, at the position that the decoder has reached.
     """

@@ -15,8 +15,6 @@ def blocks(path: str | Path, sample_rate: int, seconds: float = 30.0) -> Iterato
 
     Parameters
     ----------
-    path
-        The file.
     sample_rate
         In Hz, of the result.
     seconds

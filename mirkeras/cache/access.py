@@ -30,8 +30,6 @@ def open_cache(path: Path, recipe: Recipe | None = None) -> FeatureCache:
 
     Parameters
     ----------
-    path
-        The HDF5 file.
     recipe
         If given, the cache must have been made by this recipe and by the decoder, resampler and
         library versions installed now.

@@ -45,16 +45,12 @@ class FeatureCache:
 
     Attributes
     ----------
-    path
-        The HDF5 file.
     tracks
         Track ids, sorted.
     offsets
         int64, shape (tracks + 1,): the first frame of every track, then the total.
     sizes
         int64, shape (tracks,): bytes of the audio files.
-    bands
-        Number of bands.
     dtype
         What is stored: "float32", or "int16" where 32768 stands for 1.
     identity

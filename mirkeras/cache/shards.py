@@ -32,10 +32,6 @@ class Build:
 
     Attributes
     ----------
-    path
-        The file to write.
-    root
-        Folder of the audio.
     identity
         What defines the numbers, plain values.
     tasks

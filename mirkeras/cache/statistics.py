@@ -15,8 +15,6 @@ def statistics(cache: FeatureCache, tracks: Sequence[str] | None = None) -> tupl
 
     Parameters
     ----------
-    cache
-        The cache.
     tracks
         Track ids; all tracks by default. Only one track at a time is in memory.
 

@@ -56,13 +56,7 @@ def evaluate_runs(paper: str, out: Path) -> pd.DataFrame:
 
 
 def publish_figures(paper: str, out: Path) -> Path:
-    """Put the runs below `out`, and the figures that pages show, into ``results/``.
-
-    Returns
-    -------
-    Path
-        The paper's page.
-    """
+    """Put the runs below `out`, and the figures that pages show, into ``results/``."""
     measured = pd.read_csv(out / "measured.csv", dtype=results.TEXT)
     page = results.publish(paper, measured)
     kinds = ("*-comparison", "*-tags", "*-tempo", "*-time-filters", "*-frequency-filters")

@@ -152,8 +152,6 @@ def product_scores(scores: np.ndarray, segment_track: np.ndarray, tracks: int) -
     ----------
     scores : float (segments, classes)
         Probabilities; one that float32 rounded to 0 counts as the smallest float32.
-    segment_track, tracks
-        As for `majority_vote`.
 
     Returns
     -------
@@ -170,8 +168,6 @@ def mean_scores(scores: np.ndarray, segment_track: np.ndarray, tracks: int) -> n
     ----------
     scores : float (segments, classes or tags)
     segment_track : int (segments,)
-    tracks : int
-        As for `majority_vote`.
 
     Returns
     -------

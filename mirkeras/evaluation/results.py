@@ -40,11 +40,6 @@ def collect(out: Path, paper: str, score: Callable[[dict, str], dict]) -> pd.Dat
     score : callable
         (predictions of a run, see `mirkeras.experiment.records.read_predictions`; its protocol) →
         metric name → value.
-
-    Raises
-    ------
-    ResultsError
-        If no run is finished.
     """
     lines = []
     for directory, record in find_runs(out, paper):

@@ -31,11 +31,6 @@ def published_rows(paper: str) -> pd.DataFrame:
         folds (nan: unknown), baseline, baseline_source, source, note, outputs (classes of a data
         set that is not one of `data_prep`), protocol (the only one it can be compared with; empty:
         any).
-
-    Raises
-    ------
-    ResultsError
-        For an unknown paper.
     """
     path = RESULTS / "published" / f"{paper}.csv"
     if not path.exists():

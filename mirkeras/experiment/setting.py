@@ -12,8 +12,6 @@ class Extractor:
 
     Attributes
     ----------
-    path : Path
-        The ``.keras`` file.
     recipe : str
         Name of the recipe its input comes from.
     dataset, row : str
@@ -50,8 +48,6 @@ class Setting:
         What a reader of the results must know of the split; goes into every record.
     hardware : str
         What the machine has, for every record.
-    threads : int
-        Threads a run may use.
     memory_budget : int
         Bytes of features a run may hold in memory.
     mixed_precision : bool

@@ -25,12 +25,6 @@ class Task:
 
     Attributes
     ----------
-    track, path
-        Track id and audio file.
-    shard
-        File to write.
-    recipe
-        The recipe.
     identity
         Tag of the cache this shard is for.
     min_frames
@@ -51,8 +45,6 @@ class Extracted:
 
     Attributes
     ----------
-    task
-        The task.
     size
         Bytes of the audio file, -1 if it is missing.
     frames

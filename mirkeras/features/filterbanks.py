@@ -53,8 +53,6 @@ def essentia_mel(sample_rate: int, n_fft: int, bands: int) -> np.ndarray:
         In Hz.
     n_fft
         Length of the Fourier transform in samples.
-    bands
-        Number of bands.
 
     Returns
     -------

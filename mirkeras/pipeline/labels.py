@@ -44,8 +44,6 @@ def read_labels(tracks: pd.DataFrame, tags: tuple[str, ...]) -> Labels:
 
     Parameters
     ----------
-    tracks : DataFrame
-        One line per track.
     tags : tuple of str
         The vocabulary of a tag set; empty where ``label`` is a class.
 

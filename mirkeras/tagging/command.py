@@ -33,12 +33,6 @@ class Request:
 
     Attributes
     ----------
-    options : Namespace
-        Of the command line.
-    card : Card
-        The model.
-    files : list of Path
-        What is to be tagged.
     feature : str or None
         Name of the hidden feature to keep.
     plots, jams : dict

@@ -56,13 +56,9 @@ class Journal:
 
     Parameters
     ----------
-    folder : Path
-        Where it is kept.
     files : sequence of Path
         What is asked for now. Files are looked at here, before they are tagged: one that changes
         meanwhile is tagged again by the next command.
-    tags : tuple of str
-        Tags of the model.
     settings : dict
         What decides the numbers, as values of JSON; ``model`` among them.
     """
@@ -108,13 +104,7 @@ class Journal:
         self._append({"file": key} | facts | place)
 
     def read(self, path: Path) -> Tagged:
-        """Read back the result of a finished file.
-
-        Raises
-        ------
-        UsageError
-            The job's arrays are damaged.
-        """
+        """Read back the result of a finished file."""
         line = self._lines[self._keys[path]]
         self._arrays.seek(line["begin"])
         try:
@@ -228,8 +218,6 @@ def opened(
     ------
     UsageError
         Another process has it, it was made with other settings, or it is damaged.
-    OSError
-        The folder cannot be written.
     """
     busy = UsageError(
         f"{folder}: another process is at work on this output; wait for it, or choose another "

@@ -45,18 +45,10 @@ class Tagged:
 
     Attributes
     ----------
-    path
-        The file.
-    model
-        Name of the card.
-    tags
-        Names of the tags.
     starts
         Where the segments begin, in seconds: float64 (segments,).
     length
         Of a segment, in seconds.
-    seconds
-        Of the track.
     repeated
         Whether it is shorter than a segment, and was repeated until it filled one.
     taggram
@@ -112,8 +104,6 @@ class Tagger:
     UsageError
         No such model or feature, a feature of more than `MOST_VALUES` per segment, or a hop shorter
         than a frame or longer than a segment.
-    WeightsError
-        See `mirkeras.pretrained.weights.load`.
     """
 
     def __init__(

@@ -43,8 +43,6 @@ class Plan:
         Positions of segments in the feed; no validation is possible where the last epoch counts.
     optimizer, loss, metrics
         As `keras.Model.compile` takes them.
-    rule : Rule
-        Learning-rate and stopping rule.
     select_by : str
         What the best epoch is best at: ``val_accuracy`` (highest) or ``val_loss`` (lowest); or
         ``last``: the last epoch's weights are kept.

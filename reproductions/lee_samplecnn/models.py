@@ -96,11 +96,6 @@ class Network:
             Takes (batch, `length`, `bands`), a waveform within [-1, 1]; gives (batch, outputs).
             Layers are conv0, bn0, relu0 (strided), conv1, bn1, relu1, pool1, … up to the
             convolution of length 1, which has the next number; then dropout, flatten, scores.
-
-        Raises
-        ------
-        ValueError
-            For unknown widths.
         """
         segment = x = keras.Input((self.length, self.bands), name="segment")
         if self.strided:

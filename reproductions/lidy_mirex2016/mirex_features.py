@@ -121,11 +121,6 @@ def gather(features: Features, files: Sequence[str], path: Path) -> FeatureCache
     ----------
     path
         Raw float32; to be deleted after use.
-
-    Raises
-    ------
-    OSError
-        The disk is full.
     """
     # Written, not mapped: on a full disk a write says so, a mapped page ends the process.
     with whole_file(path) as temporary, temporary.open("wb") as raw:

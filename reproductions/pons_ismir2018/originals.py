@@ -33,15 +33,7 @@ OUTPUTS = {
 
 
 class Original:
-    """A graph with its weights; a context manager, `run` inside it.
-
-    Parameters
-    ----------
-    source : Source
-        Of the card.
-    wheel : Path
-        The verified wheel.
-    """
+    """A graph with its weights; a context manager, `run` inside it."""
 
     def __init__(self, source: Source, wheel: Path) -> None:
         self.outputs = OUTPUTS[source.member.rpartition("_")[2]]

@@ -76,10 +76,6 @@ def proofs(card: Card, path: Path, sounds: Iterable[Sound]) -> Iterator[Row]:
 
     Parameters
     ----------
-    card : Card
-        Which.
-    path : Path
-        Its verified weights.
     sounds : iterable of Sound
         At least as long as a segment; shorter ones are left out, and said.
     """

@@ -61,11 +61,6 @@ def compare(
 
     With a tolerance every value counts, and one that is not finite fails. Without, those that are
     not finite on either side are left out.
-
-    Raises
-    ------
-    ValueError
-        The shapes differ.
     """
     if ours.shape != theirs.shape:
         raise ValueError(f"{model}, {what}: shapes {ours.shape} and {theirs.shape}")

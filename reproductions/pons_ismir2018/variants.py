@@ -58,8 +58,6 @@ def variant(
 
     Parameters
     ----------
-    name : str
-        Of the model.
     pool : callable
         `extremes` (musicnn's own), `attention`, `autopool` or `recurrent`.
     alone : bool

@@ -56,11 +56,6 @@ def _parser() -> argparse.ArgumentParser:
 def draw(out: Path, row: str) -> list[Path]:
     """Draw the published matrix beside that of each set-up in which `row` was run.
 
-    Returns
-    -------
-    list of Path
-        The figures.
-
     Raises
     ------
     UsageError

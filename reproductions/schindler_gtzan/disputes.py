@@ -24,8 +24,6 @@ class Dispute:
 
     Attributes
     ----------
-    track : str
-        Its id.
     true, by_max, by_majority : int
         Numbers of classes.
     sums : float64 (classes,)

@@ -83,11 +83,6 @@ def shallow(
     -------
     keras.Model
         Takes (batch, frames, bands), gives (batch, classes).
-
-    Raises
-    ------
-    ValueError
-        For an unknown author.
     """
     spectrogram, segment = image(frames, bands)
     x = branches(segment, SHALLOW, author, penalty)

@@ -29,8 +29,6 @@ class Finished:
     ----------
     run, record, predictions
         See `mirkeras.experiment.runs.Run` and `mirkeras.experiment.records`.
-    recipe : Recipe
-        Of its input.
     frames : int
         Length of a segment.
     aggregate : "mean" or "product"
