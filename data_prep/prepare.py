@@ -134,7 +134,7 @@ def _report(prepared: Prepared, how: str, written: bool) -> None:
 
 
 def _report_missing(dataset: DataSet, index: pd.DataFrame) -> None:
-    """Of the published lists, how many tracks have no audio here."""
+    """Say how many tracks of the published lists have no audio here."""
     for split, parts in dataset.splits.items():
         missing = {part: n - int((index[split] == part).sum()) for part, n in parts.items()}
         if any(missing.values()):

@@ -64,7 +64,7 @@ class Timbre:
     level : float
         Linear gain.
     seed : int
-        Of the stroke's noise.
+        Seed of the stroke's noise.
     """
 
     frequency: float

@@ -70,7 +70,7 @@ class Score:
     level : str
         One of `LEVELS`; `decibel` is the RMS drawn from it.
     seed : int
-        Of notes and strokes.
+        Seed of notes and strokes.
     """
 
     style: str

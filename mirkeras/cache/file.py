@@ -1,4 +1,4 @@
-"""The file behind room `cache`: its layout, how it is written and read.
+"""The HDF5 file of a cache: its layout, how it is written and read.
 
 All data sets are uncompressed and contiguous:
 

@@ -2,7 +2,7 @@
 
 While a cache is being built its tracks wait as shards in `<file>.partial/`; the file itself appears
 by one rename, so a process killed at any moment leaves nothing that passes for complete. For that
-last step the features need room twice. Two builds of the same data are equal byte for byte.
+last step the features need space twice. Two builds of the same data are equal byte for byte.
 """
 
 import hashlib
@@ -127,7 +127,7 @@ def make(builds: Sequence[Build], jobs: int | None) -> None:
         assembled = build.partial / "assembled.h5"
         write_cache(assembled, build.identity, found[build].done, table)
         os.replace(assembled, build.path)
-        shutil.rmtree(build.partial, ignore_errors=True)  # makes room for the next one
+        shutil.rmtree(build.partial, ignore_errors=True)  # the next one needs the space
 
 
 @contextmanager

@@ -51,7 +51,7 @@ class Protocol:
     aggregate : "majority", "mean" or "product"
         How the scores of a track's segments become its own, see `mirkeras.evaluation.metrics`.
     z_score : "none", "scalar" or "cell"
-        Of the rows that are standardised: by one mean and deviation, or each cell of a segment
+        How rows that are standardised are: by one mean and deviation, or each cell of a segment
         (frame, band) by its own.
     variants : mapping
         Name of a variant → fields that its rows replace.

@@ -1,4 +1,4 @@
-"""Room `features`: the frames of a track, then those of deformed copies of it (augmentation).
+"""The frames of a track, then those of deformed copies of it (augmentation).
 
 `schindler2016-mel-augmented` does what Schindler, Lidy & Rauber (FMT 2016) describe: every track
 stretched in time by ×0.2 and ×0.5 (slower), ×1.2 and ×1.5 (faster), each combined with a shift in
@@ -36,6 +36,10 @@ IMPLEMENTATION = 1
 WINDOW = 2048  # samples
 
 
+def _of_base(name: str) -> property:
+    return property(lambda recipe: getattr(recipe.base, name), doc=f"The `{name}` of `base`.")
+
+
 @dataclass(frozen=True)
 class Deformed(Recipe):
     """Frames of a track followed by `deformed` frames of its deformed copies.
@@ -60,7 +64,7 @@ class Deformed(Recipe):
         Samples, at the recipe's rate, that are dropped at either end of what a vocoder makes; two
         windows are enough for shifts of up to eleven semitones.
     seed
-        Of the places.
+        Seed of the places.
     """
 
     base: LogMel
@@ -76,25 +80,7 @@ class Deformed(Recipe):
         """``<base>-augmented``."""
         return f"{self.base.name}-augmented"
 
-    @property
-    def sample_rate(self) -> int:
-        """That of `base`."""
-        return self.base.sample_rate
-
-    @property
-    def hop(self) -> int:
-        """That of `base`."""
-        return self.base.hop
-
-    @property
-    def bands(self) -> int:
-        """Those of `base`."""
-        return self.base.bands
-
-    @property
-    def dtype(self) -> str:
-        """That of `base`."""
-        return self.base.dtype
+    sample_rate, hop, bands, dtype = map(_of_base, ("sample_rate", "hop", "bands", "dtype"))
 
     @property
     def deformed(self) -> int:
@@ -103,7 +89,7 @@ class Deformed(Recipe):
 
     @property
     def min_frames(self) -> int:
-        """Those of `base` and the deformed ones."""
+        """The least of `base` and the deformed ones."""
         return self.base.min_frames + self.deformed
 
     @property

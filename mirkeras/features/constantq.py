@@ -1,4 +1,4 @@
-"""Room `features`: constant-Q frames, bands a semitone apart.
+"""Constant-Q frames, bands a semitone apart.
 
 The recipes that `mirkeras.features.recipes` lists by it:
 

@@ -77,7 +77,7 @@ def extract_all(
     Yields
     ------
     list of Extracted
-        Those of one track, one per task; the tracks in no fixed order.
+        The outcomes of one track, one per task; the tracks in no fixed order.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What every feature recipe can do; the recipes are in room `features`."""
+"""What every feature recipe can do; `recipes` lists them."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -56,7 +56,7 @@ class Recipe(ABC):
         Returns
         -------
         np.ndarray
-            Of type `dtype`, shape (time, band).
+            Array of type `dtype`, shape (time, band).
 
         Raises
         ------

@@ -51,7 +51,7 @@ class Waveform(Recipe):
         }
 
     def libraries(self) -> dict[str, str]:
-        """Return nothing: rounding is exact, in whatever version; resampling is room `audio`'s."""
+        """Return nothing: rounding is exact, in whatever version; `audio` resamples."""
         return {}
 
     def extract(self, samples: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ class Shape:
     Attributes
     ----------
     name : str
-        Of their layers: NAME_conv, NAME_bn, and NAME for the maximum over the bands.
+        Prefix of their layers: NAME_conv, NAME_bn, and NAME for the maximum over the bands.
     filters : int
         How many.
     kernel : (int, int)
@@ -103,7 +103,7 @@ def many_shapes(
     shapes : sequence of Shape
         Two or more, all padded.
     name : str
-        Of the layer that puts them together.
+        Name of the layer that puts them together.
 
     Returns
     -------

@@ -17,12 +17,12 @@ class Style:
     Attributes
     ----------
     activation : str or None
-        Of every convolution; None: linear.
+        Activation of every convolution; None: linear.
     batch_norm : bool
         Whether batch normalisation follows every activation (Pons puts it after, not before).
     initialiser : str
-        Of kernels. ``he_normal`` is what TensorFlow 1 called variance scaling: truncated normal,
-        variance 2 / inputs of a unit.
+        Initial kernels. ``he_normal`` is what TensorFlow 1 called variance scaling: truncated
+        normal, variance 2 / inputs of a unit.
     penalty : float
         Weight decay: penalty × Σ w² / 2 of every kernel, but of no bias or normalisation, is added
         to the loss (musicnn-training, ``train.py``: 1e-5).

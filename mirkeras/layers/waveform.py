@@ -31,10 +31,10 @@ def sample_level(
     Parameters
     ----------
     filters : sequence of int
-        Of each level.
+        Filters of each level.
     padding : str
-        Of the levels after the first, which is never padded: ``valid``, as in Pons' code, or
-        ``same``, as in Lee's.
+        Padding of the levels after the first, which is never padded: ``valid``, as in Pons' code,
+        or ``same``, as in Lee's.
     """
     x = style.convolve(waveform, "wave0", filters[0], SMALLEST, stride=SMALLEST)
     for level, count in enumerate(filters[1:], start=1):
@@ -84,11 +84,11 @@ def many_frame_levels(
     Parameters
     ----------
     filters : int
-        Of each length.
+        Filters of each length.
     kernels : sequence of int
         Lengths in samples, two or more.
     name : str
-        Of the layer that puts them together; those of a length are NAME_LENGTH_conv …
+        Name of the layer that puts them together; the layers of a length are NAME_LENGTH_conv …
 
     Returns
     -------

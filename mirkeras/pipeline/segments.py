@@ -77,7 +77,7 @@ class Segments:
         return len(self.first)
 
     def of_tracks(self, tracks: np.ndarray, *, training: bool = False) -> np.ndarray:
-        """Positions, in order, of the numbered tracks' segments for `training`, or for scoring."""
+        """Indices of these tracks' training (or scoring) segments."""
         belongs = np.isin(self.track, tracks)
         if self.use is not None:
             belongs &= np.isin(self.use, (ALL, TRAINING if training else SCORING))
@@ -99,7 +99,7 @@ def cut(
     offsets, length
         As for `consecutive`.
     seed : int
-        Of the run: all rows and folds of a seed see the same segments.
+        The run's: all rows and folds of a seed see the same segments.
     deformed : int
         Frames at the end of every track that are deformed copies, whole segments; 0: none.
 

@@ -53,7 +53,7 @@ class Source:
     filename : str
         Name of the file, or folder, to look for.
     sha256 : str
-        Of the file, or of its arrays where `by_arrays`.
+        Digest of the file, or of its arrays where `by_arrays`.
     by_arrays : bool
         Whether `sha256` is the digest of the arrays that the network takes (see
         `mirkeras.pretrained.weights.digest_arrays`), so that any file holding the same numbers will

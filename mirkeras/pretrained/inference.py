@@ -141,7 +141,7 @@ class TallMaximum(layers.Layer):
         As a `Conv2D` over (frames, bands) has it.
     bias : float32 (filters,)
     bands : int
-        Of the spectrogram.
+        Bands of the spectrogram.
 
     Takes (batch, frames, bands, 1), gives (batch, frames - taps + 1, 1, filters).
     """

@@ -60,7 +60,7 @@ class Batch:
 
 
 def joined(scored: deque[list[np.ndarray]]) -> list[np.ndarray]:
-    """Join what came of batches, output by output; take them apart meanwhile, to need no double."""
+    """Concatenate batch outputs, freeing each as it is copied."""
     count = sum(len(outputs[0]) for outputs in scored)
     wholes = [np.empty((count, *output.shape[1:]), np.float32) for output in scored[0]]
     start = 0

@@ -64,10 +64,10 @@ def output_paths(place: Path, files: Sequence[Path], suffix: str) -> dict[Path, 
         A folder, in which the tree of the audio files below their common folder is mirrored; a
         path that ends on `suffix` is the one file made of one audio file.
     suffix : str
-        Of the files to be made, with the dot. It replaces the audio file's own, unless another
-        audio file could be meant then: ``a.mp3`` beside ``a.flac`` keeps its own too. Names that
-        differ in nothing but upper and lower case (for some file systems they are one) or are too
-        long end on eight digits of a checksum.
+        Suffix of the files to be made, with the dot. It replaces the audio file's own, unless
+        another audio file could be meant then: ``a.mp3`` beside ``a.flac`` keeps its own too. Names
+        that differ in nothing but upper and lower case (for some file systems they are one) or are
+        too long end on eight digits of a checksum.
 
     Raises
     ------

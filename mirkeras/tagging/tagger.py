@@ -48,7 +48,7 @@ class Tagged:
     starts
         Where the segments begin, in seconds: float64 (segments,).
     length
-        Of a segment, in seconds.
+        Length of a segment in seconds.
     repeated
         Whether it is shorter than a segment, and was repeated until it filled one.
     taggram

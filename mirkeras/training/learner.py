@@ -35,7 +35,7 @@ class Learned:
     parts : Parts
         Positions among `segments`.
     labels : Labels
-        Of all tracks.
+        Labels of all tracks.
     facts : dict
         What the run's record says of it.
     used : tuple of str

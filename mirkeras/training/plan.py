@@ -151,7 +151,7 @@ def make_plan(
     Parameters
     ----------
     segments, parts, labels
-        Of all tracks of the cache; parts are positions among the segments.
+        For all tracks of the cache; parts are positions among the segments.
     trained : sequence of keras.Model
         The networks that the row starts from.
     """

@@ -93,7 +93,7 @@ def vote_shares(
     outputs : int
         Number of classes.
     seed : int
-        Of the components' randomised solver.
+        Seed of the components' randomised solver.
 
     Returns
     -------

@@ -102,7 +102,7 @@ def favourites(network: keras.Model, layer: int, seed: int = 0) -> np.ndarray:
     layer : int
         From 1, the strided convolution.
     seed : int
-        Of the noise to start from.
+        Seed of the noise to start from.
 
     Returns
     -------

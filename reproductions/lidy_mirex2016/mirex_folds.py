@@ -100,7 +100,7 @@ def draw_folds(
     Parameters
     ----------
     files, classes, groups
-        Of each track.
+        One per track.
 
     Raises
     ------

@@ -26,7 +26,7 @@ class Comparison:
     Attributes
     ----------
     p : float
-        Of Friedman's test; nan where all systems are equal in every fold.
+        The p-value of Friedman's test; nan where all systems are equal in every fold.
     critical : float
         Two mean ranks that differ by more than this differ significantly.
     pairs : DataFrame

@@ -24,7 +24,7 @@ def changes(released: Sequence[tuple[Card, Path]], sounds: Sounds) -> list[Row]:
     Parameters
     ----------
     released : sequence of (Card, Path)
-        Those of the four taggers whose weights are at hand.
+        The cards of the four taggers whose weights are at hand.
     sounds : sequence of (name, samples at 16 kHz)
     """
     if not released:

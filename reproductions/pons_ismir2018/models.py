@@ -56,7 +56,7 @@ class Network:
     n : int
         The number of filters that those of a spectrogram front-end are multiples of.
     filters, units : int
-        Of each convolution of the back-end, and of its hidden layer.
+        Filters of each convolution of the back-end, and of its hidden layer.
     """
 
     id: str

@@ -66,7 +66,8 @@ def musicnn(
     activation : str
         ``sigmoid`` for tags, ``softmax`` for classes.
     filters, units : int
-        Of each mid-end convolution and of the last hidden layer; 512 and 500: MSD_musicnn_big.
+        Sizes of each mid-end convolution and of the last hidden layer; 512 and 500:
+        MSD_musicnn_big.
     frames : int or None
         Length of a segment; None: any.
     penalty : float
@@ -159,7 +160,7 @@ def vgg(
     Parameters
     ----------
     filters : int
-        Of each of the five convolutions: 128 (MTT_vgg, MSD_vgg) or 32.
+        Filters of each of the five convolutions: 128 (MTT_vgg, MSD_vgg) or 32.
     pools : tuple
         `POOLS` or `MSD_POOLS`.
     outputs, activation, penalty

@@ -44,7 +44,7 @@ _MIDEND = ("cnn1", "cnn2", "cnn3")
 
 
 def _numbered(kind: str, number: int) -> str:
-    """Write the name that TensorFlow 1 gives to the so-manieth layer of a kind."""
+    """Write the name that TensorFlow 1 gives to the n-th layer of a kind."""
     return f"{kind}_{number}" if number else kind
 
 

@@ -47,7 +47,7 @@ class Dispute:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Those of `KINDS` it is: wrong by max, by majority, by both; disputed: the two differ."""
+        """Which of `KINDS` it is: wrong by max, by majority, by both; disputed: the two differ."""
         by_max, by_majority = self.by_max != self.true, self.by_majority != self.true
         holds = by_max, by_majority, by_max and by_majority, self.by_max != self.by_majority
         return tuple(kind for kind, true in zip(KINDS, holds, strict=True) if true)
@@ -84,7 +84,7 @@ def find(predictions: dict[str, np.ndarray], aggregate: str) -> list[Dispute]:
     Parameters
     ----------
     predictions
-        Of a classifier's run, see `mirkeras.experiment.records.read_predictions`; with
+        A classifier's, see `mirkeras.experiment.records.read_predictions`; with
         ``segment_frame``.
     aggregate : "majority", "mean" or "product"
         The protocol's, see `deciding`.

@@ -71,13 +71,13 @@ def shallow(
     classes : int
         Number of classes (10 in GTZAN).
     activation : str
-        Of the output: ``softmax`` for classes, ``sigmoid`` for tags.
+        Activation of the output: ``softmax`` for classes, ``sigmoid`` for tags.
     frames, bands : int
         Shape of a segment.
     author : str
         ``paper`` or ``student``, see the module's text.
     penalty : float
-        Of every weight's absolute value (L1); 0 for none.
+        Penalty on every weight's absolute value (L1); 0 for none.
 
     Returns
     -------

@@ -102,7 +102,8 @@ def _look(arguments: argparse.Namespace) -> int:
 def _best(arguments: argparse.Namespace) -> pd.DataFrame:
     """Find the runs of the row that is best by `max`, of the set-up that was run last.
 
-    Of this data, split and protocol; earlier trials with fewer epochs or folds do not count.
+    Only runs of this data, split and protocol count; earlier trials with fewer epochs or folds do
+    not.
     """
     split = arguments.split or find_experiment(PAPER).protocols[arguments.protocol].split
     data = _prepared(arguments).home.name
