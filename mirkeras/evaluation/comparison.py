@@ -48,7 +48,9 @@ def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     for row in published.itertuples(index=False):
         groups = list(_runs_of(row, published, measured))
         if not groups:
-            lines.append(_line(row) | {"verdict": _verdict_unrun(row), "note": row.note})
+            unrun = "not run" if row.row else "cited"
+            unrun = "not published" if np.isnan(row.value) else unrun
+            lines.append(_line(row) | {"verdict": unrun, "note": row.note})
         lines += [_line(row) | _measured(row, group) for group in groups]
     lines += _unpublished(published, measured)
     extra = ["row", "split", "protocol", "baseline", "difference", "low", "high", "note"]
@@ -67,21 +69,13 @@ def _runs_of(row: tuple, published: pd.DataFrame, measured: pd.DataFrame) -> Ite
     same = (published.row == row.row) & (published.metric == row.metric)
     elsewhere = set(published.dataset[same]) - {row.dataset}
     mine = (measured.row == row.row) & measured[row.metric].notna()
-    theirs = [any(_is_of(name, other) for other in elsewhere) for name in measured.dataset]
+    # a part of a data set, and a stand-in for it, are named after it
+    theirs = [
+        any(f"{name}-".startswith(f"{other}-") for other in elsewhere) for name in measured.dataset
+    ]
     runs = measured[mine & ~np.array(theirs, bool)]
     for _, group in runs.groupby([*SETUP, measurement_of(runs)], sort=True):
         yield group
-
-
-def _verdict_unrun(row: tuple) -> str:
-    if np.isnan(row.value):
-        return "not published"
-    return "not run" if row.row else "cited"
-
-
-def _is_of(dataset: str, published: str) -> bool:
-    """Whether a data set is a published one, a part of it or a stand-in, named after it."""
-    return dataset == published or dataset.startswith(f"{published}-")
 
 
 def measurement_of(runs: pd.DataFrame) -> pd.Series:
@@ -154,8 +148,13 @@ def _measured(row: tuple, runs: pd.DataFrame) -> dict:
     if np.isnan(row.value):
         return line | {"verdict": "not published", "note": _notes(row.note, *_warnings(runs))}
     summary = Summary(values.mean(), values.std(), len(values))
-    interval = _interval(summary, row)
-    data, network = _why_different(row, runs), _why_another_network(row, runs)
+    interval = welch_interval(summary, Summary(row.value, row.std, row.folds))
+    if np.isnan(row.std):
+        interval = prediction_interval(summary, row.value)
+    # other layers, other decisions: the number is that of another protocol
+    data, network, protocol = _why_different(row, runs), "", runs.protocol.iloc[0]
+    if row.protocol and protocol != row.protocol:
+        network = f"protocol {protocol}, published {row.protocol}"
     why, digits = "; ".join(filter(None, (data, network))), DECIMALS[row.metric]
     other = "different hardware" if row.metric == "time_ratio" else "different data"
     other = other if data else "different protocol"
@@ -178,12 +177,6 @@ def _warnings(runs: pd.DataFrame) -> list[str]:
     """What readers must know of the split, see `mirkeras.evaluation.results.with_known_repeats`."""
     given = runs.warning.dropna().unique() if "warning" in runs else ()
     return [f"split {runs.split.iloc[0]}: {text}" for text in given if text]
-
-
-def _interval(summary: Summary, row: tuple) -> tuple[float, float] | None:
-    if np.isnan(row.std):
-        return prediction_interval(summary, row.value)
-    return welch_interval(summary, Summary(row.value, row.std, row.folds))
 
 
 def verdict(interval: tuple[float, float] | None) -> str:
@@ -221,11 +214,3 @@ def _why_different(row: tuple, runs: pd.DataFrame) -> str:
     if "pretrained" in runs:
         reasons += runs.pretrained.dropna().unique().tolist()
     return "; ".join(reasons)
-
-
-def _why_another_network(row: tuple, runs: pd.DataFrame) -> str:
-    """Say that the published number belongs to another protocol: other layers, other decisions."""
-    protocol = runs.protocol.iloc[0]
-    if not row.protocol or protocol == row.protocol:
-        return ""
-    return f"protocol {protocol}, published {row.protocol}"

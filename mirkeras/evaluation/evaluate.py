@@ -78,7 +78,7 @@ def _details(group: pd.DataFrame, out: Path, experiment: Experiment) -> list[str
     """Lay out what a mean hides, per row of one set-up: classes or tags; figures too."""
     members = dict(list(group.groupby("row", sort=False)))
     folders = {
-        row: [_directory(line, out) for line in runs.to_dict("records")]
+        row: [Run.of(line).directory(out) for line in runs.to_dict("records")]
         for row, runs in members.items()
     }
     logs = {
@@ -87,8 +87,13 @@ def _details(group: pd.DataFrame, out: Path, experiment: Experiment) -> list[str
         if (paths[0] / "log.csv").exists()
     }
     if logs:
+        # Protocols without a validation part watch the test part, unless the split brings one.
+        one = group.iloc[0]
+        held_out = one.folds == 1 and one.split not in SEEDED
+        is_test = experiment.protocols[one.protocol].validate_by == "test" and not held_out
+        watched = "test (nothing is chosen by it)" if is_test else "validation"
         path = out / "figures" / f"{setup_name(group)}-training.png"
-        figures.training_curves(logs, path, _watched(group, experiment))
+        figures.training_curves(logs, path, watched)
     predicted = {
         row: [records.read_predictions(path) for path in paths]
         for row, paths in folders.items()
@@ -101,15 +106,6 @@ def _details(group: pd.DataFrame, out: Path, experiment: Experiment) -> list[str
         return [_tags(setup_name(group), predicted, out)]
     aggregate = experiment.protocols[group.protocol.iloc[0]].aggregate
     return [_classes(setup_name(group), predicted, members, out, aggregate)]
-
-
-def _watched(group: pd.DataFrame, experiment: Experiment) -> str:
-    """Say what the logs' validation is: protocols may have none, and watch the test part."""
-    first = group.iloc[0]
-    held_out = first.folds == 1 and first.split not in SEEDED  # a split with a part of its own
-    if experiment.protocols[first.protocol].validate_by == "test" and not held_out:
-        return "test (nothing is chosen by it)"
-    return "validation"
 
 
 def _tags(name: str, predicted: dict[str, list[dict]], out: Path) -> str:
@@ -125,20 +121,17 @@ def _tags(name: str, predicted: dict[str, list[dict]], out: Path) -> str:
     results.write_csv(values, out / "tags" / f"{name}.csv")
     figures.tags(values, out / "figures" / f"{name}-tags.png")
     head = "| tag | positives | " + " | ".join(tables) + " |"
-    lines = [
-        f"| {line[0]} | {line[1]} | " + " | ".join(_area(area) for area in line[2:]) + " |"
-        for line in values.itertuples(index=False, name=None)
-    ]
+    lines = []
+    for tag, positives, *areas in values.itertuples(index=False, name=None):
+        dropped = "dropped (not in the test part)"
+        cells = [dropped if pd.isna(area) else f"{area:.4f}" for area in areas]
+        lines.append(f"| {tag} | {positives} | " + " | ".join(cells) + " |")
     for area in ("roc_auc", "pr_auc"):
         means = [np.mean([table[area].mean() for table in found]) for found in tables.values()]
         cells = " | ".join(f"{mean:.4f}" for mean in means)
         lines.append(f"| mean {area[:-4].upper()}-AUC | | {cells} |")
     rule = "|---|--:|" + "--:|" * len(tables)
     return "\n".join([f"## {name}: ROC-AUC per tag", "", head, rule, *lines, ""])
-
-
-def _area(value: float) -> str:
-    return "dropped (not in the test part)" if pd.isna(value) else f"{value:.4f}"
 
 
 def _classes(
@@ -161,7 +154,3 @@ def _classes(
     head = "| row | segment accuracy | " + " | ".join(f"recall {name}" for name in classes) + " |"
     rule = "|---|" + "--:|" * (len(classes) + 1)
     return "\n".join([f"## {name}: segments and classes (per cent)", "", head, rule, *lines, ""])
-
-
-def _directory(line: dict, out: Path) -> Path:
-    return Run.of(line).directory(out)
