@@ -184,8 +184,20 @@ def _extract_all(builds: Sequence[Build], jobs: int | None) -> dict[Build, _Foun
 
     Stops early when a build has more rejected tracks than it may have.
     """
-    found = {build: _Found(done=_finished(build)) for build in builds}
-    left, total = _left(found), len(builds[0].tasks)
+    # What earlier, interrupted builds left as valid shards, and by track what they did not.
+    found: dict[Build, _Found] = {}
+    missing: dict[str, list[extraction.Task]] = {}
+    for build in builds:
+        outcomes = {task: extraction.finished(task) for task in build.tasks}
+        done = [outcome for outcome in outcomes.values() if outcome]
+        if done:
+            _say(f"{build.partial}: going on, {len(done)} of {len(build.tasks)} tracks are done")
+        found[build] = _Found(done=done)
+        for task in build.tasks:
+            if outcomes[task] is None:
+                missing.setdefault(task.track, []).append(task)
+
+    left, total = list(missing.values()), len(builds[0].tasks)
     of = {build.partial: parts for build, parts in found.items()}
     progress = {"initial": total - len(left), "unit": "track", "desc": "features", "disable": None}
     with (
@@ -202,25 +214,6 @@ def _extract_all(builds: Sequence[Build], jobs: int | None) -> dict[Build, _Foun
         for part in (parts.done, parts.rejected):
             part.sort(key=attrgetter("task.track"))
     return found
-
-
-def _finished(build: Build) -> list[extraction.Extracted]:
-    """Return the outcomes that earlier, interrupted builds left as valid shards."""
-    done = [outcome for task in build.tasks if (outcome := extraction.finished(task))]
-    if done:
-        _say(f"{build.partial}: going on, {len(done)} of {len(build.tasks)} tracks are done")
-    return done
-
-
-def _left(found: dict[Build, _Found]) -> list[list[extraction.Task]]:
-    """Group what is not done by track."""
-    left: dict[str, list[extraction.Task]] = {}
-    for build, parts in found.items():
-        known = {outcome.task for outcome in parts.done}
-        for task in build.tasks:
-            if task not in known:
-                left.setdefault(task.track, []).append(task)
-    return list(left.values())
 
 
 def _refuse_too_many(build: Build, found: _Found) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 
 from mirkeras import audio
-from mirkeras.audio import decoding
 from mirkeras.features.recipe import Recipe
 from mirkeras.system import processes
 from mirkeras.system.files import sha256, whole_file
@@ -121,40 +121,30 @@ def extract_track(tasks: Sequence[Task]) -> list[Extracted]:
 
 def _extract_track(tasks: Sequence[Task]) -> list[Extracted]:
     path = tasks[0].path
-    size = file_size(path)
+    size, outcomes = file_size(path), []
     try:
         recording = audio.decode(path)
     except audio.AudioError as error:
         return [_rejected(task, size, error) for task in tasks]
     checksum = sha256(path)
-    outcomes = []
     # Rate after rate: no more than one resampled copy of the track is held.
-    for sample_rate, group in groupby(sorted(tasks, key=_sample_rate), _sample_rate):
-        outcomes += _extract_at(recording, sample_rate, list(group), size, checksum)
+    rate = attrgetter("recipe.sample_rate")
+    for sample_rate, group in groupby(sorted(tasks, key=rate), rate):
+        same = list(group)
+        try:
+            samples = recording.at(sample_rate)
+        except audio.AudioError as error:
+            outcomes += [_rejected(task, size, error) for task in same]
+            continue
+        for task in same:
+            frames, least = task.recipe.extract(samples), task.min_frames
+            if len(frames) < least:
+                reason = f"too short: {len(frames)} frames, at least {least} are needed"
+                outcomes.append(Extracted(task, size, 0, "", reason))
+                continue
+            write_shard(task, frames, checksum)
+            outcomes.append(Extracted(task, size, len(frames), checksum, ""))
     return outcomes
-
-
-def _sample_rate(task: Task) -> int:
-    return task.recipe.sample_rate
-
-
-def _extract_at(
-    recording: decoding.Recording, sample_rate: int, tasks: list[Task], size: int, checksum: str
-) -> list[Extracted]:
-    try:
-        samples = recording.at(sample_rate)
-    except audio.AudioError as error:
-        return [_rejected(task, size, error) for task in tasks]
-    return [_extract(task, samples, size, checksum) for task in tasks]
-
-
-def _extract(task: Task, samples: np.ndarray, size: int, checksum: str) -> Extracted:
-    frames = task.recipe.extract(samples)
-    if len(frames) < task.min_frames:
-        reason = f"too short: {len(frames)} frames, at least {task.min_frames} are needed"
-        return Extracted(task, size, 0, "", reason)
-    write_shard(task, frames, checksum)
-    return Extracted(task, size, len(frames), checksum, "")
 
 
 def _rejected(task: Task, size: int, error: audio.AudioError) -> Extracted:

@@ -22,6 +22,11 @@ class Track:
     error: AudioError | None = None
     scored: deque[list[np.ndarray]] = field(default_factory=deque)  # by batch: scores, features
 
+    def count(self, frames: np.ndarray) -> np.ndarray:
+        """Count frames that pass by."""
+        self.frames += len(frames)
+        return frames
+
     @property
     def finished(self) -> bool:
         return self.ended and (self.error is not None or not self.waiting)

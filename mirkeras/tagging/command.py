@@ -166,14 +166,11 @@ def _tagged(request: Request, files: Sequence[Path]) -> Iterator[Tagged]:
                 seconds += outcome.seconds
                 yield outcome
             bar.update()
-    _summarise(len(files), request.failed - failed, seconds, time.monotonic() - began)
-
-
-def _summarise(files: int, failed: int, seconds: float, took: float) -> None:
-    many = "file" if files == 1 else "files"
+    took, failed = time.monotonic() - began, request.failed - failed
+    many = "file" if len(files) == 1 else "files"
     speed = f"{seconds / 60:.1f} min of audio in {took:.1f} s: {seconds / took:.0f} × real time"
     trouble = f"; {failed} could not be tagged" if failed else ""
-    _say(f"{files} {many}, {speed}{trouble}")
+    _say(f"{len(files)} {many}, {speed}{trouble}")
 
 
 def _resume(request: Request, job: Journal) -> None:

@@ -177,7 +177,7 @@ class Tagger:
     def _segments(self, track: Track) -> Iterator[np.ndarray]:
         """Cut a track into segments (k, frames, bands), in a thread."""
         blocks = self._measured(stream.blocks(track.path, self._recipe.sample_rate), track)
-        pieces = _counted(frames(blocks, self._recipe), track)
+        pieces = (track.count(piece) for piece in frames(blocks, self._recipe))
         yield from stream_segments(pieces, self.card.frames, self._hop)
 
     def _measured(self, blocks: Iterable[np.ndarray], track: Track) -> Iterator[np.ndarray]:
@@ -212,12 +212,6 @@ class Tagger:
 def tag(path: str | Path, model: str = "MTT_musicnn", **options) -> Tagged:
     """Tag one file; the options are those of `Tagger`, which is better for many."""
     return Tagger(model, **options).tag(path)
-
-
-def _counted(pieces: Iterable[np.ndarray], track: Track) -> Iterator[np.ndarray]:
-    for piece in pieces:
-        track.frames += len(piece)
-        yield piece
 
 
 def _hop_frames(hop: float | None, card: Card, recipe: Recipe) -> int:
