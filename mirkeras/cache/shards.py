@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing, contextmanager
@@ -23,6 +22,7 @@ from tqdm import tqdm
 
 from mirkeras.cache.file import CacheError, first_difference, write_cache
 from mirkeras.features import Recipe, extraction
+from mirkeras.system.errors import say
 from mirkeras.system.files import locked, sweep, write_text
 
 
@@ -149,7 +149,7 @@ def as_cache_errors(builds: Sequence[Build]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _say(f"\n{paths}: interrupted; {kept}")
+        say(f"\n{paths}: interrupted; {kept}")
         raise
     except BrokenProcessPool as error:
         cause = "a worker process was killed, for want of memory? Then use fewer jobs"
@@ -158,10 +158,6 @@ def as_cache_errors(builds: Sequence[Build]) -> Iterator[None]:
         full = error.errno in (ENOSPC, EDQUOT, EFBIG)
         cause = f"{os.strerror(error.errno)}; make room" if full else error
         raise CacheError(f"{paths}: cannot be built: {cause}; {kept}") from error
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
 
 
 def _start_work(build: Build) -> None:
@@ -173,7 +169,7 @@ def _start_work(build: Build) -> None:
         if not difference:
             sweep(partial)
             return
-        _say(f"{partial}: unfinished work discarded, it was made differently ({difference})")
+        say(f"{partial}: unfinished work discarded, it was made differently ({difference})")
         shutil.rmtree(partial)
     partial.mkdir()
     write_text(marker, json.dumps(build.identity))
@@ -191,7 +187,7 @@ def _extract_all(builds: Sequence[Build], jobs: int | None) -> dict[Build, _Foun
         outcomes = {task: extraction.finished(task) for task in build.tasks}
         done = [outcome for outcome in outcomes.values() if outcome]
         if done:
-            _say(f"{build.partial}: going on, {len(done)} of {len(build.tasks)} tracks are done")
+            say(f"{build.partial}: going on, {len(done)} of {len(build.tasks)} tracks are done")
         found[build] = _Found(done=done)
         for task in build.tasks:
             if outcomes[task] is None:

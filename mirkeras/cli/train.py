@@ -1,7 +1,6 @@
 """The train command that the paper folders share: from a data set's name to finished runs."""
 
 import argparse
-import sys
 from pathlib import Path
 
 import data_prep
@@ -20,7 +19,7 @@ from mirkeras.experiment import Experiment, find_experiment
 from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.splits import DRAWN, STRATIFIED
 from mirkeras.system import device, processes
-from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.errors import UsageError, as_command, say
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.preflight import (
     PARTIAL,
@@ -119,7 +118,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     split, folds = choose_split(prepared, protocol, arguments.split, arguments.folds)
     warning = leaks(prepared, protocol, split)
     if warning:
-        print(f"warning: split {split}: {warning}", file=sys.stderr)
+        say(f"warning: split {split}: {warning}")
     caches = build_caches(experiment, learners, extractors, prepared)
     machine, budget = device.find(), arguments.memory_budget
     setting = Setting(

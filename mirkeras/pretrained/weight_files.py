@@ -21,7 +21,7 @@ import platformdirs
 
 from data_prep.declare import Archive
 from data_prep.fetch import download
-from mirkeras.system.errors import WeightsError
+from mirkeras.system.errors import WeightsError, say
 from mirkeras.system.files import locked, sha256, whole_file
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _from_mirror(source: "Source", target: Path, mirror: str, offline: bool) -> 
     try:
         found = download.fetch(archive, target.parent, mirror=mirror, offline=offline).path
     except download.FetchError as error:
-        print(error, file=sys.stderr)
+        say(str(error))
         return False
     if found != target:  # a folder's file, for which it may have vouched itself
         _verify(found, source)
@@ -161,7 +161,7 @@ def _from_mirror(source: "Source", target: Path, mirror: str, offline: bool) -> 
 
 def _from_index(source: "Source", target: Path) -> None:
     """Let pip fetch the wheel as a file; nothing is installed."""
-    print(f"fetching {source.filename} (once) into {target.parent}", file=sys.stderr, flush=True)
+    say(f"fetching {source.filename} (once) into {target.parent}")
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=target.parent) as folder:
         command = [*_pip(source.package, folder), "--quiet", "--disable-pip-version-check"]
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)

@@ -57,6 +57,11 @@ def explained(error: Exception, kept: bool = True) -> str:
     return f"{error.filename or 'writing'}: {error.strerror}; {remedy}"
 
 
+def say(message: str) -> None:
+    """Tell people, on standard error, at once."""
+    print(message, file=sys.stderr, flush=True)
+
+
 def as_command(function: Callable[..., int]) -> Callable[..., int]:
     """Let a command end with one message and an exit status: 1 for an error, 130 for Ctrl-C."""
 
@@ -65,10 +70,10 @@ def as_command(function: Callable[..., int]) -> Callable[..., int]:
         try:
             return function(*arguments, **options)
         except EXPECTED as error:
-            print(f"error: {explained(error)}", file=sys.stderr)
+            say(f"error: {explained(error)}")
             return 1
         except KeyboardInterrupt:
-            print("\nstopped; finished work is kept, the same command goes on", file=sys.stderr)
+            say("\nstopped; finished work is kept, the same command goes on")
             return 130
 
     return command

@@ -5,10 +5,11 @@ import hashlib
 import os
 import re
 import secrets
-import sys
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from mirkeras.system.errors import say
 
 # Of "name.csv": ".name.0123abcd.part.csv". The suffix stays last: savers of Keras, NumPy and
 # Matplotlib choose their format by it.
@@ -54,7 +55,7 @@ def locked(lock: Path, waiting: str = "", refusal: Exception | None = None) -> I
             if refusal is not None:
                 raise refusal from None
             if waiting:
-                print(waiting, file=sys.stderr, flush=True)
+                say(waiting)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

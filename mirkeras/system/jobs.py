@@ -85,7 +85,7 @@ def _start(
     job: Job, set_up: Callable[[], None], running: dict[Connection, Worker]
 ) -> tuple[Connection, Worker]:
     here, there = processes.SPAWN.Pipe(duplex=False)
-    process = processes.SPAWN.Process(target=_work, args=(there, set_up, job))
+    process = processes.SPAWN.Process(target=_in_process, args=(there, set_up, job))
     process.start()
     there.close()  # so that the end of the process is the end of the pipe
     taken = {abs(worker.bar.pos) for worker in running.values()}
@@ -126,7 +126,7 @@ def _finish(connection: Connection, running: dict[Connection, Worker]) -> Worker
     return worker
 
 
-def _work(connection: Connection, set_up: Callable[[], None], job: Job) -> None:
+def _in_process(connection: Connection, set_up: Callable[[], None], job: Job) -> None:
     processes.begin()
     message = None
     try:

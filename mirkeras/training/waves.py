@@ -1,11 +1,10 @@
 """Which runs, in which order, and how many at once."""
 
-import sys
-
 from mirkeras.experiment import Experiment
 from mirkeras.experiment.runs import Run, is_finished
 from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.system import jobs
+from mirkeras.system.errors import say
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.one_run import origin_of, train_run
 
@@ -67,5 +66,5 @@ def _run_jobs(work: list[jobs.Job], setting: Setting, at_once: int) -> int:
         return 0
     failed = jobs.run_all(work, min(at_once, len(work)), setting.set_up)
     for job, message in failed:
-        print(f"failed: {job.name}: {message}", file=sys.stderr)
+        say(f"failed: {job.name}: {message}")
     return len(failed)

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from mirkeras.system.backend import keras
@@ -138,7 +137,9 @@ def record_round(
 ) -> dict[str, float]:
     """Write a run record per network, `seconds` per batch each; returns the time ratios."""
     ratios = {name: seconds[name] / seconds[REFERENCE] for name in RATES}
-    common = setting.recorded | records.environment() | {"started": started, "finished": _now()}
+    common = (
+        setting.recorded | records.environment() | {"started": started, "finished": records.now()}
+    )
     for name in RATES:
         run = run_of(name, number)
         outcome = {
@@ -163,7 +164,7 @@ def measure(out: Path, repeats: int, setting: Setting) -> pd.DataFrame:
         ratios = known_round(out, number, setting)
         if ratios is None:
             trainers = trainers or {name: trainer(name) for name in RATES}
-            started = _now()
+            started = records.now()
             seconds = time_round(trainers, number, setting.steps)
             ratios = record_round(out, number, seconds, setting, started)
             print(f"round {number + 1} of {repeats}: {seconds[REFERENCE]:.3f} s per batch at "
@@ -231,10 +232,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path("runs"), metavar="DIR",
         help="where run records go (default: %(default)s)")  # fmt: skip
     return parser
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 if __name__ == "__main__":

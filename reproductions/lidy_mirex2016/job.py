@@ -25,7 +25,7 @@ from mirkeras.cli.options import (
 )
 from mirkeras.experiment.runs import claimed
 from mirkeras.system import processes
-from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.errors import UsageError, as_command, say
 from mirkeras.system.files import write_text
 from reproductions.lidy_mirex2016 import mirex_lists, mirex_scores, tasks
 from reproductions.lidy_mirex2016.experiments import EPOCHS, EXPERIMENT, PROTOCOLS
@@ -71,7 +71,7 @@ def _job(arguments: argparse.Namespace) -> MirexJob:
     named = arguments.groups or arguments.filter not in (None, REPLICAS)
     warning = "" if named else prepared.dataset.repeats
     if warning:
-        print(f"warning: {warning}", file=sys.stderr)
+        say(f"warning: {warning}")
     return MirexJob(
         dataset=prepared.home.name,
         scratch=(arguments.scratch or prepared.home / "mirex2016").absolute(),

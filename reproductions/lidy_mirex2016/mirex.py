@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mirkeras.cli.options import command_parser, positive, seeds
 from mirkeras.features import find_recipe
-from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.errors import UsageError, as_command, say
 from reproductions.lidy_mirex2016 import mirex_features, mirex_lists
 from reproductions.lidy_mirex2016.mirex_features import Features
 
@@ -75,7 +75,7 @@ def train(arguments: argparse.Namespace) -> None:
     pairs = mirex_lists.read_pairs(arguments.training)
     classes = dict(pairs)
     if repeated := len(pairs) - len(classes):
-        _say(f"{repeated} line(s) repeat others and count once")
+        say(f"{repeated} line(s) repeat others and count once")
     if len(set(classes.values())) < 2:
         only = next(iter(classes.values()))
         raise UsageError(f"{arguments.training}: all files are of class {only!r}; two are needed")
@@ -95,8 +95,8 @@ def train(arguments: argparse.Namespace) -> None:
     options = mirex_training.Options(
         arguments.model, arguments.protocol, arguments.epochs, arguments.seed
     )
-    described = mirex_training.fit(arguments.scratch, usable, features, options, _say)
-    _say(f"{described['row']}, {len(described['classes'])} classes, {described['segments']} "
+    described = mirex_training.fit(arguments.scratch, usable, features, options, say)
+    say(f"{described['row']}, {len(described['classes'])} classes, {described['segments']} "
          f"segments of {len(usable)} files, {described['epochs']} epochs: "
          f"{arguments.scratch / mirex_model.FOLDER}")  # fmt: skip
 
@@ -122,10 +122,10 @@ def classify(arguments: argparse.Namespace) -> None:
         # sorted: of classes with as many files the first by name
         usual = max(sorted(described["files"]), key=described["files"].get)
         classes |= dict.fromkeys(features.unusable, usual)
-        _say(f"{len(features.unusable)} file(s) cannot be read: written as {usual!r}, the class "
+        say(f"{len(features.unusable)} file(s) cannot be read: written as {usual!r}, the class "
              "with most training files")  # fmt: skip
     mirex_lists.write_pairs(arguments.output, files, classes)
-    _say(f"{len(files)} line(s) in {arguments.output}")
+    say(f"{len(files)} line(s) in {arguments.output}")
 
 
 def _provide(arguments: argparse.Namespace, files: list[str], recipe: str = "") -> Features:
@@ -134,15 +134,11 @@ def _provide(arguments: argparse.Namespace, files: list[str], recipe: str = "") 
         chosen, why = find_recipe(recipe), "as the network was trained"
     else:
         chosen, why = mirex_features.choose_recipe(arguments.scratch, files)
-    _say(f"{len(set(files))} file(s), features {chosen.name} ({why})")
+    say(f"{len(set(files))} file(s), features {chosen.name} ({why})")
     features = mirex_features.provide(arguments.scratch, files, chosen, arguments.threads)
     for file, reason in sorted(features.unusable.items()):
-        _say(f"cannot be read: {file}: {reason}")
+        say(f"cannot be read: {file}: {reason}")
     return features
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,12 +13,12 @@ from mirkeras.pretrained.cards import Card
 from mirkeras.pretrained.weights import load
 from reproductions.pons_ismir2018 import musicnn, originals
 from reproductions.pons_ismir2018.replay import replay
-from reproductions.pons_ismir2018.rows import Row, compare, cut, run
+from reproductions.pons_ismir2018.rows import Comparison, compare, cut, run
 
 Sounds = Sequence[tuple[str, np.ndarray]]
 
 
-def changes(released: Sequence[tuple[Card, Path]], sounds: Sounds) -> list[Row]:
+def changes(released: Sequence[tuple[Card, Path]], sounds: Sounds) -> list[Comparison]:
     """Measure features, taggrams on them, the pools of MSD_vgg, and the learning rates.
 
     Parameters
@@ -37,7 +37,7 @@ def changes(released: Sequence[tuple[Card, Path]], sounds: Sounds) -> list[Row]:
     return [*rows, *(_rates(card, path) for card, path in released)]
 
 
-def _features(name: str, samples: np.ndarray) -> Iterator[Row]:
+def _features(name: str, samples: np.ndarray) -> Iterator[Comparison]:
     """Compare the recipe with the extractor's call, then with its float16, and with zeros."""
     ours = find_recipe("musicnn").extract(samples)
     theirs = originals.features(samples)
@@ -54,7 +54,7 @@ def _cut(frames: np.ndarray) -> np.ndarray:
     return cut(frames, musicnn.FRAMES)
 
 
-def _on_features(card: Card, path: Path, sounds: Sounds) -> Iterator[Row]:
+def _on_features(card: Card, path: Path, sounds: Sounds) -> Iterator[Comparison]:
     """Run the authors' graph on today's features, on those of 2019, and with zeros at the ends."""
     with originals.Original(card.source, path) as original:
         for name, samples in sounds:
@@ -84,7 +84,7 @@ def _overflow(segments: np.ndarray, today: np.ndarray, then: np.ndarray) -> str:
     return f"{text}; the others differ by {np.abs(today - then)[~infinite].max():.0e} at most"
 
 
-def _package_pools(card: Card, path: Path, sounds: Sounds) -> Iterator[Row]:
+def _package_pools(card: Card, path: Path, sounds: Sounds) -> Iterator[Comparison]:
     """Run MSD_vgg's weights with the pools of MTT_vgg, as the package does."""
     trained = load(card, path)
     packaged = load(replace(card, build=partial(musicnn.vgg, len(card.tags))), path)
@@ -102,11 +102,11 @@ def _top(taggram: np.ndarray, card: Card) -> list[str]:
     return [card.tags[n] for n in np.argsort(-taggram.mean(axis=0))[:10]]
 
 
-def _rates(card: Card, path: Path) -> Row:
+def _rates(card: Card, path: Path) -> Comparison:
     """Replay the log of the training."""
     with zipfile.ZipFile(path) as wheel:
         log = wheel.read(f"{card.source.member}/train_log.tsv").decode()
     found = replay(log)
     share = 1 - found.resolved / found.epochs
     what = "learning rates, share not reproduced"
-    return Row(card.name, "train_log.tsv", what, share, found.epochs, note=str(found))
+    return Comparison(card.name, "train_log.tsv", what, share, found.epochs, note=str(found))

@@ -11,7 +11,6 @@ import argparse
 import re
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +45,7 @@ VOICES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Tagged:
+class TaggedSet:
     """All tracks of a data set as a tagger hears them.
 
     Attributes
@@ -73,7 +72,7 @@ class Tagged:
         return pd.DataFrame(self.scores, columns=self.tags).groupby(self.labels).mean()
 
 
-def tag_all(card: Card, prepared: Prepared, given: Path | None) -> Tagged:
+def tag_all(card: Card, prepared: Prepared, given: Path | None) -> TaggedSet:
     """Tag every track of a data set; what was done before is not done again.
 
     Parameters
@@ -93,7 +92,7 @@ def tag_all(card: Card, prepared: Prepared, given: Path | None) -> Tagged:
     counts = np.diff(taggrams.offsets)
     track = np.repeat(np.arange(len(counts)), counts)
     labels = prepared.index.set_index("track").label.loc[list(taggrams.tracks)]
-    return Tagged(
+    return TaggedSet(
         dataset=prepared.home.name,
         model=card.name,
         tags=card.tags,
@@ -126,7 +125,7 @@ def _bare(tag: str) -> str:
     return tag.rpartition("---")[2]  # MTG-Jamendo's tags begin with their kind: genre---rock
 
 
-def statistics(tagged: Tagged) -> dict[str, np.ndarray]:
+def statistics(tagged: TaggedSet) -> dict[str, np.ndarray]:
     """Sum up the scores of every track: name → float64 (tracks,).
 
     ``largest``: the largest score; ``total``: the sum of all; ``voice``: the largest of the tags
@@ -138,7 +137,7 @@ def statistics(tagged: Tagged) -> dict[str, np.ndarray]:
     return found | ({"voice": tagged.scores[:, voices].max(axis=1)} if voices.any() else {})
 
 
-def describe(tagged: Tagged) -> list[dict]:
+def describe(tagged: TaggedSet) -> list[dict]:
     """Describe every class: a line each for the table.
 
     Areas (AUC) are of the class's tracks against all others: 0.5 says nothing, 1 that all of them
@@ -147,7 +146,7 @@ def describe(tagged: Tagged) -> list[dict]:
     return [_describe(tagged, name) for name in np.unique(tagged.labels)]
 
 
-def _describe(tagged: Tagged, name: str) -> dict:
+def _describe(tagged: TaggedSet, name: str) -> dict:
     mine, own = tagged.labels == name, named_after(tagged.tags, name)
     exact = np.array([_plain(tag) == _plain(name) for tag in tagged.tags])
     ranked = np.argsort(-tagged.scores[mine], axis=1, kind="stable")
@@ -174,7 +173,7 @@ def telling(means: pd.DataFrame, count: int = TELLING) -> pd.DataFrame:
     Parameters
     ----------
     means : DataFrame
-        As from `Tagged.means`.
+        As from `TaggedSet.means`.
     """
     spread = means.max() - means.min()
     chosen = means[spread.nlargest(min(count, means.shape[1])).index]
@@ -239,9 +238,9 @@ def study(arguments: argparse.Namespace) -> pd.DataFrame:
 def _study_one(prepared: Prepared, cards: list[Card], given: Path | None, out: Path) -> list[dict]:
     lines, tables = [], {}
     for card in cards:
-        started = _now()
+        started = records.now()
         tagged = tag_all(card, prepared, given)
-        record = tagged.origin | _record() | {"started": started, "finished": _now()}
+        record = tagged.origin | _record() | {"started": started, "finished": records.now()}
         lines += [line | record for line in describe(tagged)]
         tables[card.name] = telling(tagged.means())
     name = prepared.home.name
@@ -253,10 +252,6 @@ def _record() -> dict:
     found = records.environment() | {"hardware": device.find().hardware_class}
     versions = found["versions"].items()
     return found | {"versions": " ".join(f"{name} {text}" for name, text in versions)}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @as_command

@@ -13,7 +13,6 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from mirkeras.system.backend import keras
@@ -29,12 +28,12 @@ from mirkeras.pretrained.cards import Card, all_cards
 from mirkeras.pretrained.weight_files import locate, read_arrays
 from mirkeras.pretrained.weights import feature_model, load
 from mirkeras.system import device
-from mirkeras.system.errors import UsageError, WeightsError, as_command
+from mirkeras.system.errors import UsageError, WeightsError, as_command, say
 from mirkeras.system.files import sha256, write_text
 from reproductions.pons_eusipco2017 import originals as pons2017
 from reproductions.pons_ismir2018.changes import changes
 from reproductions.pons_ismir2018.originals import Original
-from reproductions.pons_ismir2018.rows import Row, compare, cut, run, run_fast
+from reproductions.pons_ismir2018.rows import Comparison, compare, cut, run, run_fast
 from reproductions.won_smc2020 import originals as won2020
 
 TOLERANCE = 1e-4  # absolute
@@ -71,7 +70,7 @@ class Sound:
         return (np.rint(sine + dither) / 2**15).astype(np.float32)
 
 
-def proofs(card: Card, path: Path, sounds: Iterable[Sound]) -> Iterator[Row]:
+def proofs(card: Card, path: Path, sounds: Iterable[Sound]) -> Iterator[Comparison]:
     """Compare a tagger with its original on sounds and on random input.
 
     Parameters
@@ -86,7 +85,7 @@ def proofs(card: Card, path: Path, sounds: Iterable[Sound]) -> Iterator[Row]:
 
 def _by_graph(
     card: Card, path: Path, network: keras.Model, sounds: Iterable[Sound]
-) -> Iterator[Row]:
+) -> Iterator[Comparison]:
     """Run the authors' graph on our features, and on random input."""
     recipe = find_recipe(card.recipe)
     with Original(card.source, path) as original:
@@ -96,7 +95,7 @@ def _by_graph(
         inputs = [(sound.name, cut(recipe.extract(sound.at(rate)), length)) for sound in sounds]
         for name, segments in [*inputs, ("random", random_segments(card))]:
             if not len(segments):
-                print(f"{name}: too short for {card.name}", file=sys.stderr)
+                say(f"{name}: too short for {card.name}")
                 continue
             theirs = original.run(segments)
             ours = {what: run(model, segments) for what, model in models.items()}
@@ -122,7 +121,7 @@ def random_segments(card: Card) -> np.ndarray:
 
 def _by_numpy(
     card: Card, path: Path, network: keras.Model, sounds: Iterable[Sound]
-) -> Iterator[Row]:
+) -> Iterator[Comparison]:
     """Run the published layers in NumPy: from samples, on our features, and on random input."""
     arrays = read_arrays(card.source, path)
     hidden = card.embeddings[0]
@@ -131,7 +130,7 @@ def _by_numpy(
     for sound in sounds:
         heard = _heard(card, arrays, sound)
         if heard is None:
-            print(f"{sound.name}: too short for {card.name}", file=sys.stderr)
+            say(f"{sound.name}: too short for {card.name}")
             continue
         ours, theirs = heard
         inputs.append((sound.name, ours[None]))
@@ -186,11 +185,11 @@ def _at_hand(card: Card, places: list[Path]) -> Path | None:
             return locate(card.source, place)
         except WeightsError as error:
             reason = error
-    print(f"{card.name}: left out. {reason}", file=sys.stderr)
+    say(f"{card.name}: left out. {reason}")
     return None
 
 
-def show(title: str, rows: list[Row]) -> None:
+def show(title: str, rows: list[Comparison]) -> None:
     """Print rows as a table."""
     table = pd.DataFrame([asdict(row) for row in rows])
     table["tolerance"] = table["tolerance"].map(lambda limit: f"{limit:.0e}" if limit else "")
@@ -227,7 +226,7 @@ def _record(arguments: argparse.Namespace) -> dict:
     """Say where the numbers come from."""
     return records.environment() | {
         "hardware": device.find().hardware_class,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "finished": records.now(),
         "seed": SEED,
         "weights": {card.name: card.source.sha256 for card in all_cards().values()},
         "audio": {path.name: sha256(path) for path in arguments.audio},

@@ -14,7 +14,7 @@ BATCH = 16  # segments; more would take gigabytes
 
 
 @dataclass(frozen=True)
-class Row:
+class Comparison:
     """A comparison.
 
     Attributes
@@ -56,7 +56,7 @@ def compare(
     theirs: np.ndarray,
     tolerance: float | None = None,
     note: str = "",
-) -> Row:
+) -> Comparison:
     """Compare two arrays of one shape.
 
     With a tolerance every value counts, and one that is not finite fails. Without, those that are
@@ -69,7 +69,7 @@ def compare(
     if tolerance is None:
         kept = np.isfinite(ours) & np.isfinite(theirs)
     largest = np.abs(ours[kept] - theirs[kept]).max() if kept.any() else np.nan
-    return Row(model, name, what, float(largest), int(kept.sum()), tolerance, note=note)
+    return Comparison(model, name, what, float(largest), int(kept.sum()), tolerance, note=note)
 
 
 def cut(frames: np.ndarray, length: int) -> np.ndarray:

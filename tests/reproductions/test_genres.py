@@ -8,7 +8,7 @@ import pytest
 
 from mirkeras.cache import open_cache
 from reproductions.pons_ismir2018 import genres
-from reproductions.pons_ismir2018.genres import Tagged
+from reproductions.pons_ismir2018.genres import TaggedSet
 from tests import fake_card
 
 TAGS = ("rock", "classic rock", "piano", "man singing", "no voice")
@@ -21,7 +21,7 @@ SCORES = np.array(
         [0.4, 0.0, 0.6, 0.3, 0.5],
     ]
 )
-TAGGED = Tagged("four", "FAKE", TAGS, SCORES, LABELS, {})
+TAGGED = TaggedSet("four", "FAKE", TAGS, SCORES, LABELS, {})
 
 
 def test_a_class_is_described_by_its_tracks() -> None:
