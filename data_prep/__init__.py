@@ -4,28 +4,21 @@ Nothing here imports TensorFlow, so that listing or downloading data starts at o
 """
 
 from importlib import import_module
+from pkgutil import iter_modules
 
+from data_prep import sets
 from data_prep.declare import Archive, DataError, DataSet
 
 __all__ = ["Archive", "DataError", "DataSet", "get", "names"]
 
-# One module per set, named as the set; loaded only when asked for.
-_NAMES = (
-    "ballroom",
-    "esc50",
-    "gtzan",
-    "magnatagatune",
-    "mini_ballroom",
-    "mini_tags",
-    "msd",
-    "music_speech",
-    "tagtraum",
-)
+#: Modules of `data_prep.sets` that declare no set of their own.
+_OTHERS = ("folder", "subsets")
 
 
 def names() -> tuple[str, ...]:
     """Names of the declared data sets, in alphabetical order."""
-    return _NAMES
+    found = (module.name for module in iter_modules(sets.__path__))
+    return tuple(sorted(name for name in found if name not in _OTHERS))
 
 
 def get(name: str) -> DataSet:
@@ -46,9 +39,9 @@ def get(name: str) -> DataSet:
     if name.startswith("folder:"):
         return import_module("data_prep.sets.folder").declare(name)
     whole, colon, classes = name.partition(":")
-    if whole not in _NAMES:
+    if whole not in names():
         raise DataError(
-            f"unknown data set {name!r}. Declared are: {', '.join(_NAMES)}; "
+            f"unknown data set {name!r}. Declared are: {', '.join(names())}; "
             "for audio of your own use folder:PATH (one sub-folder per class)."
         )
     dataset = import_module(f"data_prep.sets.{whole}").DATASET

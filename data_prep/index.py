@@ -99,19 +99,14 @@ def make_index(
                 f"{root}: two files stand for track {first[0]!r}: {first[1]} and {second[1]}. "
                 "Keep one of them."
             )
-    _refuse_undecodable([row[1] for row in rows], root)
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"tempo": "float64"})
-
-
-def _refuse_undecodable(paths: Iterable[str], root: Path) -> None:
-    """The index is a UTF-8 file: a name it cannot hold must be found here, by name."""
-    for path in paths:
+    for _, path, *_ in rows:
         try:
-            path.encode()
+            path.encode()  # the index is a UTF-8 file: a name it cannot hold is found here
         except UnicodeEncodeError:
             raise DataError(
                 f"{root}: the file name {path!r} is not valid Unicode; rename the file."
             ) from None
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"tempo": "float64"})
 
 
 def read_index(path: Path) -> pd.DataFrame:

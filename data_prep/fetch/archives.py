@@ -113,13 +113,9 @@ def _unpack_tar(archive: Path, folder: Path, max_bytes: int) -> None:
             tar.extract(member, folder, set_attrs=False, **_TAR_FILTER)
             if member.isreg():
                 files.add(name)
-        _check_tail(tar, budget)
-
-
-def _check_tail(tar: tarfile.TarFile, budget: "_Budget") -> None:
-    """Read to the end of the compressed stream: only there does gzip check its sum."""
-    while block := tar.fileobj.read(_CHUNK):
-        budget.spend(len(block), "what follows the last member")
+        # gzip checks its sum only at the end of the compressed stream
+        while block := tar.fileobj.read(_CHUNK):
+            budget.spend(len(block), "what follows the last member")
 
 
 def _judge_tar(archive: Path, member: tarfile.TarInfo, files: set[str]) -> None:

@@ -6,13 +6,32 @@
 `data_prep.fetch.provide` sees to it that they are in one of the two before an index is made.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import DataError, DataSet
+from data_prep.declare import Archive, DataError, DataSet
 from data_prep.fetch.download import STAND_IN
+
+
+def published_list(
+    filename: str, *folders: str, max_bytes: int, sha256: str | None = None, split: str = ""
+) -> Archive:
+    """Declare a file to keep, to be had in any of `folders` (addresses).
+
+    The list of a `split` is optional: the set can be used without the split.
+    """
+    return Archive(
+        filename,
+        urls=tuple(f"{folder}/{filename}" for folder in folders),
+        checksum=f"sha256:{sha256}" if sha256 else None,
+        size=None,
+        max_unpacked=max_bytes,
+        optional=bool(split),
+        keep=True,
+        split=split,
+    )
 
 
 def archive_folder(root: Path) -> Path:
@@ -45,13 +64,6 @@ def needed_file(root: Path, filename: str) -> Path:
             f"{archive_folder(root) / filename}, or run again with a network."
         )
     return found
-
-
-def split_files(root: Path, dataset: DataSet, split: str) -> dict[str, Path] | None:
-    """The lists of a split by file name, None unless all of them are at hand."""
-    names = [archive.filename for archive in dataset.archives if archive.split == split]
-    found = {name: kept_file(root, name) for name in names}
-    return None if None in found.values() else {name: p for name, p in found.items() if p}
 
 
 def read_lines(path: Path) -> list[str]:
@@ -89,3 +101,21 @@ def add_split(index: pd.DataFrame, split: str, parts: Mapping[str, Iterable[str]
                 )
             part_of[track] = part
     return index.assign(**{split: [part_of.get(track, "") for track in index["track"]]})
+
+
+def add_splits(
+    index: pd.DataFrame,
+    root: Path,
+    dataset: DataSet,
+    readers: Mapping[str, Callable[[Mapping[str, Path]], Mapping[str, Iterable[str]]]],
+) -> pd.DataFrame:
+    """Add a column for each split whose lists are all at hand.
+
+    `readers` make the parts of a split (see `add_split`) from its lists by file name.
+    """
+    for split, read in readers.items():
+        names = [archive.filename for archive in dataset.archives if archive.split == split]
+        lists = {name: kept_file(root, name) for name in names}
+        if None not in lists.values():
+            index = add_split(index, split, read(lists))
+    return index

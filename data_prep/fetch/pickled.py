@@ -35,18 +35,8 @@ def read_strings(path: Path) -> list[str]:
                 strings.append(argument)
     except ValueError as error:  # cut short, an unknown instruction, not ASCII
         raise DataError(f"{path} is damaged or no pickled list ({error}).") from error
-    if not _is_flat_list([name for name in names if name != "PUT"]):
+    # one list, every string appended to it, then the end; PUT only remembers what is never used
+    flat = ["MARK", "LIST", *["STRING", "APPEND"] * len(strings), "STOP"]
+    if [name for name in names if name != "PUT"] != flat:
         raise DataError(f"{path} holds something else than one flat list of names.")
     return strings
-
-
-def _is_flat_list(names: list[str]) -> bool:
-    """One list, every string appended to it, then the end."""
-    body = names[2:-1]
-    return (
-        names[:2] == ["MARK", "LIST"]
-        and names[-1] == "STOP"
-        and body[::2] == ["STRING"] * ((len(body) + 1) // 2)
-        and body[1::2] == ["APPEND"] * (len(body) // 2)
-        and len(body) % 2 == 0
-    )

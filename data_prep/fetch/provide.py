@@ -93,12 +93,8 @@ def is_stand_in(dataset: DataSet, root: Path) -> bool:
     declared = {archive.filename: archive.checksum for archive in dataset.archives}
     return any(
         entry.get("stand_in", declared.get(entry["archive"]) != entry["checksum"])
-        for entry in _record(root)
+        for entry in json.loads((root / SOURCE).read_text(encoding="utf-8"))
     )
-
-
-def _record(root: Path) -> list[dict]:
-    return json.loads((root / SOURCE).read_text(encoding="utf-8"))
 
 
 def _check_present(archive: Archive, root: Path, path: Path, stand_in: bool) -> None:
@@ -119,23 +115,20 @@ def _fetch_kept(archive: Archive, root: Path, mirror: str | None, offline: bool)
     with _locked(root):
         got = download.fetch(archive, place, mirror=mirror, offline=offline)
         _check_length(archive, got.path)
+        # lists of a stand-in do not go with audio from elsewhere; a changed original may
+        if not got.genuine and got.address == str(got.path):
+            raise DataError(
+                f"{got.path} belongs to a stand-in, but the audio in {root} does not come from "
+                "its mirror. Move that folder away, or run without this mirror."
+            )
         if not got.genuine:
-            _judge_doubtful(archive, root, got)
+            print(
+                f"{got.path} differs from the file others have reported ({archive.reported}).",
+                flush=True,
+            )
         if got.path.parent != place:  # a mirror folder may not be there next time
             with as_data_errors(place), whole_file(place / archive.filename) as unfinished:
                 shutil.copyfile(got.path, unfinished)
-
-
-def _judge_doubtful(archive: Archive, root: Path, got: download.Fetched) -> None:
-    """Lists of a stand-in do not go with audio from elsewhere; a changed original may."""
-    if got.address == str(got.path):
-        raise DataError(
-            f"{got.path} belongs to a stand-in, but the audio in {root} does not come from its "
-            "mirror. Move that folder away, or run without this mirror."
-        )
-    print(
-        f"{got.path} differs from the file others have reported ({archive.reported}).", flush=True
-    )
 
 
 def _check_length(archive: Archive, path: Path) -> None:
@@ -176,7 +169,10 @@ def _download(dataset: DataSet, root: Path, mirror: str | None, offline: bool) -
                 print(f"{dataset.name}: going on without an optional archive. {error}", flush=True)
     with archives.staged(root) as staging:
         _unpack(dataset, fetched, staging)
-        _copy_counts(fetched, staging)
+        for _, got in fetched:  # a stand-in brings the counts that it states for itself
+            stated = got.path.with_name(download.STAND_IN)
+            if not got.genuine and stated.is_file():
+                shutil.copyfile(stated, staging / download.STAND_IN)
         record = [
             {
                 "archive": archive.filename,
@@ -206,14 +202,6 @@ def _unpack(
             max_bytes=archive.max_unpacked,
             further=[part.path for _, part in further],
         )
-
-
-def _copy_counts(fetched: list[tuple[Archive, download.Fetched]], folder: Path) -> None:
-    """Take along the counts that a stand-in states for itself."""
-    for _, got in fetched:
-        stated = got.path.with_name(download.STAND_IN)
-        if not got.genuine and stated.is_file():
-            shutil.copyfile(stated, folder / download.STAND_IN)
 
 
 def _absent(dataset: DataSet, root: Path, error: download.FetchError) -> str:

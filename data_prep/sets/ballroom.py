@@ -56,14 +56,13 @@ COUNTS = {
     "Waltz": 110,
 }
 
-EXACT_REPLICAS = (
+REPLICAS = (
+    # exact
     ("Quickstep/Albums-AnaBelen_Veneo-11", "Quickstep/Albums-Chrisanne2-12"),
     ("ChaChaCha/Albums-Fire-08", "Samba/Albums-Fire-09"),
     ("ChaChaCha/Albums-Latin_Jam2-05", "ChaChaCha/Albums-Latin_Jam2-13"),
     ("Waltz/Albums-Secret_Garden-01", "Waltz/Media-104705"),
-)
-
-RECORDING_REPLICAS = (
+    # of the same recording
     ("Rumba/Albums-AnaBelen_Veneo-03", "Rumba/Albums-AnaBelen_Veneo-15"),
     ("Waltz/Albums-Ballroom_Magic-03", "Waltz/Albums-Ballroom_Magic-18"),
     ("ChaChaCha/Albums-Latin_Jam-04", "ChaChaCha/Albums-Latin_Jam-13"),
@@ -74,8 +73,6 @@ RECORDING_REPLICAS = (
     ("ChaChaCha/Albums-Latin_Jam3-02", "ChaChaCha/Media-103414"),
     ("ChaChaCha/Media-103402", "ChaChaCha/Media-103415"),
 )
-
-REPLICAS = EXACT_REPLICAS + RECORDING_REPLICAS
 
 _RUMBAS = ("Rumba-American", "Rumba-International", "Rumba-Misc")
 _FOLDERS = {name: name for name in COUNTS if name != "Rumba"} | dict.fromkeys(_RUMBAS, "Rumba")

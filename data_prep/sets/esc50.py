@@ -43,22 +43,20 @@ def index(root: Path) -> pd.DataFrame:
     place = find_layout(root, ("audio",))
     if place is None:
         return make_index((), root)
-    table = _table(place).assign(stem=lambda table: table["filename"].str.rsplit(".", n=1).str[0])
-    clips = {row.stem: f"{row.category}/{row.stem}" for row in table.itertuples()}
-    label = dict(zip(table["stem"], table["category"], strict=True))
+    table = _table(place)
+    table["stem"] = table["filename"].str.rsplit(".", n=1).str[0]
+    table["track"] = table["category"] + "/" + table["stem"]
+    clips = {clip.stem: clip for clip in table.itertuples()}
     endings = audio_extensions()
-    found = make_index(
-        (
-            (clips[file.stem], file, label[file.stem], float("nan"))
-            for file in files_below(place / "audio")
-            if file.suffix.lower() in endings and file.stem in clips
-        ),
-        root,
+    tracks = (
+        (clips[file.stem].track, file, clips[file.stem].category, float("nan"))
+        for file in files_below(place / "audio")
+        if file.suffix.lower() in endings and file.stem in clips
     )
-    source = dict(zip(table["stem"].map(clips), table["src_file"], strict=True))
+    found = make_index(tracks, root)
+    source = dict(zip(table["track"], table["src_file"], strict=True))
     found = found.assign(group=found["track"].map(source))
-    fold = table.groupby("fold")["stem"].apply(lambda stems: [clips[stem] for stem in stems])
-    return add_split(found, SPLIT, fold.to_dict())
+    return add_split(found, SPLIT, table.groupby("fold")["track"].apply(list).to_dict())
 
 
 def _table(place: Path) -> pd.DataFrame:

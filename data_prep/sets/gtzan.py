@@ -22,12 +22,13 @@ per excerpt. Some genres alone are a set of their own: `gtzan:classical,jazz,roc
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from data_prep.declare import Archive, DataSet
-from data_prep.fetch.lists import add_split, read_lines, split_files
+from data_prep.fetch.lists import add_splits, published_list, read_lines
 from data_prep.index import from_class_folders
 from mirkeras.audio.formats import audio_extensions
 
@@ -57,20 +58,6 @@ _SUMS = {
     },
 }
 
-
-def _list(split: str, filename: str) -> Archive:
-    return Archive(
-        filename=filename,
-        urls=(f"{_ADDRESSES[split]}/{filename}",),
-        checksum=f"sha256:{_SUMS[split][filename]}",
-        size=None,
-        max_unpacked=2**20,
-        optional=True,
-        keep=True,
-        split=split,
-    )
-
-
 ARCHIVES = (
     Archive(
         filename="genres.tar.gz",
@@ -80,7 +67,11 @@ ARCHIVES = (
         size=1_225_571_541,
         max_unpacked=4 * 2**30,
     ),
-    *(_list(split, filename) for split, sums in _SUMS.items() for filename in sums),
+    *(
+        published_list(name, _ADDRESSES[split], max_bytes=2**20, sha256=sha256, split=split)
+        for split, sums in _SUMS.items()
+        for name, sha256 in sums.items()
+    ),
 )
 
 GENRES = (
@@ -120,14 +111,11 @@ def index(root: Path) -> pd.DataFrame:
     table = from_class_folders(root, {genre: genre for genre in GENRES}, audio_extensions())
     if table.empty:
         return table
-    for split, read in ((FAULT_FILTERED, _fault_filtered), (STURM, _sturm)):
-        lists = split_files(root, DATASET, split)
-        if lists is not None:
-            table = add_split(table, split, read(lists))
-    return table
+    readers = {FAULT_FILTERED: _fault_filtered, STURM: _sturm}
+    return add_splits(table, root, DATASET, readers)
 
 
-def _fault_filtered(lists: dict[str, Path]) -> dict[str, list[str]]:
+def _fault_filtered(lists: Mapping[str, Path]) -> dict[str, list[str]]:
     """Lines `blues/blues.00029.wav`."""
     return {
         part: [line.removesuffix(".wav") for line in read_lines(lists[f"{name}_filtered.txt"])]
@@ -135,7 +123,7 @@ def _fault_filtered(lists: dict[str, Path]) -> dict[str, list[str]]:
     }
 
 
-def _sturm(lists: dict[str, Path]) -> dict[str, list[str]]:
+def _sturm(lists: Mapping[str, Path]) -> dict[str, list[str]]:
     """Lines `./blues_00012.wav`."""
     return {
         fold: [

@@ -22,12 +22,13 @@ A clip's *group* is its piece, as the file name tells: artist, album, number and
 seconds. Both splits keep pieces whole; 56 of 230 artists are in more than one part.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from data_prep.declare import Archive, DataError, DataSet
-from data_prep.fetch.lists import add_split, needed_file, read_lines, split_files
+from data_prep.fetch.lists import add_splits, needed_file, published_list, read_lines
 from data_prep.fetch.pickled import read_strings
 from data_prep.index import TAG_SEPARATOR, find_layout, make_index
 
@@ -92,18 +93,9 @@ ARCHIVES = (
         optional=True,
     ),
     *(
-        Archive(
-            filename=filename,
-            urls=(f"{folder}/{filename}",),
-            checksum=f"sha256:{sha256}",
-            size=None,
-            max_unpacked=16 * 2**20,
-            optional=True,
-            keep=True,
-            split=split,
-        )
+        published_list(name, folder, max_bytes=16 * 2**20, sha256=sha256, split=split)
         for (folder, split), lists in _LISTS.items()
-        for filename, sha256 in lists.items()
+        for name, sha256 in lists.items()
     ),
 )
 
@@ -152,7 +144,7 @@ def index(root: Path) -> pd.DataFrame:
     )
     table = make_index(tracks, root)
     table = table.assign(group=[piece(track) for track in table["track"]])
-    return _add_pons(_add_lee(table, root), root)
+    return add_splits(table, root, DATASET, {"mtat-lee": _lee, "mtat-pons": _pons})
 
 
 def piece(track: str) -> str:
@@ -173,22 +165,15 @@ def _labels(path: Path) -> dict[str, str]:
     }
 
 
-def _add_lee(table: pd.DataFrame, root: Path) -> pd.DataFrame:
-    lists = split_files(root, DATASET, "mtat-lee")
-    if lists is None:
-        return table
-    parts = {
+def _lee(lists: Mapping[str, Path]) -> dict[str, list[str]]:
+    return {
         # the authors' lists name the arrays they made of the clips
         part: [name.removesuffix(".npy") for name in read_strings(lists[f"{name}_list_pub.cP"])]
         for part, name in (("train", "train"), ("validation", "valid"), ("test", "test"))
     }
-    return add_split(table, "mtat-lee", parts)
 
 
-def _add_pons(table: pd.DataFrame, root: Path) -> pd.DataFrame:
-    lists = split_files(root, DATASET, "mtat-pons")
-    if lists is None:
-        return table
+def _pons(lists: Mapping[str, Path]) -> dict[str, list[str]]:
     rows = [line.partition("\t") for line in read_lines(lists["index_mtt.tsv"])]
     track_of = {clip: path.removesuffix(".mp3") for clip, _, path in rows}
     parts: dict[str, list[str]] = {}
@@ -199,7 +184,7 @@ def _add_pons(table: pd.DataFrame, root: Path) -> pd.DataFrame:
         parts[part] = [track_of[clip] for clip in clips]
     held_out = {*parts["validation"], *parts["test"], *KNOWN_BAD}
     parts["train"] = [track for track in track_of.values() if track not in held_out]
-    return add_split(table, "mtat-pons", parts)
+    return parts
 
 
 DATASET = DataSet(

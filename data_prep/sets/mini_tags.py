@@ -81,6 +81,17 @@ class Clip:
         tags = TAG_SEPARATOR.join(self.score.tags)
         return f"mini-tags {VERSION}, seed {SEED}, {SECONDS} s, {tags}"
 
+    @property
+    def row(self) -> dict[str, object]:
+        """Its line in the table of tracks."""
+        return {
+            "track": self.name,
+            "label": TAG_SEPARATOR.join(self.score.tags),
+            "group": self.group,
+            "tempo": self.tempo,
+            SPLIT: self.part,
+        }
+
     def play(self) -> np.ndarray:
         """Make the sound: int16, shape (samples,)."""
         return play(self.recording, self.score, SECONDS)
@@ -96,30 +107,8 @@ def clips(recordings: int = RECORDINGS) -> list[Clip]:
 
 
 def make(root: Path, *, recordings: int = RECORDINGS, processes: int | None = None) -> None:
-    """Make the set under `root`: about half a minute on two cores.
-
-    Every file is whole or absent and the table is written last. A second call after a kill makes
-    only what is missing, and the result is the same, whatever the number of processes.
-
-    Parameters
-    ----------
-    recordings
-        Fewer than `RECORDINGS` give the first clips of the full set.
-    """
-    wanted = clips(recordings)
-    sums = making.make_tracks(root, wanted, "mini_tags", processes)
-    rows = [
-        {
-            "track": clip.name,
-            "label": TAG_SEPARATOR.join(clip.score.tags),
-            "group": clip.group,
-            "tempo": clip.tempo,
-            SPLIT: clip.part,
-            "sha256": checksum,
-        }
-        for clip, checksum in zip(wanted, sums, strict=True)
-    ]
-    making.write_table(root, pd.DataFrame(rows))
+    """Make the set under `root`, or its first recordings: about half a minute on two cores."""
+    making.make_tracks(root, clips(recordings), "mini_tags", processes)
 
 
 def index(root: Path) -> pd.DataFrame:
@@ -130,10 +119,7 @@ def index(root: Path) -> pd.DataFrame:
     data_prep.DataError
         The set is not whole: the making was interrupted or files were removed.
     """
-    found, table = making.made_index(root, "mini-tags")
-    if table is None:
-        return found.assign(**{SPLIT: pd.Series(dtype=str)})
-    return found.assign(group=table["group"], **{SPLIT: table[SPLIT]})
+    return making.made_index(root, "mini-tags", "group", SPLIT)
 
 
 DATASET = DataSet(

@@ -17,13 +17,14 @@ is made. No checksums are published; the first download's are recorded.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from data_prep.declare import Archive, DataError, DataSet
-from data_prep.fetch.lists import add_split, needed_file, read_lines
+from data_prep.declare import DataError, DataSet
+from data_prep.fetch.lists import add_split, needed_file, published_list, read_lines
 from data_prep.fetch.pickled import read_strings
 from data_prep.index import TAG_SEPARATOR, make_index
 from mirkeras.audio.formats import audio_extensions
@@ -44,20 +45,12 @@ _CHOI = (
     "https://raw.githubusercontent.com/keunwoochoi/MSD_split_for_tagging/"
     "f5690f26323819324cb3d54fb9ea15885d50c818"
 )
-
-
-def _list(filename: str, *folders: str) -> Archive:
-    return Archive(
-        filename=filename,
-        urls=tuple(f"{folder}/{filename}" for folder in folders),
-        checksum=None,
-        size=None,
-        max_unpacked=256 * 2**20,
-        keep=True,
-    )
-
-
+_LIMIT = 256 * 2**20  # bytes
 _PARTS = ("train", "valid", "test")
+
+LAYOUT = """\
+msd/
+    any/folders/TRAAAAW128F429D538.mp3   names begin with the MSD id; any format libsndfile reads"""
 
 # As `50tagList.txt` spells and orders them.
 TAGS = (
@@ -82,69 +75,67 @@ def index(root: Path) -> pd.DataFrame:
         A list is missing or does not hold the published number of songs, a song has no tags'
         row, or two files stand for one song.
     """
-    audio = audio_by_id(root)
+    lists = ("filtered_list_train.cP", "filtered_list_test.cP")
+    return index_songs(root, SPLIT, SPLITS[SPLIT], lists, _tags)
+
+
+def index_songs(
+    root: Path,
+    split: str,
+    counts: Mapping[str, int],
+    lists: tuple[str, str],
+    read_labels: Callable[[Path, set[str]], Mapping[str, str]],
+) -> pd.DataFrame:
+    """List the songs of two lists of Lee's whose audio is below `root`.
+
+    Parameters
+    ----------
+    counts : mapping
+        Songs in each part as published.
+    lists : tuple of str
+        The training list, which ends with the validation songs, and the test list.
+    read_labels : callable
+        `read_labels(root, songs)` gives the label of each of these songs.
+    """
+    endings = audio_extensions()
+    audio = [
+        (match[0], file)
+        for file in files_below(root)
+        if (match := _ID.match(file.name)) and file.suffix.lower() in endings
+    ]
     if not audio:
         return make_index((), root)
-    parts = read_parts(
-        root, SPLIT, SPLITS[SPLIT], "filtered_list_train.cP", "filtered_list_test.cP"
-    )
-    songs = {song for part in parts.values() for song in part}
-    tags = _tags(root)
-    if without := songs - tags.keys():
-        raise DataError(f"{root}: {len(without):,} songs have no tags, {min(without)} for one.")
-    found = (
-        (s, p, tags[s], float("nan")) for s, files in audio.items() if s in songs for p in files
-    )
-    return add_split(make_index(found, root), SPLIT, parts)
-
-
-def audio_by_id(root: Path) -> dict[str, list[Path]]:
-    """Audio files below `root` by the MSD id their names begin with."""
-    endings = audio_extensions()
-    audio: dict[str, list[Path]] = {}
-    for file in files_below(root):
-        match = _ID.match(file.name)
-        if match and file.suffix.lower() in endings:
-            audio.setdefault(match[0], []).append(file)
-    return audio
-
-
-def read_parts(
-    root: Path, split: str, counts: dict[str, int], train: str, test: str
-) -> dict[str, list[str]]:
-    """Lee's two lists as three parts: the training list ends with the validation songs.
-
-    Raises
-    ------
-    data_prep.DataError
-        The lists do not hold as many songs as published.
-    """
-    both = read_strings(needed_file(root, train))
-    held_out = read_strings(needed_file(root, test))
+    both, held_out = (read_strings(needed_file(root, name)) for name in lists)
     want = (counts["train"] + counts["validation"], counts["test"])
     if (len(both), len(held_out)) != want:
         raise DataError(
-            f"split {split}: {train} has {len(both):,} songs ({want[0]:,} expected), {test} "
+            f"split {split}: {lists[0]} has {len(both):,} songs ({want[0]:,} expected), {lists[1]} "
             f"{len(held_out):,} ({want[1]:,} expected). Remove them and run again."
         )
     cut = counts["train"]
-    return {"train": both[:cut], "validation": both[cut:], "test": held_out}
+    parts = {"train": both[:cut], "validation": both[cut:], "test": held_out}
+    songs = {*both, *held_out}
+    labels = read_labels(root, songs)
+    found = ((song, file, labels[song], float("nan")) for song, file in audio if song in songs)
+    return add_split(make_index(found, root), split, parts)
 
 
-def _tags(root: Path) -> dict[str, str]:
-    """Tags of every song of Choi's three parts, in the order of the vocabulary."""
+def _tags(root: Path, songs: set[str]) -> dict[str, str]:
+    """Read the tags of all songs of Choi's three parts, in the order of the vocabulary."""
     tags: dict[str, str] = {}
     for part in _PARTS:
-        songs = read_lines(needed_file(root, f"{part}_x_msd_id.txt"))
+        ids = read_lines(needed_file(root, f"{part}_x_msd_id.txt"))
         path = needed_file(root, f"{part}_y.npy")
         try:
             rows = np.load(path, mmap_mode="r", allow_pickle=False)
         except ValueError as error:
             raise DataError(f"{path} is no array of numbers ({error}).") from error
-        if rows.shape != (len(songs), len(TAGS)):
-            raise DataError(f"{path}: shape {rows.shape}, {(len(songs), len(TAGS))} is needed.")
-        for song, row in zip(songs, np.asarray(rows, bool), strict=True):
+        if rows.shape != (len(ids), len(TAGS)):
+            raise DataError(f"{path}: shape {rows.shape}, {(len(ids), len(TAGS))} is needed.")
+        for song, row in zip(ids, np.asarray(rows, bool), strict=True):
             tags[song] = TAG_SEPARATOR.join(TAGS[n] for n in np.flatnonzero(row))
+    if without := songs - tags.keys():
+        raise DataError(f"{root}: {len(without):,} songs have no tags, {min(without)} for one.")
     return tags
 
 
@@ -166,14 +157,12 @@ DATASET = DataSet(
 }""",
     licence="Lists: MIT (Lee) and as published (Choi); the audio is not part of the set.",
     archives=(
-        _list("filtered_list_train.cP", _LEE, _LEE_COPY),
-        _list("filtered_list_test.cP", _LEE, _LEE_COPY),
-        *(_list(f"{part}_x_msd_id.txt", _CHOI) for part in _PARTS),
-        *(_list(f"{part}_y.npy", _CHOI) for part in _PARTS),
+        published_list("filtered_list_train.cP", _LEE, _LEE_COPY, max_bytes=_LIMIT),
+        published_list("filtered_list_test.cP", _LEE, _LEE_COPY, max_bytes=_LIMIT),
+        *(published_list(f"{part}_x_msd_id.txt", _CHOI, max_bytes=_LIMIT) for part in _PARTS),
+        *(published_list(f"{part}_y.npy", _CHOI, max_bytes=_LIMIT) for part in _PARTS),
     ),
-    layout="""\
-msd/
-    any/folders/TRAAAAW128F429D538.mp3  names begin with the MSD id; any format libsndfile reads""",
+    layout=LAYOUT,
     index=index,
     tags=TAGS,
     tracks=sum(SPLITS[SPLIT].values()),

@@ -21,10 +21,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.declare import Archive, DataError, DataSet
-from data_prep.fetch.lists import add_split, needed_file
-from data_prep.index import make_index
-from data_prep.sets.msd import audio_by_id, read_parts
+from data_prep.declare import DataError, DataSet
+from data_prep.fetch.lists import needed_file, published_list
+from data_prep.sets.msd import LAYOUT, index_songs
 
 SPLIT = "tagtraum-lee"
 SPLITS = {SPLIT: {"train": 141_372, "validation": 10_000, "test": 37_817}}
@@ -35,11 +34,6 @@ _LISTS = (
 )
 _GENRES = "msd_tagtraum_cd2c.cls"
 _LIMIT = 64 * 2**20  # bytes
-
-
-def _kept(filename: str, url: str) -> Archive:
-    return Archive(filename, (f"{url}/{filename}",), None, None, max_unpacked=_LIMIT, keep=True)
-
 
 GENRES = (
     "Blues", "Country", "Electronic", "Folk", "Jazz", "Latin", "Metal", "New Age", "Pop", "Punk",
@@ -56,28 +50,12 @@ def index(root: Path) -> pd.DataFrame:
         A list is missing or does not hold the published number of songs, a song has none of the
         15 genres, or two files stand for one song.
     """
-    audio = audio_by_id(root)
-    if not audio:
-        return make_index((), root)
-    parts = read_parts(root, SPLIT, SPLITS[SPLIT], "train_list.cP", "test_list.cP")
-    genres = _genres(needed_file(root, f"{_GENRES}.zip"))
-    songs = {song for part in parts.values() for song in part}
-    if without := [song for song in sorted(songs) if genres.get(song) not in GENRES]:
-        raise DataError(
-            f"{root}: {len(without):,} songs of the lists have none of the 15 genres, for one "
-            f"{without[0]} ({genres.get(without[0])!r})."
-        )
-    found = (
-        (song, path, genres[song], float("nan"))
-        for song, files in audio.items()
-        if song in songs
-        for path in files
-    )
-    return add_split(make_index(found, root), SPLIT, parts)
+    return index_songs(root, SPLIT, SPLITS[SPLIT], ("train_list.cP", "test_list.cP"), _genres)
 
 
-def _genres(path: Path) -> dict[str, str]:
-    """Genre by MSD id, from the one text file in the published zip."""
+def _genres(root: Path, songs: set[str]) -> dict[str, str]:
+    """Read the genre of every song from the one text file in the published zip."""
+    path = needed_file(root, f"{_GENRES}.zip")
     try:
         with zipfile.ZipFile(path) as packed, packed.open(_GENRES) as member:
             content = member.read(_LIMIT + 1)
@@ -87,7 +65,13 @@ def _genres(path: Path) -> dict[str, str]:
         raise DataError(f"{path}: {_GENRES} is longer than {_LIMIT:,} bytes.")
     lines = content.decode("utf-8", "replace").splitlines()
     rows = (line.split("\t") for line in lines if line.strip() and not line.startswith("#"))
-    return {row[0]: row[1].strip() for row in rows if len(row) > 1}
+    genres = {row[0]: row[1].strip() for row in rows if len(row) > 1}
+    if without := [song for song in sorted(songs) if genres.get(song) not in GENRES]:
+        raise DataError(
+            f"{root}: {len(without):,} songs of the lists have none of the 15 genres, for one "
+            f"{without[0]} ({genres.get(without[0])!r})."
+        )
+    return genres
 
 
 DATASET = DataSet(
@@ -103,13 +87,11 @@ DATASET = DataSet(
 }""",
     licence="As stated at tagtraum.com/msd_genre_datasets.html; the audio is not part of the set.",
     archives=(
-        _kept("train_list.cP", _LISTS),
-        _kept("test_list.cP", _LISTS),
-        _kept(f"{_GENRES}.zip", "https://www.tagtraum.com/genres"),
+        published_list("train_list.cP", _LISTS, max_bytes=_LIMIT),
+        published_list("test_list.cP", _LISTS, max_bytes=_LIMIT),
+        published_list(f"{_GENRES}.zip", "https://www.tagtraum.com/genres", max_bytes=_LIMIT),
     ),
-    layout="""\
-msd/
-    any/folders/TRAAAAW128F429D538.mp3  names begin with the MSD id; any format libsndfile reads""",
+    layout=LAYOUT,
     counts=dict.fromkeys(GENRES),
     index=index,
     splits=SPLITS,

@@ -76,111 +76,65 @@ class Dance:
         return whole + self.swing + (position - 0.5) * (1 - self.swing) / 0.5
 
 
+# A pattern a line, as drummers write them.
+# fmt: off
 DANCES = (
     # "Four-and-one": congas and bass split beat four and land on one; the güiro scrapes
     # long, short-short.
-    Dance(
-        "ChaChaCha",
-        4,
-        (30, 32),
-        (112, 130),
-        (
-            "9. .. 8. 99",
-            ".. 8. .. 99",
-            "9. 88 9. 88",
-            "9. 88 9. 88",
-        ),
-    ),
+    Dance("ChaChaCha", 4, (30, 32), (112, 130), (
+        "9. .. 8. 99",
+        ".. 8. .. 99",
+        "9. 88 9. 88",
+        "9. 88 9. 88",
+    )),
     # Shuffle: every eighth swung, the backbeat on two and four, a walking bass.
-    Dance(
-        "Jive",
-        4,
-        (42, 44),
-        (134, 180),
-        (
-            "9. 8. 9. 8.",
-            ".. 9. .. 9.",
-            "77 97 77 97",
-            "66 96 66 96",
-        ),
-        swing=2 / 3,
-    ),
+    Dance("Jive", 4, (42, 44), (134, 180), (
+        "9. 8. 9. 8.",
+        ".. 9. .. 9.",
+        "77 97 77 97",
+        "66 96 66 96",
+    ), swing=2 / 3),
     # Light two-feel: bass on one and three, the off-beats short and bright, nothing between.
-    Dance(
-        "Quickstep",
-        4,
-        (50, 52),
-        (184, 212),
-        (
-            "9 . 9 .",
-            ". 9 . 9",
-            "9 6 9 6",
-            ". 9 . 9",
-        ),
-    ),
+    Dance("Quickstep", 4, (50, 52), (184, 212), (
+        "9 . 9 .",
+        ". 9 . 9",
+        "9 6 9 6",
+        ". 9 . 9",
+    )),
     # Bolero figure (eighth, two sixteenths, then eighths), the accent on four.
-    Dance(
-        "Rumba",
-        4,
-        (25, 27),
-        (92, 110),
-        (
-            "8... .... 7... 9...",
-            "8.77 7.7. 7.7. 9.7.",
-            "8.77 7.7. 7.7. 9.7.",
-            "8.77 7... 7... 9...",
-        ),
-    ),
+    Dance("Rumba", 4, (25, 27), (92, 110), (
+        "8... .... 7... 9...",
+        "8.77 7.7. 7.7. 9.7.",
+        "8.77 7.7. 7.7. 9.7.",
+        "8.77 7... 7... 9...",
+    )),
     # "One-a-two": three quarters of a beat, one quarter, one beat, over running sixteenths.
-    Dance(
-        "Samba",
-        2,
-        (50, 52),
-        (98, 118),
-        (
-            "8..6 9..6",
-            "9..8 9...",
-            "9558 9558",
-            "9..8 9.8.",
-        ),
-    ),
+    Dance("Samba", 2, (50, 52), (98, 118), (
+        "8..6 9..6",
+        "9..8 9...",
+        "9558 9558",
+        "9..8 9.8.",
+    )),
     # Marcato: dry strokes on every beat, syncopated pick-up on "four-and".
-    Dance(
-        "Tango",
-        4,
-        (31, 33),
-        (120, 138),
-        (
-            "9. 8. 9. 8.",
-            "9. 7. 9. 78",
-            "9. 8. 9. 88",
-            "9. 8. 9. 8.",
-        ),
-    ),
+    Dance("Tango", 4, (31, 33), (120, 138), (
+        "9. 8. 9. 8.",
+        "9. 7. 9. 78",
+        "9. 8. 9. 88",
+        "9. 8. 9. 8.",
+    )),
     # Oom-pah-pah at a gallop: one heavy one in the bar.
-    Dance(
-        "VienneseWaltz",
-        3,
-        (58, 60),
-        (164, 192),
-        (
-            "9 . .",
-            ". 8 8",
-            "9 5 5",
-            ". 8 8",
-        ),
-    ),
+    Dance("VienneseWaltz", 3, (58, 60), (164, 192), (
+        "9 . .",
+        ". 8 8",
+        "9 5 5",
+        ". 8 8",
+    )),
     # The same oom-pah-pah at half the speed, three full beats.
-    Dance(
-        "Waltz",
-        3,
-        (28, 30),
-        (80, 98),
-        (
-            "9 . .",
-            ". 8 8",
-            "9 6 6",
-            ". 8 8",
-        ),
-    ),
+    Dance("Waltz", 3, (28, 30), (80, 98), (
+        "9 . .",
+        ". 8 8",
+        "9 6 6",
+        ". 8 8",
+    )),
 )
+# fmt: on

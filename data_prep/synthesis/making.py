@@ -5,7 +5,7 @@ The table of tracks is written last, so that an interrupted making is never take
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +32,8 @@ class Makeable(Protocol):
         Track id, also the path without its suffix.
     comment : str
         Written into the file; it must change whenever the sound would.
+    row : dict
+        Its line in the table: track, label, tempo, and what else the set tells.
     sample_rate, samples : int
         Rate in Hz and length of the track.
     """
@@ -40,6 +42,8 @@ class Makeable(Protocol):
     def name(self) -> str: ...
     @property
     def comment(self) -> str: ...
+    @property
+    def row(self) -> dict[str, object]: ...
     @property
     def sample_rate(self) -> int: ...
     @property
@@ -51,18 +55,12 @@ class Makeable(Protocol):
 
 def make_tracks(
     root: Path, tracks: Sequence[Makeable], title: str, processes: int | None = None
-) -> list[str]:
-    """Make the tracks under `root` that are not there yet, as mono 16-bit FLAC.
+) -> None:
+    """Make the tracks under `root` that are not there yet, as mono 16-bit FLAC; then the table.
 
-    Parameters
-    ----------
-    title
-        Name of the set, for the progress bar.
-
-    Returns
-    -------
-    list of str
-        SHA-256 of each track's samples (little-endian int16).
+    Every file is whole or absent and the table is written last. A second call after a kill makes
+    only what is missing, and the result is the same, whatever the number of processes. The column
+    `sha256` is of a track's samples (little-endian int16); `title` stands at the progress bar.
     """
     for folder in root.glob("*/"):
         sweep(folder)
@@ -71,20 +69,18 @@ def make_tracks(
     )
     with pool, tqdm(total=len(tracks), desc=title, unit="track") as bar:
         try:
-            with (
-                system_processes.light_start()
-            ):  # the pool starts its processes at the first submissions
+            # the pool starts its processes at the first submissions
+            with system_processes.light_start():
                 sums = pool.map(_make_track, [root] * len(tracks), tracks)
-            return list(_watched(sums, bar))
+            rows = []
+            for track, checksum in zip(tracks, sums, strict=True):
+                rows.append(track.row | {"sha256": checksum})
+                bar.update()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _watched(results: Iterator[str], bar: tqdm) -> Iterator[str]:
-    for result in results:
-        bar.update()
-        yield result
+    table = pd.DataFrame(rows).sort_values("track")
+    write_text(root / TABLE, table.to_csv(index=False, lineterminator="\n"))
 
 
 def _make_track(root: Path, track: Makeable) -> str:
@@ -115,23 +111,15 @@ def _read_own(path: Path, track: Makeable) -> np.ndarray | None:
     return samples if samples is not None and len(samples) == track.samples else None
 
 
-def write_table(root: Path, table: pd.DataFrame) -> None:
-    """Write the table of tracks, sorted by track: from now on the set is whole."""
-    write_text(root / TABLE, table.sort_values("track").to_csv(index=False, lineterminator="\n"))
-
-
-def made_index(root: Path, title: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Index of a set made here, without its groups, and its table in the same order.
-
-    The table is None if nothing was made yet; errors as of `read_table`.
-    """
+def made_index(root: Path, title: str, *further: str) -> pd.DataFrame:
+    """Index of a set made here, with `further` columns of its table; errors as of `read_table`."""
     table = read_table(root, title)
     if table is None:
-        return make_index((), root), None
-    table = table.sort_values("track", ignore_index=True)
+        return make_index((), root).assign(**{name: pd.Series(dtype=str) for name in further})
+    table = table.sort_values("track", ignore_index=True)  # as `make_index` sorts
     paths = [root / f"{track}.flac" for track in table["track"]]
     columns = table["track"], paths, table["label"], table["tempo"]
-    return make_index(zip(*columns, strict=True), root), table
+    return make_index(zip(*columns, strict=True), root).assign(**table[list(further)])
 
 
 def read_table(root: Path, title: str) -> pd.DataFrame | None:
