@@ -1,4 +1,4 @@
-"""The words of `mirkeras tag`; what it does is in `run`."""
+"""The words of `mirkeras tag`; what it does is in `mirkeras.tagging.command`."""
 
 import argparse
 import math

@@ -73,7 +73,7 @@ class LogMel(Recipe):
 
     @property
     def local(self) -> bool:
-        """Whether frames can be computed piece by piece, see `mirkeras.streaming`."""
+        """Whether frames can be computed piece by piece, see `mirkeras.features.stream`."""
         kinds = self.filterbank in _LOCAL_SPECTRA and self.compression in _LOCAL_COMPRESSIONS
         return kinds and self.depth is None
 

@@ -44,7 +44,7 @@ def frames(pieces: Iterable[np.ndarray], recipe: Recipe) -> Iterator[np.ndarray]
     if not begun:
         yield recipe.extract(held)
         return
-    # The zero behind an odd transform: see `spectra`.
+    # The zero behind an odd transform: see `logmel`.
     held = np.pad(held, (0, recipe.n_fft % 2 if edge else 0))
     yield inner.extract(_pad(held, (0, edge), recipe))
 

@@ -35,7 +35,7 @@ def pool_first(network: keras.Model) -> keras.Model:
     the results is the result of the maximum; where gamma is negative, of the minimum, which is the
     maximum of the convolution with the other sign. In Pons' networks the maximum leaves one value
     of up to 96, so that two passes over the largest arrays go. Tall convolutions whose maximum over
-    all bands is wanted go by way of a Fourier transform, see `mirkeras.spectral`.
+    all bands is wanted go by way of a Fourier transform, see `TallMaximum`.
 
     Parameters
     ----------
