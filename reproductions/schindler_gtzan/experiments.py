@@ -128,7 +128,7 @@ STUDENT = replace(
     PAPER,
     name="student",
     summary="the reproduction's code: one stratified division (75 % train), ReLU, no convolution "
-    "bias, shallow units without activation, summed logits, EXP per batch",
+    "bias, shallow units without activation, dropout before them, summed logits, EXP per batch",
     network={"author": "student", "penalty": models.PENALTY},
     folds=1,
     aggregate="product",

@@ -12,7 +12,9 @@ Two authors wrote them down:
     LeakyReLU with slope 0.3 throughout, also after the 200 units.
 `student`
     The code of the reproduction by Wyborn, Butt & Klas: ReLU in its place, convolutions without
-    bias, and no activation at all after the 200 units of the shallow network.
+    bias, no activation at all after the 200 units of the shallow network, and the dropout on the
+    values of both branches, in front of the 200 units, as the figures draw it (`paper`: behind
+    them, as the text says).
 
 Parameters for 10 classes, with biases (`paper`) and without (`student`): shallow 2,060,642 and
 2,060,610, deep 1,280,002 and 1,279,522. The paper prints none.
@@ -86,11 +88,12 @@ def shallow(
     """
     spectrogram, segment = image(frames, bands)
     x = branches(segment, SHALLOW, author, penalty)
-    x = dense(UNITS, "dense", penalty=penalty)(x)
-    if author == "paper":  # the student's code has none here
-        x = leaky("dense_activation")(x)
-    # The figures draw the dropout where the branches meet, the text puts it after the units.
-    x = layers.Dropout(0.1, name="dropout")(x)
+    dropout = layers.Dropout(0.1, name="dropout")
+    if author == "paper":
+        x = dense(UNITS, "dense", penalty=penalty)(x)
+        x = dropout(leaky("dense_activation")(x))
+    else:  # no activation
+        x = dense(UNITS, "dense", penalty=penalty)(dropout(x))
     output = scores(classes, activation, penalty=penalty)(x)
     return keras.Model(spectrogram, output, name="shallow")
 
@@ -126,9 +129,13 @@ def deep(
     spectrogram, segment = image(frames, bands)
     chosen = DEEP | {"temporal": [first, *DEEP["temporal"][1:]]}
     x = branches(segment, chosen, author, penalty)
+    dropout = layers.Dropout(0.25, name="dropout")
+    if author != "paper":
+        x = dropout(x)
     x = dense(UNITS, "dense", penalty=penalty)(x)
     x = rectified("dense_activation", author)(x)
-    x = layers.Dropout(0.25, name="dropout")(x)
+    if author == "paper":
+        x = dropout(x)
     output = scores(classes, activation, penalty=penalty)(x)
     return keras.Model(spectrogram, output, name="deep")
 

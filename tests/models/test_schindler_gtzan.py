@@ -103,17 +103,12 @@ def test_pool_and_rectifier_are_the_figures_in_either_order(author: str, slope: 
 )
 def test_activation_of_the_200_units(name: str, author: str, slope: float) -> None:
     network = getattr(models, name)(3, author=author)
-    stages = [network.get_layer("dense").output, network.get_layer("dropout").output]
+    stages = [network.get_layer("dense").output, network.get_layer("scores").input]
     segment = np.random.RandomState(0).randn(2, 80, 80).astype("float32")
     units, after = (np.asarray(x) for x in keras.Model(network.input, stages)(segment))
     assert units.shape == (2, 200)
     assert (units < 0).any()
     np.testing.assert_allclose(after, by_hand(units, slope), atol=1e-6)
-
-
-def test_dropout_rates(build) -> None:
-    rates = [layer.rate for layer in build(10).layers if isinstance(layer, keras.layers.Dropout)]
-    assert rates == [{"shallow": 0.1, "deep": 0.25}[build.__name__]]
 
 
 @pytest.mark.parametrize("author", models.AUTHORS)
