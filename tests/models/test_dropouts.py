@@ -6,11 +6,12 @@ Typed from the papers and the authors' code, not from the networks.
 from itertools import product
 from math import prod
 
+from mirkeras.system.backend import keras
+
 import pytest
 
 from mirkeras.experiment import find_experiment
 from mirkeras.experiment.published import papers
-from mirkeras.system.backend import keras
 
 # (share, dropped values, layer that gets them), in order
 CBMI = {
