@@ -1,5 +1,6 @@
 """Published rows against measured runs: who is compared with whom, and the verdict."""
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,6 +17,21 @@ COLUMNS = [
 ]
 # What runs must share to be one measurement.
 SETUP = ["dataset", "split", "protocol", "folds", "max_epochs"]
+# What may differ between the runs of one measurement, but not silently.
+MIXED = {
+    "commit": "commits",
+    "python": "Python versions",
+    "versions": "library versions",
+    "backend": "backends",
+    "hardware": "machines",
+    "threads": "numbers of threads",
+}
+# The split of a published number whose source names none.
+UNKNOWN = "unknown"
+# Tracks of the paper's data that a measurement may lack.
+MISSING = 0.01
+# Runs below which an interval is too wide to call two numbers consistent.
+FEWEST = 3
 # The protocol that draws folds another way than the papers: it keeps replicas together.
 CLEAN = "clean"
 
@@ -151,21 +167,28 @@ def _measured(row: tuple, runs: pd.DataFrame) -> dict:
     interval = welch_interval(summary, Summary(row.value, row.std, row.folds))
     if np.isnan(row.std):
         interval = prediction_interval(summary, row.value)
-    # other layers, other decisions: the number is that of another protocol
-    data, network, protocol = _why_different(row, runs), "", runs.protocol.iloc[0]
-    if row.protocol and protocol != row.protocol:
-        network = f"protocol {protocol}, published {row.protocol}"
-    why, digits = "; ".join(filter(None, (data, network))), DECIMALS[row.metric]
+    data, method = _why_different(row, runs), _other_method(row, runs)
+    why, digits = "; ".join(filter(None, (data, method))), DECIMALS[row.metric]
     other = "different hardware" if row.metric == "time_ratio" else "different data"
     other = other if data else "different protocol"
-    alone = "" if interval or why else "one run has no interval: train more, --seeds 0,1,2"
+    judged = other if why else verdict(interval, summary.n)
     return line | {
         "difference": round(summary.mean - row.value, digits),
         "low": round(interval[0], digits) if interval else np.nan,
         "high": round(interval[1], digits) if interval else np.nan,
-        "verdict": other if why else verdict(interval),
-        "note": _notes(why or alone, row.note, *_warnings(runs)),
+        "verdict": judged,
+        "note": _notes(why, _why_open(judged, interval, row), row.note, *_warnings(runs)),
     }
+
+
+def _why_open(judged: str, interval: tuple[float, float] | None, row: tuple) -> str:
+    """Say what an open verdict lacks."""
+    if judged == "undecided":
+        wide = f"{interval[1] - interval[0]:.{DECIMALS[row.metric]}f}"
+        return f"two runs decide little, the interval is {wide} wide: train more, --seeds 0,1,2"
+    if judged == "no interval" and not np.isnan(row.std) and not row.folds > 1:
+        return "the number of published folds is unknown, so there is no interval"
+    return "one run has no interval: train more, --seeds 0,1,2" if judged == "no interval" else ""
 
 
 def _notes(*texts: str) -> str:
@@ -174,20 +197,47 @@ def _notes(*texts: str) -> str:
 
 
 def _warnings(runs: pd.DataFrame) -> list[str]:
-    """What readers must know of the split, see `mirkeras.evaluation.results.with_known_repeats`."""
+    """What readers must know of the split, see `mirkeras.evaluation.results.with_known_repeats`,
+    and of runs that were not made alike.
+    """
+    first = runs.iloc[0]
     given = runs.warning.dropna().unique() if "warning" in runs else ()
-    return [f"split {runs.split.iloc[0]}: {text}" for text in given if text]
+    warnings = [f"split {first.split}: {text}" for text in given if text]
+    for column, what in MIXED.items():
+        found = runs[column].dropna().astype(str).unique() if column in runs else ()
+        if len(found) > 1:
+            # of versions, which stand in one text, only those that differ
+            words = [
+                set(re.split(r" (?=[a-z])" if column == "versions" else "$", t)) for t in found
+            ]
+            differing = sorted(set.union(*words) - set.intersection(*words))
+            warnings.append(f"{first.row}: runs of several {what}: {', '.join(differing)}")
+    if "rejected_tracks" in runs and (missing := runs.rejected_tracks.max()) > 0:
+        warnings.append(f"{first.row}: {missing:.0f} track(s) set aside")
+    return warnings
 
 
-def verdict(interval: tuple[float, float] | None) -> str:
+def verdict(interval: tuple[float, float] | None, runs: float) -> str:
     """Judge a difference on the paper's own data: consistent, above or below.
 
-    "no interval" where there is a single run on a side whose deviation is needed.
+    "no interval" where there is a single run on a side whose deviation is needed; "undecided" where
+    an interval of too few runs holds zero, which it does of nearly any difference.
     """
-    if interval is None:
+    if interval is None or np.isnan(interval).any():
         return "no interval"
     low, high = interval
-    return "above" if low > 0 else "below" if high < 0 else "consistent"
+    within = "consistent" if runs >= FEWEST else "undecided"
+    return "above" if low > 0 else "below" if high < 0 else within
+
+
+def _other_method(row: tuple, runs: pd.DataFrame) -> str:
+    """Name what makes the number that of another protocol: other layers, decisions, arithmetic."""
+    protocol, reasons = runs.protocol.iloc[0], []
+    if row.protocol and protocol != row.protocol:
+        reasons.append(f"protocol {protocol}, published {row.protocol}")
+    if "mixed_precision" in runs and (half := runs.mixed_precision.eq(True)).any():
+        reasons.append(f"{half.sum()} of {len(runs)} run(s) in half precision")
+    return "; ".join(reasons)
 
 
 def _why_different(row: tuple, runs: pd.DataFrame) -> str:
@@ -199,7 +249,9 @@ def _why_different(row: tuple, runs: pd.DataFrame) -> str:
     reasons = []
     if first.dataset != row.dataset:
         reasons.append(f"data set {first.dataset}, not {row.dataset}")
-    if row.split and first.split != row.split:
+    if row.split == UNKNOWN:
+        reasons.append("split of the paper unknown")
+    elif row.split and first.split != row.split:
         reasons.append(f"split {first.split}, not {row.split}")
     if first.split in SEEDED and first.protocol == CLEAN:
         reasons.append(f"split of protocol {first.protocol}")
@@ -207,6 +259,7 @@ def _why_different(row: tuple, runs: pd.DataFrame) -> str:
         reasons.append(f"{first.folds} folds, published {row.folds:.0f}")
     if (per_seed != first.folds).any():
         reasons.append(f"{per_seed.min()} of {first.folds} folds run")
+    reasons += _lacking(runs)
     if runs.features.nunique() > 1:
         reasons.append("audio changed between the runs")
     if runs.capped.any():
@@ -214,3 +267,16 @@ def _why_different(row: tuple, runs: pd.DataFrame) -> str:
     if "pretrained" in runs:
         reasons += runs.pretrained.dropna().unique().tolist()
     return "; ".join(reasons)
+
+
+def _lacking(runs: pd.DataFrame) -> list[str]:
+    """Name the tracks that a measurement lacks, if they are more than a few."""
+    if "rejected_tracks" not in runs:
+        return []
+    worst = runs.iloc[runs.rejected_tracks.fillna(0).argmax()]
+    # older records do not say how many tracks there were
+    tracks = worst.get("tracks", np.nan)
+    if worst.rejected_tracks > 0 and not worst.rejected_tracks <= MISSING * tracks:
+        of = "" if np.isnan(tracks) else f" of {tracks:.0f}"
+        return [f"{worst.rejected_tracks:.0f}{of} tracks set aside"]
+    return []

@@ -12,12 +12,12 @@ CONFIDENCE = 0.95
 class Summary:
     """Mean and population standard deviation (NumPy's default, ddof = 0) over `n` folds or runs.
 
-    The CBMI 2016 code reports `numpy.std`; a measured summary is made the same way.
+    The CBMI 2016 code reports `numpy.std`; a measured summary is made the same way. Nan: unknown.
     """
 
     mean: float
     std: float
-    n: int
+    n: float
 
     @property
     def squared_error(self) -> float:
@@ -34,9 +34,11 @@ def welch_interval(measured: Summary, published: Summary) -> tuple[float, float]
     Returns
     -------
     (low, high), or None
-        None where a side has fewer than two folds or no published deviation: no interval.
+        None where a side has fewer than two folds, or an unknown number of them, or no published
+        deviation: no interval.
     """
-    if min(measured.n, published.n) < 2 or math.isnan(measured.std + published.std):
+    known = measured.n > 1 and published.n > 1  # nan is not
+    if not known or math.isnan(measured.std + published.std):
         return None
     a, b = measured.squared_error, published.squared_error
     difference = measured.mean - published.mean

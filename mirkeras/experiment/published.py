@@ -35,10 +35,11 @@ def published_rows(paper: str) -> pd.DataFrame:
     path = RESULTS / "published" / f"{paper}.csv"
     if not path.exists():
         raise ResultsError(f"unknown paper {paper!r}; known: {', '.join(papers())}")
-    table = pd.read_csv(path)
+    text = ("row", "split", "note", "protocol")
+    table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
     for optional in {"note", "outputs", "protocol"} - set(table):
         table[optional] = pd.NA
-    return table.fillna({"row": "", "split": "", "note": "", "protocol": ""})
+    return table.fillna(dict.fromkeys(text, ""))
 
 
 def row_ids(paper: str) -> dict[str, str]:

@@ -20,15 +20,16 @@ class Verdict:
     stop : bool
         The run ends.
     restart : bool
-        Go on from the best weights so far, with a fresh optimiser.
-    forget : bool
-        What comes after a restart is judged by itself: earlier epochs are no candidates any more.
+        What follows is a training of its own: from the best weights so far, with a fresh optimiser,
+        and earlier epochs are no candidates any more.
+    counts : bool
+        The epoch may be the best one.
     """
 
     factor: float = 1.0
     stop: bool = False
     restart: bool = False
-    forget: bool = False
+    counts: bool = True
 
 
 class Rule(Protocol):
@@ -59,7 +60,7 @@ class HalveOnRecovery:
     An epoch whose training loss lies above the best so far counts as bad. The count is not reset
     by an improvement, only by a halving: when the loss improves again after more than `patience`
     bad epochs, the rate is halved and counting starts anew. More than `limit` bad epochs stop
-    the run.
+    the run: the code leaves its loop there, before it would compare that epoch with the best.
     """
 
     patience: int = 20
@@ -72,7 +73,8 @@ class HalveOnRecovery:
         loss = logs["loss"]
         if loss > memory["best"]:
             memory["bad"] += 1
-            return Verdict(stop=memory["bad"] > self.limit)
+            stop = memory["bad"] > self.limit
+            return Verdict(stop=stop, counts=not stop)
         recovered = memory["bad"] > self.patience
         memory.update(best=loss, bad=0 if recovered else memory["bad"])
         return Verdict(factor=0.5 if recovered else 1.0)
@@ -134,11 +136,12 @@ class Staged:
     """The rule of SampleCNN (Lee et al. 2018, section 5.2): stages of falling rate.
 
     When the validation loss has not decreased for more than `patience` epochs the rate is divided
-    by `divisor` and the next stage starts from the best weights of the last; the run ends with the
-    last stage. From 0.01, five stages divided by 5 give 0.01, 0.002, 0.0004, 0.00008, 0.000016.
+    by `divisor`; the run ends with the last stage. From 0.01, five stages divided by 5 give 0.01,
+    0.002, 0.0004, 0.00008, 0.000016.
 
-    In the authors' code every stage is a training of its own: its first epoch counts as its best,
-    even if the stage before had a better one (`separate_stages`).
+    The text says no more. In the authors' code every stage is a training of its own: it loads the
+    best weights of the last into a new optimiser, and its first epoch counts as its best, even if
+    the stage before had a better one (`separate_stages`).
     """
 
     stages: int = 5
@@ -161,4 +164,4 @@ class Staged:
         memory.update(bad=0, stage=memory["stage"] + 1)
         if self.separate_stages:
             memory["best"] = float("inf")
-        return Verdict(factor=1 / self.divisor, restart=True, forget=self.separate_stages)
+        return Verdict(factor=1 / self.divisor, restart=self.separate_stages)

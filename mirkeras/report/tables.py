@@ -7,6 +7,9 @@ import pandas as pd
 DECIMALS = {"accuracy": 2, "raw": 2, "max": 2, "maj": 2}
 DECIMALS |= {"roc_auc": 4, "pr_auc": 4, "time_ratio": 2}
 
+# Verdicts that rest on an interval.
+JUDGED = ("consistent", "above", "below")
+
 
 def markdown(table: pd.DataFrame) -> str:
     """Lay a comparison out for people: published | baseline | measured | difference | verdict."""
@@ -24,6 +27,12 @@ def markdown(table: pd.DataFrame) -> str:
             f"| {row.verdict} |"
         )
     said = [text for note in table.note.dropna() for text in note.splitlines()]
+    judged = table.verdict.isin(JUDGED).sum()
+    if judged:
+        said.append(
+            f"{judged} verdict(s) at 95 %: about {judged * 0.05:.2g} of them would be above or "
+            "below by chance alone"
+        )
     notes = [f"- {text}" for text in dict.fromkeys(said)]
     return "\n".join([*lines, "", *notes]) + "\n"
 

@@ -71,29 +71,33 @@ class Checkpoint(keras.callbacks.Callback):
         verdict = self.plan.rule.step(self.progress.memory, logs)
         self.model.optimizer.learning_rate = self.model.optimizer.learning_rate * verdict.factor
         self.progress.stopped = self.model.stop_training = verdict.stop
-        # As in the authors' code of CBMI 2016, the epoch that ends the run is no candidate. (A rule
-        # that waits for the validation loss ends a run with a bad epoch anyway.)
-        best, chosen = self.progress.best, logs.get(self.plan.select_by)
-        is_best = best is None or self.plan.merit(chosen) > self.plan.merit(best)
-        if self.plan.select_by == "last" or (is_best and not verdict.stop):
+        chosen = logs.get(self.plan.select_by)
+        if self.plan.select_by == "last" or (verdict.counts and self._is_best(chosen)):
             self.progress.best = chosen
             self.progress.best_epoch = epoch + 1
             self.best = self.plan.network.get_weights()
         if verdict.restart:
-            self._restart(verdict.forget)
+            self._restart()
         self.progress.epochs = epoch + 1
 
-    def _restart(self, forget: bool) -> None:
-        """Begin a stage: best weights, and an optimiser that remembers nothing but its rate."""
-        self.plan.network.set_weights(self.best)
+    def _is_best(self, chosen: float) -> bool:
+        best = self.progress.best
+        # nothing compares with NaN: as the first one it would stay the best for ever
+        return math.isfinite(chosen) and (
+            best is None or self.plan.merit(chosen) > self.plan.merit(best)
+        )
+
+    def _restart(self) -> None:
+        """Begin a training: best weights, and an optimiser that remembers nothing but its rate."""
+        if self.best:  # else no validation was finite yet
+            self.plan.network.set_weights(self.best)
         # In half precision Keras wraps the optimiser in one that scales the loss and must go on.
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         rate = float(optimizer.learning_rate)
         for variable in optimizer.variables:
             variable.assign(keras.ops.zeros_like(variable))
         optimizer.learning_rate = rate
-        if forget:
-            self.progress.best = None
+        self.progress.best = None
 
     def _write_log(self, epoch: int, logs: dict, rate: float) -> None:
         seconds = time.monotonic() - self.started_at

@@ -22,7 +22,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
     Raises
     ------
     TrainingError
-        If a part of the split is empty or the training loss is not finite.
+        If a part of the split is empty, or the training loss or every validation is not finite.
     """
     _check(plan)
     model, validation = plan.model, None
@@ -59,6 +59,8 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
             verbose=0,
         )
         keeper.save()
+    if not keeper.best:
+        raise TrainingError(f"no epoch had a finite {plan.select_by}: are the features finite?")
     plan.network.set_weights(keeper.best)
     with whole_file(directory / "model.keras") as temporary:
         plan.network.save(temporary)

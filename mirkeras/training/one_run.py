@@ -51,6 +51,7 @@ def train_run(run: Run, origin: str, setting: Setting, report: Callable[[dict], 
                 part: {"tracks": len(np.unique(track[places])), "segments": len(places)}
                 for part, places in used.items()
             },
+            "tracks": len(cache.tracks) + len(cache.rejected),
             "rejected_tracks": len(cache.rejected),
             "hardware": setting.hardware,
             "threads": setting.threads,

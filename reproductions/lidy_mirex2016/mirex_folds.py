@@ -210,6 +210,7 @@ def _outcome(
             "validation": {"tracks": 0, "segments": 0},
             "test": {"tracks": len(heard), "segments": len(tested)},
         },
+        "tracks": len(features.held) + len(features.unusable),
         "rejected_tracks": len(features.unusable),
         "hardware": device.find().hardware_class,
         "threads": job.threads,

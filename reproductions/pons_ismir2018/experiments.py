@@ -13,6 +13,7 @@ from reproductions.pons_ismir2018.variants import NETWORKS as TRAINING_TABLE
 
 # Of the training configuration beside the released weights (config.json).
 RATE, DECAY, BATCH, EPOCHS = 0.001, 1e-5, 32, 600
+EPSILON = 1e-8  # of TensorFlow 1's Adam, which trained the released weights; Keras has 1e-7
 # Of the transfer code: a segment every second, which its librosa call turns into 61 frames.
 HOP = 61
 SHORT_WAVEFORM = 48_000  # samples: 3 s
@@ -101,7 +102,7 @@ CODE = Protocol(
     drop_incomplete=False,
     rule=HalveOnCount(75),
     max_epochs=EPOCHS,
-    optimizer=partial(keras.optimizers.Adam, RATE),
+    optimizer=partial(keras.optimizers.Adam, RATE, epsilon=EPSILON),
     select_by="val_loss",
     network={"norm": "code", "penalty": DECAY},
     cut=DrawnToTrain(1),

@@ -17,6 +17,7 @@ from mirkeras.pretrained.cards import Card, Source, all_cards, find_card
 from mirkeras.system.errors import UsageError
 from mirkeras.system.files import sha256
 from reproductions.pons_ismir2018 import originals, parity
+from reproductions.pons_ismir2018.experiments import EXPERIMENT
 from reproductions.pons_ismir2018.replay import PATIENCE, replay
 from reproductions.pons_ismir2018.rows import compare
 from reproductions.pons_ismir2018.trained import CARDS
@@ -162,3 +163,10 @@ def test_the_originals_give_the_same(name: str) -> None:
     assert len(rows) >= 6
     assert {row.input for row in rows if row.what == parity.TAGGED} == {"sine", "random"}
     assert [row for row in rows if row.held == "no"] == []
+
+
+@pytest.mark.parametrize("name", ["code", "paper", "clean"])
+def test_networks_are_trained_with_tensorflow_1s_adam(name: str) -> None:
+    config = EXPERIMENT.protocols[name].optimizer().get_config()
+    wanted = {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+    assert {key: config[key] for key in wanted} == pytest.approx(wanted, rel=1e-6)

@@ -37,6 +37,18 @@ def test_recovery_takes_an_equal_loss_as_no_worse() -> None:
     assert play(HalveOnRecovery(), [1.0] * 100) == ([], None)
 
 
+def test_only_the_code_of_cbmi_leaves_out_the_epoch_that_ends_a_run() -> None:
+    worse = {"loss": 2.0, "val_loss": 2.0}
+    rules = (HalveOnRecovery(limit=0), HalveOnPlateau(patience=1), Staged(stages=1, patience=0))
+    for rule in rules:
+        memory = rule.start()
+        verdicts = [rule.step(memory, {"loss": 1.0, "val_loss": 1.0})]
+        verdicts += [rule.step(memory, worse) for _ in range(2)]
+        last = next(verdict for verdict in verdicts if verdict.stop)
+        assert last.counts == (not isinstance(rule, HalveOnRecovery))
+        assert all(verdict.counts for verdict in verdicts if not verdict.stop)
+
+
 def test_plateau_halves_after_forty_epochs_without_improvement() -> None:
     assert play(HalveOnPlateau(), [1.0, *[1.0] * 39]) == ([], None)
     assert play(HalveOnPlateau(), [1.0, *[1.0] * 40, 0.9]) == ([41], None)
@@ -62,7 +74,7 @@ def rates(rule: Staged, losses: list[float]) -> list[float]:
     memory, rate, found = rule.start(), 0.01, []
     for loss in losses:
         verdict = rule.step(memory, {"loss": 0.0, "val_loss": loss})
-        assert verdict.restart == (verdict.factor != 1)
+        assert verdict.restart == (rule.separate_stages and verdict.factor != 1)
         if verdict.stop:
             return found
         rate *= verdict.factor

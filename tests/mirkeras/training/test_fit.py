@@ -112,28 +112,69 @@ def test_the_best_epoch_is_kept_not_the_last(cached: Path, tmp_path: Path) -> No
     np.testing.assert_array_equal(saved.get_weights()[0], plan.network.get_weights()[0])
 
 
-def test_the_rule_stops_and_halves(cached: Path, tmp_path: Path) -> None:
-    class Script:
-        def start(self) -> dict:
-            return {"epoch": 0}
+class Script:
+    """Halves after every epoch and stops after the third."""
 
-        def step(self, memory: dict, logs: dict) -> Verdict:
-            memory["epoch"] += 1
-            return Verdict(factor=0.5, stop=memory["epoch"] == 3)
+    def __init__(self, counts: bool = True):
+        self.counts = counts
 
-    progress = train(make_plan(cached, rule=Script()), tmp_path, ignore)
+    def start(self) -> dict:
+        return {"epoch": 0}
+
+    def step(self, memory: dict, logs: dict) -> Verdict:
+        memory["epoch"] += 1
+        logs["val_accuracy"] = memory["epoch"] / 3  # the last one is the best
+        stop = memory["epoch"] == 3
+        return Verdict(factor=0.5, stop=stop, counts=self.counts or not stop)
+
+
+@pytest.mark.parametrize(("counts", "best"), [(True, 3), (False, 2)])
+def test_the_rule_stops_halves_and_says_whether_its_last_epoch_counts(
+    cached: Path, tmp_path: Path, counts: bool, best: int
+) -> None:
+    progress = train(make_plan(cached, rule=Script(counts)), tmp_path, ignore)
     log = np.genfromtxt(tmp_path / "log.csv", delimiter=",", names=True)
     assert progress.epochs == 3
     assert progress.stopped
     assert log["learning_rate"].tolist() == [0.01, 0.005, 0.0025]
-    assert progress.best_epoch < 3  # the epoch that ends the run is no candidate
+    assert progress.best_epoch == best
+
+
+class Losses:
+    """Says itself what the validation losses are; every epoch is a training of its own or none."""
+
+    def __init__(self, losses: list[float], restart: bool = False):
+        self.losses, self.restart = losses, restart
+
+    def start(self) -> dict:
+        return {"epoch": 0}
+
+    def step(self, memory: dict, logs: dict) -> Verdict:
+        logs["val_loss"] = self.losses[memory["epoch"]]
+        memory["epoch"] += 1
+        return Verdict(restart=self.restart)
+
+
+@pytest.mark.parametrize("nothing", [np.nan, np.inf, -np.inf])
+def test_a_loss_that_is_no_number_is_never_the_best(
+    cached: Path, tmp_path: Path, nothing: float
+) -> None:
+    rule = Losses([nothing, 0.5, nothing, 0.3, 0.4])
+    plan = make_plan(cached, rule=rule, select_by="val_loss", max_epochs=5)
+    assert train(plan, tmp_path, ignore).best_epoch == 4
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_run_without_any_finite_validation_ends_in_words(
+    cached: Path, tmp_path: Path, restart: bool
+) -> None:
+    plan = make_plan(cached, rule=Losses([np.nan] * 2, restart), select_by="val_loss", max_epochs=2)
+    with pytest.raises(TrainingError, match="no epoch had a finite val_loss"):
+        train(plan, tmp_path, ignore)
 
 
 class Stages:
     """Restarts after the third epoch, with the rate a tenth."""
-
-    def __init__(self, forget: bool):
-        self.forget = forget
 
     def start(self) -> dict:
         return {"epoch": 0}
@@ -141,12 +182,12 @@ class Stages:
     def step(self, memory: dict, logs: dict) -> Verdict:
         memory["epoch"] += 1
         restart = memory["epoch"] == 3
-        return Verdict(0.1 if restart else 1.0, restart=restart, forget=restart and self.forget)
+        return Verdict(0.1 if restart else 1.0, restart=restart)
 
 
-def staged(cached: Path, forget: bool = False, **changes) -> Plan:
+def staged(cached: Path, **changes) -> Plan:
     momentum = keras.optimizers.SGD(0.3, momentum=0.9, nesterov=True)
-    given = {"rule": Stages(forget), "select_by": "val_loss", "optimizer": momentum}
+    given = {"rule": Stages(), "select_by": "val_loss", "optimizer": momentum}
     return make_plan(cached, **given | changes)
 
 
@@ -183,13 +224,7 @@ def test_a_stage_in_half_precision_goes_on_learning(cached: Path, tmp_path: Path
 
 
 def test_stages_of_their_own_keep_nothing_of_the_stage_before(cached: Path, tmp_path: Path) -> None:
-    (tmp_path / "own").mkdir()
-    (tmp_path / "all").mkdir()
-    own = train(staged(cached, forget=True, max_epochs=4), tmp_path / "own", ignore)
-    assert own.best_epoch == 4
-    everything = train(staged(cached, max_epochs=4), tmp_path / "all", ignore)
-    log = np.genfromtxt(tmp_path / "all" / "log.csv", delimiter=",", names=True)
-    assert everything.best_epoch == log["val_loss"].argmin() + 1
+    assert train(staged(cached, max_epochs=4), tmp_path, ignore).best_epoch == 4
 
 
 def test_interrupted_stages_end_as_if_they_had_not_been(
