@@ -1,6 +1,8 @@
 """Errors whose message says all (what, where, what to do), and how commands end with them."""
 
 import errno
+import os
+import select
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -63,13 +65,24 @@ def say(message: str) -> None:
 
 
 def as_command(function: Callable[..., int]) -> Callable[..., int]:
-    """Let a command end with one message and an exit status: 1 for an error, 130 for Ctrl-C."""
+    """Let a command end with one message and an exit status.
+
+    1 for an error, 130 for Ctrl-C, 141 without a word when nobody reads its output any more
+    (``| head``).
+    """
 
     @wraps(function)
     def command(*arguments, **options) -> int:
+        _speak_utf8()
         try:
-            return function(*arguments, **options)
+            try:
+                return function(*arguments, **options)
+            finally:  # what is still to be written may fail, too
+                if sys.stdout:
+                    sys.stdout.flush()
         except EXPECTED as error:
+            if isinstance(error, OSError) and _nobody_reads():
+                return 141
             say(f"error: {explained(error)}")
             return 1
         except KeyboardInterrupt:
@@ -77,3 +90,30 @@ def as_command(function: Callable[..., int]) -> Callable[..., int]:
             return 130
 
     return command
+
+
+def _speak_utf8() -> None:
+    """Names of files are bytes: they come out as they went in, whatever the locale."""
+    if sys.getfilesystemencoding() != "utf-8":
+        raise SystemExit(
+            f"error: file names are read as {sys.getfilesystemencoding()} here; set PYTHONUTF8=1"
+        )
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+def _nobody_reads() -> bool:
+    """Whether the other end of standard output or error is closed; if so, nothing more is written.
+
+    A pipe to a worker that died raises the same error and is no reason to end in silence.
+    """
+    poll = select.poll()
+    for stream in (1, 2):
+        poll.register(stream, 0)
+    closed = [stream for stream, event in poll.poll(0) if event & select.POLLERR]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in closed:  # Python writes what is left of its buffers when it ends
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
+    return bool(closed)
