@@ -41,7 +41,7 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.20"],
         "jax": ["jax>=0.5"],
         "bench": ["torch>=2.4"],  # the network of SampleCNN once more, to compare speeds
-        "dev": ["pytest>=8", "ruff>=0.12"],
+        "dev": ["hypothesis>=6", "pytest>=8", "ruff>=0.12"],
     },
     entry_points={"console_scripts": ["mirkeras = mirkeras.cli.app:main"]},
 )

@@ -24,6 +24,7 @@ from mirkeras.training.learners import LEARNERS
 from mirkeras.training.preflight import (
     PARTIAL,
     build_caches,
+    check_classes,
     check_division,
     check_machine,
     choose_protocol,
@@ -60,9 +61,10 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
     add("--protocol", choices=experiment.protocols,
         help="see below (default: the first that the rows can be run by)")  # fmt: skip
     add("--split", metavar="NAME",
-        help=f"a split that comes with the data set, or '{DRAWN}': folds drawn from the seed, or "
-        f"'{STRATIFIED}': the same with each class's share in every fold (default: the protocol's, "
-        "else the data set's own)")  # fmt: skip
+        help=f"a split that comes with the data set, or '{DRAWN}': folds drawn from the seed, as "
+        f"the papers did, or '{STRATIFIED}': each class's share in every fold, and in a validation "
+        "part of a tenth (default: the protocol's, else the data set's own, else "
+        f"'{DRAWN}'; for folder:PATH '{STRATIFIED}')")  # fmt: skip
     add("--folds", type=positive, metavar="K",
         help="number of folds drawn from the seed (default: the protocol's)")  # fmt: skip
     add("--seeds", type=seeds, default=[0], metavar="S[,S…]", help="default: 0")
@@ -116,6 +118,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         mirror=arguments.mirror,
     )
     split, folds = choose_split(prepared, protocol, arguments.split, arguments.folds)
+    check_classes(prepared, split, folds)
     warning = leaks(prepared, protocol, split)
     if warning:
         say(f"warning: split {split}: {warning}")

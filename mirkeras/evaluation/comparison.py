@@ -214,6 +214,9 @@ def _warnings(runs: pd.DataFrame) -> list[str]:
             warnings.append(f"{first.row}: runs of several {what}: {', '.join(differing)}")
     if "rejected_tracks" in runs and (missing := runs.rejected_tracks.max()) > 0:
         warnings.append(f"{first.row}: {missing:.0f} track(s) set aside")
+        drawn_over = runs.get("drawn_over", pd.Series(pd.NA, runs.index))
+        if first.split in SEEDED and (drawn_over.isna() & (runs.rejected_tracks > 0)).any():
+            warnings.append(f"{first.row}: folds drawn over the tracks that could be read")
     return warnings
 
 

@@ -1,13 +1,33 @@
-"""Divide tracks into training, validation and test part."""
+"""Divide tracks into training, validation and test part.
+
+Parts are drawn over the index: every declared track, by name. One that could not be read drops out
+of its part and moves no other, so that rows on all recipes share their folds. Runs of older
+versions drew over the tracks that could be read; where these are all, it is the same.
+"""
 
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from data_prep.index import read_index
+from mirkeras.cache import CacheError, FeatureCache
 from mirkeras.experiment.protocols import Protocol
 from mirkeras.pipeline.segments import Segments
-from mirkeras.pipeline.splits import SEEDED, STRATIFIED, cut_folds, hold_out, named_parts
+from mirkeras.pipeline.splits import (
+    FOLDS_TO_SPARE,
+    SEEDED,
+    STRATIFIED,
+    cut_folds,
+    hold_out,
+    hold_out_by_class,
+    named_parts,
+)
+
+#: Where validation is drawn by class, it is one track in so many at most.
+ONE_IN = 10
 
 
 @dataclass(frozen=True)
@@ -18,6 +38,24 @@ class Parts:
     validation: np.ndarray
     test: np.ndarray
     normalise_on: np.ndarray
+
+
+def tracks_of(cache: FeatureCache, index: Path, tags: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Read what is known of every declared track (label, group, tempo, splits), by name.
+
+    The column ``heard`` tells which of them the cache holds, in the same order; ``stratum`` what
+    stratified parts keep the shares of: the class, or nothing where tracks have tags.
+
+    Raises
+    ------
+    CacheError
+        The cache holds a track that the index lacks.
+    """
+    tracks = read_index(index).set_index("track").sort_index()
+    if missing := set(cache.tracks) - set(tracks.index):
+        raise CacheError(f"{index} lacks the track {min(missing)!r} of {cache.path}; run again")
+    heard = tracks.index.isin(cache.tracks)
+    return tracks.assign(heard=heard, stratum="" if tags else tracks.label)
 
 
 def divide(
@@ -34,56 +72,87 @@ def divide(
 
     Parameters
     ----------
+    segments : Segments
+        Of the tracks that were heard.
     tracks : DataFrame
-        In the order of the cache, with the replica ``group`` of each track and a column per split
-        that the data set names.
+        As from `tracks_of`, with a column per split that the data set names.
     split : str
         One of `SEEDED` (test tracks first, then validation from what remains, from `seed`) or a
         column.
     """
-    labels = tracks.label.to_numpy() if split == STRATIFIED else None
-    if split in SEEDED:
-        return _drawn(protocol, segments, tracks.group.to_numpy(), labels, folds, fold, seed)
-    column, watched = tracks[split].to_numpy(str), protocol.validate_by == "test"
-    trained, held, tested = named_parts(column, fold, validates=not watched)
-    return _parts(protocol, segments, trained, held, tested)
+    rest, held, test = _members(protocol, tracks, split, folds, fold, seed)
+    everything = np.unique(np.concatenate([rest, held, test]))
+    heard = np.flatnonzero(tracks.heard)  # where the tracks of segments stand in the index
+
+    def numbers(part: np.ndarray) -> np.ndarray:
+        return np.flatnonzero(np.isin(heard, part))
+
+    draw = partial(_hold_out, protocol, tracks, split, folds, _fold_seed(seed, fold))
+    tested = segments.of_tracks(numbers(test))
+    if split in SEEDED and protocol.validate_by == "segment":
+        among = segments.of_tracks(numbers(rest))
+        total = len(among) + len(tested)
+        train, validation = draw(total, among, heard[segments.track[among]])
+    else:
+        if not len(held):
+            rest, held = draw(len(everything), rest, rest)
+        train = segments.of_tracks(numbers(rest), training=True)
+        validation = segments.of_tracks(numbers(held))
+    fitted = everything if protocol.normalise_on == "all tracks" else rest
+    return Parts(train, validation, tested, numbers(fitted))
 
 
-def _parts(
+def holds_out_by_class(protocol: Protocol, split: str, folds: int) -> bool:
+    """Whether validation is a tenth at most, drawn by class; the papers' own rules do not."""
+    few = split not in SEEDED and 1 < folds < FOLDS_TO_SPARE
+    return protocol.validate_by != "test" and (split == STRATIFIED or few)
+
+
+def _members(
+    protocol: Protocol, tracks: pd.DataFrame, split: str, folds: int, fold: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places in the index of what trains, validates and is tested.
+
+    Where nothing validates yet, that is to be drawn from what trains.
+    """
+    watched = protocol.validate_by == "test"
+    if split not in SEEDED:
+        return named_parts(tracks[split].to_numpy(str), fold, validates=not watched)
+    groups = tracks.group.to_numpy() if protocol.keep_groups else None
+    classes = tracks.stratum.to_numpy() if split == STRATIFIED else None
+    test = cut_folds(len(tracks), folds, seed, groups=groups, classes=classes)[fold]
+    rest = np.setdiff1d(np.arange(len(tracks)), test)
+    return rest, test if watched else test[:0], test
+
+
+def _hold_out(
     protocol: Protocol,
-    segments: Segments,
-    trained: np.ndarray,
-    held: np.ndarray,
-    tested: np.ndarray,
-) -> Parts:
-    """Turn tracks into segments."""
-    everything = np.unique(np.concatenate([trained, held, tested]))
-    fitted = everything if protocol.normalise_on == "all tracks" else trained
-    train = segments.of_tracks(trained, training=True)
-    return Parts(train, segments.of_tracks(held), segments.of_tracks(tested), fitted)
-
-
-def _drawn(
-    protocol: Protocol,
-    segments: Segments,
-    groups: np.ndarray,
-    labels: np.ndarray | None,
+    tracks: pd.DataFrame,
+    split: str,
     folds: int,
-    fold: int,
     seed: int,
-) -> Parts:
-    """With k folds the validation part is as large as a test fold (80-10-10 for ten)."""
-    kept_groups = groups if protocol.keep_groups else None
-    test = cut_folds(len(groups), folds, seed, groups=kept_groups, classes=labels)[fold]
-    rest = np.setdiff1d(np.arange(len(groups)), test)
-    if protocol.validate_by == "test":
-        return _parts(protocol, segments, rest, test, test)
+    total: int,
+    items: np.ndarray,
+    places: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the validation part from tracks or segments.
+
+    Parameters
+    ----------
+    total : int
+        How many there are with those that are tested.
+    items, places : int (items,)
+        Their numbers, and where their tracks stand in the index.
+    """
+    whole = protocol.keep_groups and protocol.validate_by == "track"
+    groups = tracks.group.to_numpy()[places] if whole else None
+    if holds_out_by_class(protocol, split, folds):
+        most = max(1, total // max(ONE_IN, folds))
+        return hold_out_by_class(items, most, seed, tracks.stratum.to_numpy()[places], groups)
+    # with k folds as large as a test fold: 80-10-10 for ten
     share = 1 / (folds - 1) if folds > 2 else 0.2
-    fold_seed = int(np.random.SeedSequence([seed, fold]).generate_state(1)[0])
-    if protocol.validate_by == "track":
-        within = groups[rest] if protocol.keep_groups else None
-        trained, held = hold_out(rest, share, fold_seed, within)
-        return _parts(protocol, segments, trained, held, test)
-    train, validation = hold_out(segments.of_tracks(rest), share, fold_seed)
-    fitted = np.arange(len(groups)) if protocol.normalise_on == "all tracks" else rest
-    return Parts(train, validation, segments.of_tracks(test), fitted)
+    return hold_out(items, share, seed, groups)
+
+
+def _fold_seed(seed: int, fold: int) -> int:
+    return int(np.random.SeedSequence([seed, fold]).generate_state(1)[0])

@@ -24,6 +24,8 @@ STRATIFIED = "stratified"
 SEEDED = (DRAWN, STRATIFIED)
 #: Tested where a stratified split has one fold only.
 ONE_FOLD_SHARE = 0.25
+#: Official folds from which one can be spared for validation: of three, only a third would train.
+FOLDS_TO_SPARE = 4
 PARTS = ("train", "validation", "test")
 
 
@@ -48,9 +50,10 @@ def named_parts(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read the training, validation and test tracks of one fold from a named split.
 
-    With official folds the one after the test fold validates, and the others train; if nothing is
-    held out (`validates` False), all others train and the validation part is the test part. In a
-    split into `PARTS` every part stays what it is.
+    With official folds the one after the test fold validates, and the others train; of fewer than
+    `FOLDS_TO_SPARE` all others train, and the validation part is empty: to be drawn from them. If
+    nothing is held out (`validates` False), all others train and the validation part is the test
+    part. In a split into `PARTS` every part stays what it is.
 
     Parameters
     ----------
@@ -64,6 +67,8 @@ def named_parts(
     numbers = sorted(set(column) - {""}, key=int)
     test = column == numbers[fold]
     validation = column == numbers[(fold + 1) % folds] if validates else test
+    if validates and folds < FOLDS_TO_SPARE:
+        validation = np.zeros_like(test)
     rest = ~test & ~validation & (column != "")
     return tuple(np.flatnonzero(part) for part in (rest, validation, test))
 
@@ -141,3 +146,79 @@ def hold_out(
     cut = splitter(n_splits=1, test_size=share, random_state=seed)
     kept, held = next(cut.split(items, groups=groups))
     return np.sort(items[kept]), items[held]
+
+
+def hold_out_by_class(
+    items: np.ndarray,
+    most: int,
+    seed: int,
+    classes: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw at most so many items for validation, each class's share; else as `hold_out`.
+
+    Every class keeps an item. Without groups what is held of a class lies within one of its share;
+    with groups it comes as near as they allow, and if all are larger than `most`, one is held.
+
+    Parameters
+    ----------
+    classes, groups
+        One per item.
+
+    Raises
+    ------
+    ValueError
+        If nothing can be held without taking the last items of a class.
+    """
+    random = np.random.default_rng(seed)
+    label = np.unique(classes, return_inverse=True)[1]
+    present = np.bincount(label)
+    if groups is None:
+        group, kind, kinds = np.arange(len(items)), label, np.eye(len(present), dtype=int)
+    else:
+        group = np.unique(groups, return_inverse=True)[1]
+        makeup = np.zeros((group.max() + 1, len(present)), int)
+        np.add.at(makeup, (group, label), 1)
+        kinds, kind = np.unique(makeup, axis=0, return_inverse=True)
+    counts = _nearest_to_shares(kinds, np.bincount(kind), present, most, random)
+    order = random.permutation(len(kind))
+    drawn = [order[kind[order] == number][:count] for number, count in enumerate(counts)]
+    held = np.isin(group, np.concatenate(drawn))
+    if not held.any():
+        raise ValueError("no class has a track to spare for validation")
+    return np.sort(items[~held]), random.permutation(items[held])
+
+
+def _nearest_to_shares(
+    kinds: np.ndarray,
+    there: np.ndarray,
+    present: np.ndarray,
+    most: int,
+    random: np.random.Generator,
+) -> np.ndarray:
+    """Say how many groups of each kind to hold out.
+
+    Parameters
+    ----------
+    kinds : int (kinds, classes)
+        Items of each class in a group: groups of one make-up are as good as one another.
+    there : int (kinds,)
+        Groups of each kind.
+    present : int (classes,)
+        Items of each class.
+    """
+    total, sizes = present.sum(), kinds.sum(axis=1)
+    held, counts = np.zeros_like(present), np.zeros_like(there)
+    while True:
+        # a class that has its share gets no more, and none is emptied
+        open_ = (held * total < present * most) & (held + kinds < present)
+        fits = (counts < there) & (open_ | (kinds == 0)).all(axis=1)
+        if fits.any() and not held.any():
+            most = max(most, sizes[fits].min())
+        fits &= held.sum() + sizes <= most
+        if not fits.any():
+            return counts
+        # the squared distance to the shares as whole numbers, but for what all kinds have in common
+        far = (kinds * (kinds * total + 2 * (held * total - present * most))).sum(axis=1)
+        best = random.choice(np.flatnonzero(fits & (far == far[fits].min())))
+        held, counts[best] = held + kinds[best], counts[best] + 1

@@ -124,7 +124,7 @@ class Learner:
         cache : FeatureCache
             What `inputs` opened.
         tracks : DataFrame
-            What is known of each track, in the order of the cache.
+            What is known of each declared track, see `mirkeras.experiment.division.tracks_of`.
         report : callable
             Gets progress, see `mirkeras.system.jobs.Job`.
         """

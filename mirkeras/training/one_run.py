@@ -7,14 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from data_prep.index import read_index
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.experiment import Experiment, find_experiment, records
+from mirkeras.experiment.division import holds_out_by_class, tracks_of
 from mirkeras.experiment.runs import CHECKPOINT, FEATURES, Run, claimed, is_finished
 from mirkeras.experiment.setting import Setting
 from mirkeras.features import find_recipe
+from mirkeras.pipeline.splits import SEEDED
 from mirkeras.training.learner import Learned
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.plan import batch_of
@@ -40,7 +40,7 @@ def train_run(run: Run, origin: str, setting: Setting, report: Callable[[dict], 
         known = asdict(run) | {"origin": origin, "features": cache.fingerprint} | described
         known |= {"warning": setting.warning} if setting.warning else {}
         record = records.start(directory, known)
-        tracks = tracks_of(cache, setting.index)
+        tracks = tracks_of(cache, setting.index, setting.tags)
         learned = learner.learn(run, experiment, cache, tracks, setting, report)
         # a cache of features may have one frame for several of the track's
         _write_predictions(directory, learned, cache, row.hop or 1)
@@ -51,8 +51,9 @@ def train_run(run: Run, origin: str, setting: Setting, report: Callable[[dict], 
                 part: {"tracks": len(np.unique(track[places])), "segments": len(places)}
                 for part, places in used.items()
             },
-            "tracks": len(cache.tracks) + len(cache.rejected),
-            "rejected_tracks": len(cache.rejected),
+            "tracks": len(tracks),
+            "rejected_tracks": int((~tracks.heard).sum()),
+            **({"drawn_over": "index"} if run.split in SEEDED else {}),
             "hardware": setting.hardware,
             "threads": setting.threads,
             "mixed_precision": setting.mixed_precision,
@@ -60,11 +61,6 @@ def train_run(run: Run, origin: str, setting: Setting, report: Callable[[dict], 
         records.finish(directory, record | learned.facts | circumstances)
         for rest in (CHECKPOINT, FEATURES):
             (directory / rest).unlink(missing_ok=True)
-
-
-def tracks_of(cache: FeatureCache, index: Path) -> pd.DataFrame:
-    """Read what is known of each track (label, group, tempo, splits), in the order of the cache."""
-    return read_index(index).set_index("track").loc[list(cache.tracks)]
 
 
 def origin_of(run: Run, experiment: Experiment, setting: Setting) -> str:
@@ -78,16 +74,20 @@ def origin_of(run: Run, experiment: Experiment, setting: Setting) -> str:
         name: open_cache(setting.caches[name], find_recipe(name))
         for name in sorted(learner.recipes(experiment, row, setting.extractors))
     }
-    tracks = tracks_of(next(iter(caches.values())), setting.index)
+    tracks = tracks_of(next(iter(caches.values())), setting.index, setting.tags)
+    # of what is drawn every declared track decides
+    deciding = tracks if run.split in SEEDED else tracks[tracks.heard]
     parts = {
         "features": {name: [cache.identity, cache.fingerprint] for name, cache in caches.items()},
         # lists of other splits may arrive later
-        "tracks": tracks[["label", "group", *({run.split} & set(tracks))]].to_csv(),
+        "tracks": deciding[["label", "group", *({run.split} & set(tracks))]].to_csv(),
         "tags": setting.tags,
         "protocol": protocol.chosen(),
         "row": [row.frames, row.layers, row.standardise, batch_of(run, experiment)],
         "mixed_precision": setting.mixed_precision,
     } | learner.digested(run, row, setting)
+    if holds_out_by_class(protocol, run.split, run.folds):  # older runs of that name did not
+        parts["validation"] = "by class"
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

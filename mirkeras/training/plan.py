@@ -109,10 +109,10 @@ def plan_run(
     Parameters
     ----------
     tracks : DataFrame
-        Label, group and splits of each track, in the order of the cache.
+        As from `mirkeras.experiment.division.tracks_of`.
     """
     row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
-    labels = read_labels(tracks, setting.tags)
+    labels = read_labels(tracks[tracks.heard], setting.tags)
     deformed = find_recipe(row.recipe).deformed if row.recipe else 0
     segments = cut(protocol.cut, cache.offsets, row.frames, run.seed, deformed)
     parts = divide_run(run, protocol, segments, tracks)

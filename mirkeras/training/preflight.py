@@ -8,20 +8,24 @@ import numpy as np
 from data_prep.prepare import Prepared
 from mirkeras import cache
 from mirkeras.experiment import Experiment, Protocol
-from mirkeras.experiment.division import divide
+from mirkeras.experiment.division import divide, tracks_of
 from mirkeras.experiment.published import row_ids
 from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.features import find_recipe
 from mirkeras.pipeline.segments import consecutive
-from mirkeras.pipeline.splits import DRAWN, SEEDED, named_folds
+from mirkeras.pipeline.splits import DRAWN, SEEDED, STRATIFIED, named_folds
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError
 from mirkeras.training.learner import Learner
 from mirkeras.training.learners import LEARNERS
-from mirkeras.training.one_run import tracks_of
 
 #: Ends the name that results go by where tracks of a split have no audio here.
 PARTIAL = "-partial"
+#: What helps, by split, where a class is tested and not trained on.
+_OTHERWISE = {
+    DRAWN: f"use --split {STRATIFIED}, which keeps each class's share in every part",
+    STRATIFIED: "use other --folds or --seeds, or more tracks",
+}
 
 
 def plan_rows(
@@ -92,7 +96,8 @@ def choose_split(
     named = [name for name in prepared.dataset.splits if name in prepared.index]
     # unless the protocol has one of its own, the data set's is the default also where its lists are
     # missing: that is an error, not a reason to train on another division
-    split = wanted or protocol.split or next(iter(prepared.dataset.splits), DRAWN)
+    own = DRAWN if prepared.dataset.counts or prepared.dataset.tags else STRATIFIED
+    split = wanted or protocol.split or next(iter(prepared.dataset.splits), own)
     if split in SEEDED:
         folds = folds or protocol.folds
         if folds < 2 and split == DRAWN:
@@ -106,6 +111,34 @@ def choose_split(
         seeded = " or ".join(SEEDED)
         raise UsageError(f"--folds is for --split {seeded}; the split {split} has its own")
     return split, named_folds(prepared.index[split].to_numpy(str))
+
+
+def check_classes(prepared: Prepared, split: str, folds: int) -> None:
+    """Refuse folds that cannot hold every class, before features are extracted.
+
+    Raises
+    ------
+    UsageError
+        A stratified split is wanted of tracks with tags, or a class has fewer tracks than folds.
+    """
+    if split != STRATIFIED:
+        return
+    name = prepared.dataset.name
+    if prepared.dataset.tags:
+        raise UsageError(
+            f"tracks of {name} have tags, no class to stratify by; use --split {DRAWN}"
+        )
+    counts = prepared.index.label.value_counts()
+    few = counts[counts < max(2, folds)].sort_values()
+    if few.empty:
+        return
+    named = ", ".join(f"{label!r} ({count})" for label, count in few.iloc[:5].items())
+    more = f" and {len(few) - 5} more" if len(few) > 5 else ""
+    remedy = f"use --folds {few.iloc[0]}, or add tracks" if few.iloc[0] > 1 else "add tracks to it"
+    raise UsageError(
+        f"{name}: too few tracks for {folds} folds with every class in each: {named}{more}; "
+        f"{remedy}, or leave out what is that small"
+    )
 
 
 def leaks(prepared: Prepared, protocol: Protocol, split: str) -> str:
@@ -159,10 +192,10 @@ def check_division(
         There are too few tracks, a part stays empty, or a tested class is not trained on.
     """
     for features in caches.values():
-        tracks = tracks_of(features, setting.index)
-        labels = tracks.label.to_numpy()
+        tracks = tracks_of(features, setting.index, setting.tags)
+        labels = tracks.label[tracks.heard].to_numpy()
         # tracks are divided, whatever their length
-        whole = consecutive(np.arange(len(tracks) + 1), 1)
+        whole = consecutive(np.arange(len(labels) + 1), 1)
         for seed, fold in product(wanted_seeds, range(folds)):
             try:
                 parts = divide(
@@ -172,16 +205,17 @@ def check_division(
                 held = "" if protocol.validate_by == "test" else " with a validation part"
                 raise UsageError(
                     f"{len(tracks)} tracks cannot be cut into {folds} folds{held} ({error}); use "
-                    "fewer --folds or more tracks"
+                    "other --folds or more tracks"
                 ) from error
             for part in ("train", "validation", "test"):
                 if not len(getattr(parts, part)):
                     raise UsageError(f"the split {split} leaves no track in the {part} part")
             lost = sorted(set(labels[parts.test]) - set(labels[parts.train]))
             if lost and not setting.tags:
+                remedy = _OTHERWISE.get(split, "use another --split")
                 raise UsageError(
                     f"split {split}, seed {seed}, fold {fold + 1}: tracks of {', '.join(lost)} are "
-                    "tested and none trained on; use other --folds or --seeds, or more tracks"
+                    f"tested and none trained on; {remedy}"
                 )
 
 

@@ -47,7 +47,8 @@ class LinearSVM(Head):
 
     def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
         protocol = experiment.protocol_of(run.protocol, run.row)
-        segments, labels = consecutive(cache.offsets, 1), read_labels(tracks, setting.tags)
+        segments = consecutive(cache.offsets, 1)
+        labels = read_labels(tracks[tracks.heard], setting.tags)
         parts = divide_run(run, protocol, segments, tracks)
         features, outputs = np.array(cache.memmap()), len(labels.names)
         scores, penalty = classifiers.scores(
@@ -95,7 +96,8 @@ class PcaSVM(Learner):
 
     def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
         protocol = experiment.protocol_of(run.protocol, run.row)
-        segments, labels = consecutive(cache.offsets, 1), read_labels(tracks, setting.tags)
+        segments = consecutive(cache.offsets, 1)
+        labels = read_labels(tracks[tracks.heard], setting.tags)
         parts = divide_run(run, protocol, segments, tracks)
         classes = labels.values[segments.track]
         scores, found = classifiers.vote_shares(

@@ -212,6 +212,7 @@ def _outcome(
         },
         "tracks": len(features.held) + len(features.unusable),
         "rejected_tracks": len(features.unusable),
+        "drawn_over": "index",
         "hardware": device.find().hardware_class,
         "threads": job.threads,
         "mixed_precision": False,

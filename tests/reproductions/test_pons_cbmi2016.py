@@ -31,6 +31,7 @@ def arguments(audio: Path, cache: Path, out: Path, **changes) -> list[str]:
         "cache-root": cache,
         "out": out,
         "rows": ROWS,
+        "split": "drawn",
         "folds": 2,
         "epochs": 3,
     } | changes
@@ -124,6 +125,7 @@ def test_finished_runs_are_skipped(
         ({"rows": "table1/time-1x200"}, "needs tracks of 250 frames"),
         ({"folds": 19}, "18 tracks cannot be cut into 19 folds"),
         ({"folds": 1}, "--folds must be at least 2"),
+        ({"folds": 8, "split": "stratified"}, "each: 'fast' (6), 'medium' (6), 'slow' (6); use"),
         ({"dataset": "nothing"}, "unknown data set 'nothing'"),
         ({"dataset": "folder:/nowhere"}, "/nowhere"),
     ],

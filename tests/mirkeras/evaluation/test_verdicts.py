@@ -68,6 +68,15 @@ def test_what_differs_between_runs_is_a_note(changes: dict, note: str) -> None:
     assert note in line.note
 
 
+def test_folds_of_older_runs_that_lost_tracks_are_noted() -> None:
+    note = "a: folds drawn over the tracks that could be read"
+    older = {"rejected_tracks": one_differs(0, 6)}
+    assert note in judged(measured(**older)).note
+    assert note in judged(measured(**older, drawn_over=one_differs("index", np.nan))).note
+    assert note not in judged(measured(**older, drawn_over="index")).note
+    assert note not in judged(measured(**older, split="official")).note
+
+
 @pytest.mark.parametrize(
     ("changes", "verdict", "reason"),
     [

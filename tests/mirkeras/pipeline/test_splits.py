@@ -12,7 +12,7 @@ from reproductions.pons_cbmi2016.experiments import PROTOCOLS
 
 TRACKS = 40
 GROUPS = np.array([f"g{number // 2}" for number in range(TRACKS)])  # pairs of replicas
-INDEX = pd.DataFrame({"group": GROUPS})
+INDEX = pd.DataFrame({"group": GROUPS, "heard": True})
 SEGMENTS = consecutive(np.arange(TRACKS + 1) * 10, 2)  # five segments a track
 
 
@@ -99,6 +99,8 @@ def test_of_official_folds_the_next_one_validates() -> None:
     assert named_folds(column) == 4
     assert [part.tolist() for part in named_parts(column, 3)] == [[1, 2], [0, 4], [3]]
     assert [part.tolist() for part in named_parts(column, 0)] == [[2, 3], [1], [0, 4]]
+    three = np.array(["1", "2", "3", "3"])  # none to spare
+    assert [part.tolist() for part in named_parts(three, 1)] == [[0, 2, 3], [], [1]]
 
 
 @pytest.mark.parametrize("values", [["train", "test"], ["1", "train"], [""]])
@@ -142,7 +144,7 @@ WATCHED = replace(PROTOCOLS["paper"], validate_by="test", select_by="last")
 
 
 def test_without_validation_everything_else_trains() -> None:
-    index = INDEX.assign(label=CLASSES, official=np.arange(TRACKS) % 4 + 1).astype(str)
+    index = INDEX.assign(stratum=CLASSES, official=(np.arange(TRACKS) % 4 + 1).astype(str))
     for split in ("drawn", "stratified", "official"):
         parts = divide(WATCHED, SEGMENTS, index, split=split, folds=4, fold=1, seed=0)
         assert parts.test.tolist() == parts.validation.tolist()

@@ -30,7 +30,8 @@ class NearestMean(Network):
     def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
         protocol = experiment.protocol_of(run.protocol, run.row)
         row = experiment.rows[run.row]
-        segments, labels = consecutive(cache.offsets, row.frames), read_labels(tracks, ())
+        segments = consecutive(cache.offsets, row.frames)
+        labels = read_labels(tracks[tracks.heard], ())
         parts = divide_run(run, protocol, segments, tracks)
         means = cache.segments(segments.first, row.frames).mean(axis=1)
         known = labels.values[segments.track[parts.train]]

@@ -10,11 +10,12 @@ from data_prep.prepare import prepare
 from mirkeras import cache, features
 from mirkeras.cache import FeatureCache
 from mirkeras.experiment import find_experiment
+from mirkeras.experiment.division import tracks_of
 from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Setting
 from mirkeras.features.augmented import Deformed
 from mirkeras.pipeline.segments import TRAINING
-from mirkeras.training.one_run import origin_of, tracks_of
+from mirkeras.training.one_run import origin_of
 from mirkeras.training.plan import plan_run
 
 PAPER = "schindler_gtzan"
@@ -45,6 +46,7 @@ def test_deformed_copies_are_trained_on_and_never_tested(
     setting: Setting, opened: FeatureCache
 ) -> None:
     tracks = tracks_of(opened, setting.index)
+    assert tracks.heard.all()
     plan, parts, _ = plan_run(RUN, find_experiment(PAPER), setting, opened, tracks)
     segments = plan.feed.segments
     own = opened.offsets[1:] - 80  # where each track's deformed frames begin
@@ -68,6 +70,22 @@ def test_lists_of_other_splits_make_no_other_run(
     assert origin_of(RUN, experiment, replace(setting, index=other)) == expected
     named = replace(RUN, split="official")
     assert origin_of(named, experiment, replace(setting, index=other)) != expected
+
+
+def test_a_track_set_aside_decides_where_folds_are_drawn(
+    setting: Setting, opened: FeatureCache, tmp_path: Path
+) -> None:
+    experiment, named = find_experiment(PAPER), replace(RUN, split="official")
+    header, *lines = setting.index.read_text().splitlines()
+    indices = []
+    for number in (len(lines), len(lines) + 1):
+        more = "fast/zz,fast/zz.wav,fast,fast/zz,"  # not in the cache
+        indices.append(tmp_path / f"{number}.csv")
+        text = [f"{header},official", *(f"{line},1" for line in [*lines, more][:number])]
+        indices[-1].write_text("\n".join(text) + "\n")
+    whole, less = (replace(setting, index=index) for index in indices)
+    assert origin_of(named, experiment, whole) == origin_of(named, experiment, less)
+    assert origin_of(RUN, experiment, whole) != origin_of(RUN, experiment, less)
 
 
 def test_only_fields_that_are_not_as_by_default_decide_an_origin() -> None:

@@ -1,14 +1,24 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import data_prep
 from data_prep.prepare import Prepared
 from mirkeras.experiment import find_experiment
+from mirkeras.experiment.setting import Setting
 from mirkeras.system.errors import UsageError
-from mirkeras.training.preflight import choose_split, lacks_audio, leaks, plan_rows
+from mirkeras.training import preflight
+from mirkeras.training.preflight import (
+    check_classes,
+    check_division,
+    choose_split,
+    lacks_audio,
+    leaks,
+    plan_rows,
+)
 from mirkeras.training.waves import plan_waves
 
 LEE = find_experiment("lee_samplecnn")
@@ -72,3 +82,65 @@ def test_what_drawn_folds_leak_is_said() -> None:
     assert leaks(gtzan, LEE.protocols["clean"], "drawn") == "Artists repeat."
     silent = replace(gtzan, dataset=replace(known, repeats=""), index=index.drop(index=1))
     assert leaks(silent, PAPER, "drawn") == ""
+
+
+def own(*sizes: int, **changes) -> Prepared:
+    """Somebody's folder with classes a, b … of so many tracks."""
+    dataset = replace(data_prep.get("msd"), name="own", splits={}, tags=(), **changes)
+    labels = np.repeat(list("abcdefgh")[: len(sizes)], sizes)
+    return Prepared(dataset, Path(), pd.DataFrame({"label": labels}), Path("own"))
+
+
+def test_own_classes_are_stratified_unless_asked_otherwise() -> None:
+    assert choose_split(own(3, 3), PAPER, None, 3) == ("stratified", 3)
+    assert choose_split(own(3, 3), PAPER, "drawn", 3) == ("drawn", 3)
+    assert choose_split(own(3, 3, counts={"a": 3, "b": 3}), PAPER, None, 3) == ("drawn", 3)
+    tagged = replace(own(3, 3), dataset=replace(own().dataset, tags=("x", "y")))
+    assert choose_split(tagged, PAPER, None, 3) == ("drawn", 3)
+    with pytest.raises(UsageError, match="have tags, no class to stratify by; use --split drawn"):
+        check_classes(tagged, "stratified", 3)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "folds", "message"),
+    [
+        ((10, 4, 9), 10, r"10 folds .*each: 'b' \(4\), 'c' \(9\); use --folds 4, or add tracks"),
+        ((10, 1), 2, r"'b' \(1\); add tracks to it, or leave out"),
+        ((1, 10), 1, r"'a' \(1\); add tracks to it"),
+        ((2,) * 8, 3, r"'a' \(2\), .* and 3 more; use --folds 2"),
+    ],
+)
+def test_classes_smaller_than_the_folds_are_named(sizes: tuple, folds: int, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_classes(own(*sizes), "stratified", folds)
+    check_classes(own(*sizes), "drawn", folds)
+    check_classes(own(*(max(size, folds, 2) for size in sizes)), "stratified", folds)
+
+
+def division(labels: list[str], split: str, folds: int, monkeypatch) -> None:
+    """Check the divisions of an index without files."""
+    tracks = {"label": labels, "stratum": labels, "group": labels, "heard": True}
+    tracks = pd.DataFrame(tracks | {"named": np.resize(["1", "2"], len(labels))})
+    monkeypatch.setattr(preflight, "tracks_of", lambda *given: tracks)
+    setting = Setting(Path(), Path(), {}, (), (), "", "", 1, 0, False)
+    check_division(PAPER, {"recipe": None}, setting, split, folds, [0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "split", "message"),
+    [
+        ("aaaabaaa", "drawn", "tracks of b are tested and none trained on; use --split stratified"),
+        ("aaabaaaa", "named", "tracks of b are tested and none trained on; use another --split"),
+        ("aabb", "stratified", "a validation part .*no class has a track to spare.*other --folds"),
+    ],
+)
+def test_a_division_that_cannot_be_learned_from_says_what_helps(
+    labels: str, split: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        division(list(labels), split, 2, monkeypatch)
+
+
+def test_seventy_tracks_of_seven_classes_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    for folds in (2, 3, 5, 9, 10):
+        division(list("abcdefg") * 10, "stratified", folds, monkeypatch)
