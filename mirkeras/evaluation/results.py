@@ -29,6 +29,7 @@ TEXT = {
     "origin": str,
     "dropped_tags": str,
     "pretrained": str,
+    "learned_from": str,
 }
 
 

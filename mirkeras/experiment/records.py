@@ -150,8 +150,9 @@ def read_predictions(directory: Path) -> dict[str, np.ndarray]:
         ``scores`` float32 (segments, classes), ``segment_track`` int (segments,) numbers into
         ``tracks`` str (tracks,), ``labels`` int (tracks,) numbers into ``classes`` str (classes,);
         of a tagger ``labels`` float32 (tracks, tags) and in ``classes`` the tags.
-        ``segment_frame`` int64 (segments,), the first frame of each segment within its track, is
-        missing from runs of older versions.
+        ``segment_frame`` int64 (segments,), the first frame of each segment within its track, and
+        ``learned_from`` str (other tracks,), what was trained on or validated by, are missing from
+        runs of older versions.
 
     Raises
     ------

@@ -16,8 +16,6 @@ class Extractor:
         Name of the recipe its input comes from.
     dataset, row : str
         What it was trained on and as what, as far as known.
-    division : tuple
-        Split, number of folds, fold and seed of its training; empty where unknown.
     capped : bool
         Whether its training was cut short by ``--epochs``.
     """
@@ -26,7 +24,6 @@ class Extractor:
     recipe: str
     dataset: str
     row: str
-    division: tuple = ()
     capped: bool = False
 
 

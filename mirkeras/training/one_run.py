@@ -43,7 +43,8 @@ def train_run(run: Run, origin: str, setting: Setting, report: Callable[[dict], 
         tracks = tracks_of(cache, setting.index, setting.tags)
         learned = learner.learn(run, experiment, cache, tracks, setting, report)
         # a cache of features may have one frame for several of the track's
-        _write_predictions(directory, learned, cache, row.hop or 1)
+        names = _learned_from(learned, cache)
+        _write_predictions(directory, learned, names, cache, row.hop or 1)
         track = learned.segments.track
         used = {part: getattr(learned.parts, part) for part in learned.used}
         circumstances = {
@@ -52,6 +53,7 @@ def train_run(run: Run, origin: str, setting: Setting, report: Callable[[dict], 
                 for part, places in used.items()
             },
             "tracks": len(tracks),
+            "learned_from": hashlib.sha256("\n".join(names).encode()).hexdigest(),
             "rejected_tracks": int((~tracks.heard).sum()),
             **({"drawn_over": "index"} if run.split in SEEDED else {}),
             "hardware": setting.hardware,
@@ -91,7 +93,16 @@ def origin_of(run: Run, experiment: Experiment, setting: Setting) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _write_predictions(directory: Path, learned: Learned, cache: FeatureCache, hop: int) -> None:
+def _learned_from(learned: Learned, cache: FeatureCache) -> list[str]:
+    """Name the tracks that were trained on or validated by, sorted; none that is tested."""
+    parts, track = learned.parts, learned.segments.track
+    used = track[np.concatenate([parts.train, parts.validation])]
+    return [cache.tracks[number] for number in np.setdiff1d(used, track[parts.test])]
+
+
+def _write_predictions(
+    directory: Path, learned: Learned, names: list[str], cache: FeatureCache, hop: int
+) -> None:
     """Write the scores of the test segments with the truth of their tracks."""
     test = learned.parts.test
     track = learned.segments.track[test]
@@ -104,4 +115,5 @@ def _write_predictions(directory: Path, learned: Learned, cache: FeatureCache, h
         tracks=np.array(cache.tracks)[tested],
         labels=learned.labels.values[tested],
         classes=np.array(learned.labels.names),
+        learned_from=np.array(names),
     )

@@ -39,7 +39,7 @@ class Head(Network):
         return super().digested(run, row, setting) | {"embedding": song_features.IMPLEMENTATION}
 
     def inputs(self, run, row, protocol, setting) -> tuple[FeatureCache, dict]:
-        return song_features.song_cache(run, row, setting, overlapping=protocol.overlapping)
+        return song_features.song_cache(run, row, protocol, setting)
 
 
 class LinearSVM(Head):

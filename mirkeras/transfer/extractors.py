@@ -8,7 +8,7 @@ import numpy as np
 
 from mirkeras.cache import FeatureCache
 from mirkeras.experiment import Row
-from mirkeras.experiment.records import finished_network, read_record
+from mirkeras.experiment.records import finished_network, read_predictions, read_record
 from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Extractor
 from mirkeras.features import find_recipe
@@ -64,9 +64,24 @@ def of_record(path: Path, record: dict) -> Extractor:
         recipe=record["recipe"]["recipe"]["name"],
         dataset=run.dataset,
         row=run.row,
-        division=(run.split, run.folds, run.fold, run.seed),
         capped=record["capped"],
     )
+
+
+def known_to(extractor: Extractor, tracks: set[str]) -> set[str]:
+    """Return which tracks of its own data set a run's network has learned from, as far as known.
+
+    Runs of older versions name only what they tested: all else may have been learned from.
+
+    Raises
+    ------
+    RunError
+        The predictions of its run are missing or damaged.
+    """
+    found = read_predictions(extractor.path.parent)
+    if "learned_from" in found:
+        return tracks & set(found["learned_from"].tolist())
+    return tracks - set(found["tracks"].tolist())
 
 
 def check_input(extractor: Extractor, cache: FeatureCache) -> None:

@@ -17,7 +17,8 @@ import numpy as np
 
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.cache.rows import rows_as_cache
-from mirkeras.experiment import Row, records
+from mirkeras.experiment import Protocol, Row, records
+from mirkeras.experiment.division import divide, tracks_of
 from mirkeras.experiment.runs import FEATURES, Run
 from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.features import find_recipe
@@ -25,7 +26,7 @@ from mirkeras.layers.blocks import hidden_stages
 from mirkeras.pipeline.feed import open_feed, prediction_batch
 from mirkeras.pipeline.segments import consecutive, evenly_spaced
 from mirkeras.system.files import sha256, whole_file
-from mirkeras.transfer.extractors import of_record
+from mirkeras.transfer.extractors import known_to, of_record
 
 BLOCK = 200  # tracks in memory at a time
 #: Hidden layers that are computed and kept together, counted from the back (fewer if there are).
@@ -140,7 +141,7 @@ def cached_features(
 
 
 def song_cache(
-    run: Run, row: Row, setting: Setting, *, overlapping: bool
+    run: Run, row: Row, protocol: Protocol, setting: Setting
 ) -> tuple[FeatureCache, dict[str, object]]:
     """Concatenate the features of a row's networks, one frame per track.
 
@@ -159,7 +160,7 @@ def song_cache(
     caches = {name: open_cache(setting.caches[name], find_recipe(name)) for name in names}
     # what one recipe's cache had to set aside is missing for all
     common = sorted(set.intersection(*(set(cache.tracks) for cache in caches.values())))
-    columns = []
+    columns, overlapping = [], protocol.overlapping
     for extractor in extractors:
         cache, folder = caches[extractor.recipe], setting.index.parent / "embeddings"
         found = cached_features(extractor.path, cache, folder, row.layers, overlapping=overlapping)
@@ -173,7 +174,8 @@ def song_cache(
     }
     target = run.directory(setting.out) / FEATURES
     features = _as_cache(columns, target, common, list(caches.values()), described)
-    return features, {"recipe": described} | _provenance(run, row, extractors)
+    tested = _tested(run, protocol, features, setting)
+    return features, {"recipe": described} | _provenance(run, row, extractors, tested)
 
 
 def _own(run: Run, row: Row, setting: Setting) -> tuple[Extractor, ...]:
@@ -186,7 +188,17 @@ def _own(run: Run, row: Row, setting: Setting) -> tuple[Extractor, ...]:
     return tuple(found)
 
 
-def _provenance(run: Run, row: Row, extractors: tuple[Extractor, ...]) -> dict[str, str]:
+def _tested(run: Run, protocol: Protocol, cache: FeatureCache, setting: Setting) -> set[str]:
+    """Return the tracks that a run tests."""
+    tracks = tracks_of(cache, setting.index, setting.tags)
+    division = {"split": run.split, "folds": run.folds, "fold": run.fold, "seed": run.seed}
+    parts = divide(protocol, consecutive(cache.offsets, 1), tracks, **division)
+    return {cache.tracks[number] for number in parts.test}
+
+
+def _provenance(
+    run: Run, row: Row, extractors: tuple[Extractor, ...], tested: set[str]
+) -> dict[str, str]:
     """Say whose features these are, and what keeps them from being the paper's."""
     found = {"extractors": " ".join(f"{one.dataset}:{one.row}" for one in extractors)}
     published = row.pretrained_on or run.dataset
@@ -198,14 +210,14 @@ def _provenance(run: Run, row: Row, extractors: tuple[Extractor, ...]) -> dict[s
         reasons.append(f"features of {', '.join(one.row for one in extractors)}")
     if any(one.capped for one in extractors):
         reasons.append("feature networks cut short by --epochs")
-    division = (run.split, run.folds, run.fold, run.seed)
-    if any(
-        # a part of a data set is named after it, so these share tracks
-        (one.dataset.startswith(run.dataset) or run.dataset.startswith(one.dataset))
-        and one.division != division
-        for one in extractors
-    ):
-        reasons.append("feature networks of another division may have heard test tracks")
+    # a part of a data set is named after it, so these share tracks
+    related = [one for one in extractors if one.dataset.startswith(run.dataset)
+               or run.dataset.startswith(one.dataset)]  # fmt: skip
+    if known := set().union(*(known_to(one, tested) for one in related)):
+        reasons.append(
+            f"feature networks have, or may have, learned from {len(known)} of {len(tested)} "
+            "test tracks"
+        )
     return found | ({"pretrained": "; ".join(reasons)} if reasons else {})
 
 

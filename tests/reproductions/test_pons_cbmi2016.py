@@ -81,6 +81,8 @@ def test_every_track_is_tested_once(trained: Path, audio_folder: Path) -> None:
     folds = [read_predictions(run_of(trained, ROWS, f"fold0{n}of02")) for n in (1, 2)]
     tested = sorted(np.concatenate([fold["tracks"] for fold in folds]))
     assert tested == sorted(f"{path.parent.name}/{path.stem}" for path in audio_folder.glob("*/*"))
+    for fold in folds:
+        assert sorted([*fold["tracks"], *fold["learned_from"]]) == tested
 
 
 def test_init_takes_over_the_trained_convolutions(trained: Path) -> None:
