@@ -160,7 +160,7 @@ def song_cache(
     caches = {name: open_cache(setting.caches[name], find_recipe(name)) for name in names}
     # what one recipe's cache had to set aside is missing for all
     common = sorted(set.intersection(*(set(cache.tracks) for cache in caches.values())))
-    columns, overlapping = [], protocol.overlapping
+    overlapping, columns = protocol.overlapping, []
     for extractor in extractors:
         cache, folder = caches[extractor.recipe], setting.index.parent / "embeddings"
         found = cached_features(extractor.path, cache, folder, row.layers, overlapping=overlapping)

@@ -208,6 +208,12 @@ def test_where_a_class_would_lose_its_last_track_nothing_is_held() -> None:
     assert set(tracks.label[list(held)]) == {"a"}
 
 
+def test_a_large_class_does_not_stand_in_for_those_with_none_to_spare() -> None:
+    tracks = table([*(f"c{number:02d}" for number in range(40) for _ in range(2)), *["large"] * 20])
+    _, held, _ = names_of(tracks, parts_of(tracks, folds=2))
+    assert tracks.label[list(held)].tolist() == ["large"] * 2  # a fifth of its ten
+
+
 def test_a_group_larger_than_a_tenth_validates_whole_if_all_are() -> None:
     tracks = table(["a"] * 12 + ["b"] * 12, np.repeat(range(8), 3).tolist())
     train, held, _ = names_of(tracks, parts_of(tracks, CLEAN, folds=2))
