@@ -196,9 +196,14 @@ def build_caches(
     for row, learner in learners.items():
         names |= learner.recipes(experiment, experiment.rows[row], extractors)
     paths = {prepared.home / f"{name}.h5": find_recipe(name) for name in sorted(names)}
-    built = cache.build_all(prepared.index, prepared.root, paths)
-    for path, features in built.items():
+    built = cache.build_all(
+        prepared.index,
+        prepared.root,
+        paths,
+        max_rejected=prepared.dataset.max_bad,
+        members=prepared.members,
+    )
+    for features in built.values():
         if len(features.rejected):
-            report = path.with_suffix(".rejected.csv")
-            print(f"{len(features.rejected)} track(s) set aside, see {report}")
+            print(features.set_aside)
     return {path.stem: features for path, features in built.items()}
