@@ -231,8 +231,8 @@ def refuse_losses(build: Build, rejected: Collection[str]) -> None:
             f"mend or remove them, or go on without them: --allow-bad {_rounded_up(lost / total)}"
         )
     elif gone:
-        why = f"among them every one of {', '.join(gone)}"
-        remedy = "mend some of those, or take that out of the data set"
+        why = f"among them every one of {', '.join(map(repr, gone))}"
+        remedy = "mend some of those, or take that class or tag out of the data set"
     else:
         return
     state = "not used" if build.path.exists() else "not built"

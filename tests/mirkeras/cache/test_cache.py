@@ -210,8 +210,8 @@ def test_too_many_bad_tracks_stop_the_job_but_keep_the_work(spoiled, finished, t
         ("", None),
         ("d", None),  # one is always allowed
         ("ad", None),
-        ("abc", r"3 of 6 .* every one of A, B; .*c\.rejected\.csv names"),
-        ("ef", r"2 of 6 .* every one of C; "),
+        ("abc", r"3 of 6 .* every one of 'A', 'B'; .*c\.rejected\.csv names"),
+        ("ef", r"2 of 6 .* every one of 'C'; "),
         ("adef", r"4 of 6 .* at most 3 of 6 \(50%\) may be; .*--allow-bad 0\.67"),
         ("abcdef", "6 of 6 .* none is left"),
     ],
@@ -229,10 +229,10 @@ def test_a_class_of_which_nothing_is_left_is_named(tmp_path, rejected, message):
 def test_no_class_may_vanish_before_or_after_a_cache_is_built(spoiled, tmp_path):
     path, options = tmp_path / "c.h5", {"jobs": 1, "max_rejected": 0.5}
     lost = {"good": ["Ré/0"], "bad": ["Ré/bytes", "Ré/cut"]}
-    with pytest.raises(cache.CacheError, match=r"not built; .* every one of bad;"):
+    with pytest.raises(cache.CacheError, match=r"not built; .* every one of 'bad';"):
         cache.build_cache(index_of(spoiled), spoiled, RECIPE, path, **options, members=lost)
     cache.build_cache(index_of(spoiled), spoiled, RECIPE, path, **options)
-    with pytest.raises(cache.CacheError, match=r"not used; .* every one of bad;"):
+    with pytest.raises(cache.CacheError, match=r"not used; .* every one of 'bad';"):
         cache.build_cache(index_of(spoiled), spoiled, RECIPE, path, **options, members=lost)
 
 
