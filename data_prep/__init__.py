@@ -21,7 +21,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name for name in found if name not in _OTHERS))
 
 
-def get(name: str) -> DataSet:
+def get(name: str, layout: str | None = None) -> DataSet:
     """Declaration of a data set.
 
     Parameters
@@ -29,6 +29,8 @@ def get(name: str) -> DataSet:
     name : str
         One of `names()`, `NAME:CLASS,CLASS` for some of its classes, or `folder:PATH` for a folder
         with one sub-folder per class.
+    layout : str or None
+        What the sub-folders of `folder:PATH` are, see `data_prep.sets.folder.declare`.
 
     Raises
     ------
@@ -37,7 +39,9 @@ def get(name: str) -> DataSet:
         data set.
     """
     if name.startswith("folder:"):
-        return import_module("data_prep.sets.folder").declare(name)
+        return import_module("data_prep.sets.folder").declare(name, layout)
+    if layout:
+        raise DataError(f"--layout says what the folders of folder:PATH are; {name} has its own")
     whole, colon, classes = name.partition(":")
     if whole not in names():
         raise DataError(

@@ -119,8 +119,8 @@ class DataSet:
     tracks : int or None
         Number of tracks of a set with tags.
     splits : mapping
-        Name of a split to tracks per part; the first is the default. An index lacks the column of
-        a split whose lists could not be had.
+        Name of a split to tracks per part (none: not declared); the first is the default. An index
+        lacks the column of a split whose lists could not be had.
     class_splits : mapping
         Split, then part, to tracks per class: what subsets by class are checked against.
     folder : str
@@ -131,6 +131,8 @@ class DataSet:
     own_audio : bool
         True if the lists are published but not the audio: the user brings it, and tracks without
         audio are reported, not refused.
+    max_bad : float
+        Largest share of tracks that may be unusable, from 0 to 1.
     """
 
     name: str
@@ -153,6 +155,7 @@ class DataSet:
     folder: str = ""
     own_audio: bool = False
     repeats: str = ""
+    max_bad: float = 0.05
 
     @property
     def classes(self) -> tuple[str, ...]:

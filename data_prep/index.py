@@ -1,5 +1,6 @@
 """The table of tracks: how it is made, written columns and read back."""
 
+import os
 from collections.abc import Container, Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -7,31 +8,58 @@ from pathlib import Path
 import pandas as pd
 
 from data_prep.declare import DataError
-from mirkeras.system.files import files_below, is_hidden
+from mirkeras.audio.formats import audio_extensions
+from mirkeras.system.files import files_below, is_leftover
 
 #: Columns of every index, in this order; one column for each split at hand follows.
 COLUMNS = ("track", "path", "label", "group", "tempo")
 
-
 #: Between the tags of a track in the column `label`.
 TAG_SEPARATOR = "|"
 
+#: How many folders below its root the class folders of a data set may lie.
+DEEPEST = 2
 
-def find_layout(root: Path, folders: Iterable[str]) -> Path | None:
-    """Where the class folders lie: `root` itself or one folder deeper (archives bring their own).
+
+def find_layout(
+    root: Path, folders: Iterable[str], endings: Container[str] | None = None
+) -> Path | None:
+    """Where the class folders lie: `root` itself or up to two folders deeper, as archives differ.
+
+    Parameters
+    ----------
+    endings : container of str, optional
+        Of the audio, lower case with the dot; by default all that are decoded.
 
     Returns
     -------
     Path or None
-        The folder holding most of `folders`, None when there is none of them.
+        The folder that has most of `folders` with audio in them (Kaggle's GTZAN has pictures in
+        others), else most of them; None when there is none of them.
     """
-    if not root.is_dir():
-        return None
-    wanted = tuple(folders)
-    deeper = sorted(p for p in root.iterdir() if p.is_dir() and not is_hidden(p.name))
-    places = [root, *deeper]
-    held = [sum((place / folder).is_dir() for folder in wanted) for place in places]
-    return places[held.index(max(held))] if max(held) else None
+    wanted, audio = tuple(folders), endings or audio_extensions()
+    best, found = (0, 0), None
+    places = [root] if root.is_dir() else []
+    for _ in range(DEEPEST + 1):
+        for place in places:
+            inner = [place / folder for folder in wanted if (place / folder).is_dir()]
+            held = sum(_holds_audio(folder, audio) for folder in inner), len(inner)
+            if held > best:
+                best, found = held, place
+        if best[0] == len(wanted):
+            break
+        places = [inner for place in places for inner in _folders_in(place)]
+    return found
+
+
+def _holds_audio(folder: Path, endings: Container[str]) -> bool:
+    return any(file.suffix.lower() in endings for file in files_below(folder))
+
+
+def _folders_in(place: Path) -> list[Path]:
+    with os.scandir(place) as entries:
+        found = [entry.name for entry in entries if entry.is_dir()]
+    return [place / name for name in sorted(found) if name[0] != "." and not is_leftover(name)]
 
 
 def from_class_folders(
@@ -46,13 +74,13 @@ def from_class_folders(
     Parameters
     ----------
     folders : mapping
-        Name of a folder, in `root` or one deeper, to its class.
+        Name of a folder, see `find_layout`, to its class.
     endings : container of str
         File endings of the audio, lower case with the dot.
     tempi : mapping
         Stem to tempo in BPM, where it is known.
     """
-    place = find_layout(root, folders)
+    place = find_layout(root, folders, endings)
     if place is None:
         return make_index((), root)
     known = tempi or {}

@@ -5,16 +5,19 @@
 <cache_root>/<name>/index.csv    the tracks: id, path, label, group, tempo, a column for each split
 """
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 import data_prep
-from data_prep.declare import DataSet, as_data_errors
+from data_prep.declare import DataError, DataSet, as_data_errors
 from data_prep.fetch import provide
 from data_prep.fetch.counts import check_counts, with_own_counts
+from data_prep.index import TAG_SEPARATOR
 from data_prep.sets import folder
+from mirkeras.audio.formats import BROKEN_LINK, UNDECODED, tell_left_out
 from mirkeras.system.files import write_text
 
 
@@ -52,6 +55,14 @@ class Prepared:
         declared = self.dataset.tags or self.dataset.classes
         return declared or tuple(sorted(self.index["label"].unique()))
 
+    @property
+    def members(self) -> dict[str, list[str]]:
+        """The tracks of each class, or of each tag that any track has."""
+        table = self.index[self.index["label"] != ""]
+        if self.dataset.tags:
+            table = table.assign(label=table["label"].str.split(TAG_SEPARATOR)).explode("label")
+        return table.groupby("label")["track"].apply(list).to_dict()
+
 
 def prepare(
     name: str,
@@ -60,6 +71,9 @@ def prepare(
     cache_root: Path,
     mirror: str | None = None,
     offline: bool = False,
+    layout: str | None = None,
+    allow_bad: float | None = None,
+    strict: bool = False,
 ) -> Prepared:
     """Make a data set usable, doing only what is not done yet.
 
@@ -71,13 +85,21 @@ def prepare(
         Where data sets and what is derived from them live.
     mirror : str or None
         Folder or http(s) address tried before the published addresses.
+    layout : str or None
+        See `data_prep.get`.
+    allow_bad : float or None
+        Largest share of tracks that may be unusable; None: as declared.
+    strict : bool
+        Whether music that is left out is an error.
 
     Raises
     ------
     DataError
         The set is absent and cannot be had, or does not hold the tracks it must.
     """
-    dataset = data_prep.get(name)
+    dataset = data_prep.get(name, layout)
+    if allow_bad is not None:
+        dataset = replace(dataset, max_bad=allow_bad)
     if name.startswith(folder.PREFIX):
         root, how = folder.root_of(name), "present"
     else:
@@ -96,6 +118,9 @@ def prepare(
     written = _write_index(index, home / "index.csv")
     prepared = Prepared(dataset, root, index, home, stand_in)
     _report(prepared, how, written)
+    if not (dataset.archives or dataset.make):
+        _report_left_out(prepared, strict)
+        _report_copies(prepared)
     return prepared
 
 
@@ -113,9 +138,12 @@ def _report(prepared: Prepared, how: str, written: bool) -> None:
     """One line on what is there, and one on anything a reader must not miss."""
     dataset, index = prepared.dataset, prepared.index
     kind = "tags" if dataset.tags else "classes"
+    inside = os.path.commonpath(map(os.path.dirname, index["path"])) if len(index) else ""
+    place = f"{prepared.root} (audio in {inside})" if inside else f"{prepared.root}"
+    state = "written to" if written else "up to date in"
     print(
         f"{dataset.name}: {len(index)} tracks in {len(prepared.classes)} {kind}, {how} at "
-        f"{prepared.root}; index {'written to' if written else 'up to date in'} {prepared.home}",
+        f"{place}; index {state} {prepared.home}",
         flush=True,
     )
     if prepared.stand_in:
@@ -124,13 +152,38 @@ def _report(prepared: Prepared, how: str, written: bool) -> None:
             "on it count as different data.",
             flush=True,
         )
+    if not dataset.tags:
+        sizes = index["label"].value_counts().sort_index().items()
+        print(f"classes: {', '.join(f'{name} ({n})' for name, n in sizes)}", flush=True)
     if dataset.own_audio:
         _report_missing(dataset, index)
-    if dataset.archives or dataset.make is not None:
+
+
+def _report_left_out(prepared: Prepared, strict: bool) -> None:
+    """Count what lies in a folder of one's own and is no track; `strict`: refuse music."""
+    name = prepared.dataset.name
+    passed = folder.left_out(prepared.root, folder.FOLDERS in prepared.dataset.splits)
+    music = UNDECODED | {folder.OUTSIDE, BROKEN_LINK}
+    if strict and music & {*passed.values()}:
+        raise DataError(f"{name}: {tell_left_out(passed)}; without --strict, the others are used")
+    if passed:
+        print(f"{name}: {tell_left_out(passed)}", flush=True)
+
+
+def _report_copies(prepared: Prepared) -> None:
+    """Say which files of one's own are the same, and whether classes or parts share them."""
+    index = prepared.index
+    shared = index[index["group"].duplicated(keep=False)]
+    if shared.empty:
         return
-    if ignored := folder.left_out(prepared.root):
-        what = ", ".join(f"{n} × {kind}" for kind, n in ignored.most_common(5))
-        print(f"{dataset.name}: {sum(ignored.values())} files left out ({what})", flush=True)
+    said = f"{len(shared)} files are copies of one another; protocol clean keeps them in one part"
+    for column in ("label", *prepared.dataset.splits):
+        mixed = shared.groupby("group")[column].nunique() > 1
+        if mixed.any():
+            same = shared.loc[shared["group"] == mixed.idxmax(), "path"]
+            what = "class" if column == "label" else "part of the split"
+            said += f"; {mixed.sum()} of them lie in more than one {what} ({' = '.join(same[:3])})"
+    print(f"{prepared.dataset.name}: {said}", flush=True)
 
 
 def _report_missing(dataset: DataSet, index: pd.DataFrame) -> None:

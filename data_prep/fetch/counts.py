@@ -78,7 +78,7 @@ def check_counts(dataset: DataSet, root: Path, index: pd.DataFrame) -> None:
         )
     _check_tracks(dataset, root, index)
     for split, parts in dataset.splits.items():
-        if split in index.columns:
+        if parts and split in index.columns:
             _check_split(dataset, root, index, split, parts)
 
 

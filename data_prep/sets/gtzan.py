@@ -175,7 +175,7 @@ DATASET = DataSet(
     licence="No licence is published with it; it is distributed for research.",
     archives=ARCHIVES,
     layout="""\
-gtzan/genres/            (or without this folder)
+gtzan/genres/            (or without this folder, or Data/genres_original/)
     blues/               blues.00000 to blues.00099, in any format libsndfile reads
     classical/ country/ disco/ hiphop/ jazz/ metal/ pop/ reggae/ rock/   the same""",
     counts=dict.fromkeys(GENRES, 100),

@@ -1,4 +1,11 @@
-"""The file endings that libsndfile decodes."""
+"""Which files are audio, by their endings, and how what is left out is told."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
 
 import soundfile
 
@@ -8,13 +15,27 @@ _OTHER_ENDINGS = {
     "AIFF": ("aif", "aifc"),
     "AU": ("snd",),
     "IRCAM": ("sf",),
-    "MP3": ("mp3",),
+    "MP3": ("mp1", "mp2", "mp3", "mpga"),
     "NIST": ("sph",),
     "OGG": ("oga", "opus"),
-    "WAV": ("wave",),
+    "WAV": ("bwf", "wave"),
 }
 
+#: Endings of audio that libsndfile does not decode.
+UNDECODED = frozenset(
+    (
+        *(".3gp", ".aac", ".ac3", ".alac", ".amr", ".ape", ".dff", ".dsf", ".dts", ".eac3", ".m4a"),
+        *(".m4b", ".m4p", ".m4r", ".mka", ".mp4", ".mpc", ".mpp", ".ra", ".rm", ".shn", ".spx"),
+        *(".tak", ".tta", ".weba", ".webm", ".wma", ".wv"),
+    )
+)
 
+BROKEN_LINK = "broken link"
+_ENDING = re.compile(r"\.[a-z0-9]{1,8}")  # "Mr. Brightside" has none
+_TOLD = 8  # reasons at most in one line
+
+
+@cache
 def audio_extensions() -> frozenset[str]:
     """File endings this machine's libsndfile can decode, lower case with the dot (`.wav`)."""
     known = set()
@@ -22,3 +43,54 @@ def audio_extensions() -> frozenset[str]:
         if name != "RAW":
             known |= {name.lower(), *_OTHER_ENDINGS.get(name, ())}
     return frozenset(f".{ending}" for ending in known)
+
+
+def audio_among(files: Iterable[Path], left_out: dict[Path, str]) -> Iterator[Path]:
+    """Pass on the files that can be decoded, by their endings.
+
+    Parameters
+    ----------
+    left_out : dict
+        Gets the others, with the reason: their ending in lower case, or `BROKEN_LINK`.
+    """
+    for file in files:
+        ending = file.suffix.lower()
+        if ending in audio_extensions():
+            yield file
+        elif os.path.islink(file) and not os.path.exists(file):  # perhaps to a folder of music
+            left_out[file] = BROKEN_LINK
+        else:
+            left_out[file] = ending if _ENDING.fullmatch(ending) else "without an ending"
+
+
+def tell_left_out(left_out: Mapping[Path, str]) -> str:
+    """Put what is left out into one line: counts by reason, music first, and what helps.
+
+    Parameters
+    ----------
+    left_out : mapping
+        Path to reason: an ending, or words; of those the first path is named.
+    """
+    first = {reason: path for path, reason in reversed(left_out.items())}
+    counts = Counter(left_out.values())
+    order = sorted(counts, key=lambda reason: (_rank(reason), -counts[reason], reason))
+    said = [
+        f"{counts[reason]} × {reason}" + ("" if reason.startswith(".") else f" ({first[reason]})")
+        for reason in order[:_TOLD]
+    ]
+    if rest := sum(counts[reason] for reason in order[_TOLD:]):
+        said.append(f"{rest} × other")
+    music = [reason for reason in order if reason in UNDECODED]
+    advice = (
+        f"; {', '.join(music)} cannot be decoded: convert to .flac or .wav first, for example "
+        f"ffmpeg -i in{music[0]} out.flac"
+        if music
+        else ""
+    )
+    many = "1 file" if len(left_out) == 1 else f"{len(left_out)} files"
+    return f"{many} left out ({', '.join(said)}){advice}"
+
+
+def _rank(reason: str) -> int:
+    """Music that is not decoded first, then what is told in words, then any other file."""
+    return 0 if reason in UNDECODED else 2 if reason.startswith(".") else 1

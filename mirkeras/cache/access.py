@@ -1,7 +1,7 @@
 """Open the caches of a data set, building first what is missing."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -64,6 +64,7 @@ def build_cache(
     *,
     jobs: int | None = None,
     max_rejected: float = 0.05,
+    members: Mapping[str, Collection[str]] | None = None,
     min_frames: int | None = None,
 ) -> FeatureCache:
     """Extract all tracks of an index into one cache, or open it if that has been done.
@@ -72,8 +73,8 @@ def build_cache(
     """
     path = Path(path)
     least = None if min_frames is None else {path: min_frames}
-    options = {"jobs": jobs, "max_rejected": max_rejected, "min_frames": least}
-    return build_all(index, root, {path: recipe}, **options)[path]
+    options = {"jobs": jobs, "max_rejected": max_rejected, "members": members}
+    return build_all(index, root, {path: recipe}, **options, min_frames=least)[path]
 
 
 def build_all(
@@ -83,6 +84,7 @@ def build_all(
     *,
     jobs: int | None = None,
     max_rejected: float = 0.05,
+    members: Mapping[str, Collection[str]] | None = None,
     min_frames: Mapping[Path, int] | None = None,
 ) -> dict[Path, FeatureCache]:
     """Extract all tracks of an index into one cache per recipe, or open those that exist.
@@ -104,7 +106,10 @@ def build_all(
         Number of processes; by default one per processor.
     max_rejected
         Largest share of unusable tracks in each cache; one track is always allowed unless this
-        is 0. A track may be unusable for one recipe and fine for another.
+        is 0. A track may be unusable for one recipe and fine for another. All are looked at and
+        named, however many.
+    members
+        The tracks of each class or tag; of each at least one must be usable.
     min_frames
         For each file the least number of frames of a usable track, by default its recipe's.
 
@@ -116,15 +121,16 @@ def build_all(
     Raises
     ------
     CacheError
-        Too many tracks are unusable, the disk is full, a worker was killed, or a file holds a cache
-        of another identity or other data. Finished work is kept for the next call.
+        Too many tracks are unusable, or all of a class or tag; the disk is full, a worker was
+        killed, or a file holds a cache of another identity or other data. Finished work is kept for
+        the next call.
     """
     least = min_frames or {}
     builds = {}
     for path, recipe in recipes.items():
         wanted = identity(recipe, least.get(path, recipe.min_frames))
         builds[path] = shards.list_tasks(
-            index, Path(root), recipe, Path(path), wanted, max_rejected
+            index, Path(root), recipe, Path(path), wanted, max_rejected, members or {}
         )
     left = [plan for plan in builds.values() if not plan.path.exists() or plan.partial.exists()]
     # What exists is checked before hours go into the rest.
@@ -151,4 +157,5 @@ def _reused(build: shards.Build) -> FeatureCache:
             raise CacheError(
                 f"{build.path}: made from other data (track {track}: {sizes}); {_REMEDY}"
             )
+    shards.refuse_losses(build, cache.rejected["track"])
     return cache

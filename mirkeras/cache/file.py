@@ -77,6 +77,16 @@ class FeatureCache:
         """What a stored 1 stands for: 1.0 for float32, 1/32768 for int16."""
         return SCALES[self.dtype]
 
+    @property
+    def set_aside(self) -> str:
+        """How many tracks are unusable, why, and where they are named."""
+        if self.rejected.empty:
+            return "0 track(s) set aside"
+        reasons = self.rejected["reason"].str.partition(":")[0].value_counts()
+        why = ", ".join(f"{count} × {reason}" for reason, count in reasons.items())
+        report = self.path.with_suffix(".rejected.csv")
+        return f"{len(self.rejected)} track(s) set aside ({why}), named in {report}"
+
     def memmap(self) -> np.memmap:
         """Map all frames as stored, read-only (total_frames, bands), without HDF5's global lock."""
         shape = (int(self.offsets[-1]), self.bands)

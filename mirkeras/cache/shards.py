@@ -7,9 +7,10 @@ last step the features need space twice. Two builds of the same data are equal b
 
 import hashlib
 import json
+import math
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ class Build:
         One per track, sorted by track.
     max_rejected
         Largest share of unusable tracks; one track is always allowed unless this is 0.
+    members
+        The tracks of each class or tag.
     """
 
     path: Path
@@ -45,6 +48,7 @@ class Build:
     identity: dict
     tasks: list[extraction.Task]
     max_rejected: float
+    members: Mapping[str, Collection[str]]
 
     @property
     def partial(self) -> Path:
@@ -76,6 +80,7 @@ def list_tasks(
     path: Path,
     identity: dict,
     max_rejected: float,
+    members: Mapping[str, Collection[str]],
 ) -> Build:
     """List what to extract, sorted by track, so that the order of the index does not matter.
 
@@ -99,7 +104,7 @@ def list_tasks(
         )
         for track, relative in sorted(zip(index["track"], index["path"], strict=True))
     ]
-    return Build(path, root, identity, tasks, max_rejected)
+    return Build(path, root, identity, tasks, max_rejected, members)
 
 
 def partial_folder(path: Path) -> Path:
@@ -113,19 +118,20 @@ def make(builds: Sequence[Build], jobs: int | None) -> None:
     Raises
     ------
     CacheError
-        Too many tracks are unusable for one of them; then none is written, all shards are kept.
+        Too many tracks are unusable for one of them, or all of a class; then none is written, all
+        shards are kept.
     """
     if not builds:
         return
     for build in builds:
         _start_work(build)
     found = _extract_all(builds, jobs)
-    for build in builds:  # all before the first is written: a refusal left the others incomplete
-        _refuse_too_many(build, found[build])
+    tables = {build: _report(build, found[build].rejected) for build in builds}
+    for build in builds:  # all before the first is written
+        refuse_losses(build, tables[build]["track"])
     for build in builds:
-        table = _report(build, found[build].rejected)
         assembled = build.partial / "assembled.h5"
-        write_cache(assembled, build.identity, found[build].done, table)
+        write_cache(assembled, build.identity, found[build].done, tables[build])
         os.replace(assembled, build.path)
         shutil.rmtree(build.partial, ignore_errors=True)  # the next one needs the space
 
@@ -176,10 +182,7 @@ def _start_work(build: Build) -> None:
 
 
 def _extract_all(builds: Sequence[Build], jobs: int | None) -> dict[Build, _Found]:
-    """Extract what is not done yet; the outcomes of each build are sorted by track.
-
-    Stops early when a build has more rejected tracks than it may have.
-    """
+    """Extract what is not done yet; the outcomes of each build are sorted by track."""
     # What earlier, interrupted builds left as valid shards, and by track what they did not.
     found: dict[Build, _Found] = {}
     missing: dict[str, list[extraction.Task]] = {}
@@ -204,25 +207,43 @@ def _extract_all(builds: Sequence[Build], jobs: int | None) -> dict[Build, _Foun
             for outcome in outcomes:
                 of[outcome.task.shard.parent].add(outcome)
             bar.update()
-            if any(len(parts.rejected) > build.allowed for build, parts in found.items()):
-                break
     for parts in found.values():
         for part in (parts.done, parts.rejected):
             part.sort(key=attrgetter("task.track"))
     return found
 
 
-def _refuse_too_many(build: Build, found: _Found) -> None:
-    rejected, done, allowed = len(found.rejected), len(found.done), build.allowed
-    if rejected <= allowed and done:
+def refuse_losses(build: Build, rejected: Collection[str]) -> None:
+    """Refuse to go on without too many tracks, or without all of a class or tag.
+
+    Raises
+    ------
+    CacheError
+        The message says what to do.
+    """
+    lost, total, unusable = len(rejected), len(build.tasks), {*rejected}
+    gone = [name for name, tracks in build.members.items() if unusable.issuperset(tracks)]
+    if lost == total:
+        why, remedy = "none is left", "mend them"
+    elif lost > build.allowed:
+        why = f"at most {build.allowed} of {total} ({build.max_rejected:.0%}) may be"
+        remedy = (
+            f"mend or remove them, or go on without them: --allow-bad {_rounded_up(lost / total)}"
+        )
+    elif gone:
+        why = f"among them every one of {', '.join(map(repr, gone))}"
+        remedy = "mend some of those, or take that class or tag out of the data set"
+    else:
         return
-    _report(build, found.rejected)
-    limit = f"at most {allowed} of {len(build.tasks)} ({build.max_rejected:.0%}) may be"
+    state = "not used" if build.path.exists() else "not built"
     raise CacheError(
-        f"{build.path}: not built; {rejected} of {done + rejected} tracks read are "
-        f"unusable, {limit if done or not allowed else 'none is left'}; "
-        f"{build.path.with_suffix('.rejected.csv')} names them and says why"
+        f"{build.path}: {state}; {lost} of {total} tracks are unusable, {why}; "
+        f"{build.path.with_suffix('.rejected.csv')} names them and says why: {remedy}"
     )
+
+
+def _rounded_up(share: float) -> float:
+    return math.ceil(100 * share) / 100
 
 
 def _report(build: Build, rejected: list[extraction.Extracted]) -> pd.DataFrame:

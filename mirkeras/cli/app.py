@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mirkeras import __version__
 from mirkeras.cli import tag as tag_command
-from mirkeras.cli.options import DATA_SETS, add_data_options, add_jobs_option
+from mirkeras.cli.options import DATA_SETS, add_data_options, add_jobs_option, prepared
 from mirkeras.system.errors import as_command
 
 
@@ -130,20 +130,8 @@ def _data(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.dataset:
         raise UsageError(f"which data set? mirkeras data {arguments.action} D; see data list")
-    _prepared(arguments, offline=arguments.action == "check")
+    prepared(arguments, offline=arguments.action == "check")
     return 0
-
-
-def _prepared(arguments: argparse.Namespace, offline: bool = False):
-    from data_prep.prepare import prepare
-
-    return prepare(
-        arguments.dataset,
-        data_root=arguments.data_root,
-        cache_root=arguments.cache_root,
-        mirror=arguments.mirror,
-        offline=offline,
-    )
 
 
 def _add_features(commands: argparse._SubParsersAction) -> None:
@@ -166,13 +154,20 @@ def _features(arguments: argparse.Namespace) -> int:
         recipes = [find_recipe(name) for name in arguments.recipes.split(",")]
     except ValueError as error:
         raise UsageError(str(error)) from error
-    prepared = _prepared(arguments)
-    files = {prepared.home / f"{recipe.name}.h5": recipe for recipe in recipes}
-    caches = cache.build_all(prepared.index, prepared.root, files, jobs=arguments.jobs)
+    found = prepared(arguments)
+    files = {found.home / f"{recipe.name}.h5": recipe for recipe in recipes}
+    caches = cache.build_all(
+        found.index,
+        found.root,
+        files,
+        jobs=arguments.jobs,
+        max_rejected=found.dataset.max_bad,
+        members=found.members,
+    )
     for path, features in caches.items():
         print(
             f"{path}: {len(features.tracks)} tracks, {features.offsets[-1]} frames of "
-            f"{features.bands} bands; {len(features.rejected)} track(s) set aside"
+            f"{features.bands} bands; {features.set_aside}"
         )
     return 0
 

@@ -3,12 +3,17 @@
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from data_prep.prepare import Prepared
 
 GIB = 2**30
 
 DATA_SETS = """\
 Data sets: a declared name (`mirkeras data list`) or folder:PATH, where PATH holds one sub-folder
-of audio files per class, in any format libsndfile reads.
+of audio files per class, in any format libsndfile reads (--layout split: folders train, test and
+perhaps valid that hold those).
 """
 
 
@@ -37,13 +42,51 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR_OR_URL",
         help="look here for archives before the public addresses",
     )
+    parser.add_argument(
+        "--layout",
+        choices=("classes", "split"),
+        help="what the folders of folder:PATH are (default: classes)",
+    )
+    bad = parser.add_mutually_exclusive_group()
+    bad.add_argument(
+        "--allow-bad",
+        type=share,
+        metavar="SHARE",
+        help="go on with up to this share of unusable files, from 0 to 1 (default: 0.05, of "
+        "folder:PATH 0.5)",
+    )
+    bad.add_argument(
+        "--strict",
+        action="store_true",
+        help="go on only if every file is used, and no music left out",
+    )
+
+
+def prepared(
+    arguments: argparse.Namespace, *, dataset: str | None = None, offline: bool = False
+) -> "Prepared":
+    """Prepare the data set that a command line with data options asks for."""
+    from data_prep.prepare import prepare
+
+    return prepare(
+        dataset or arguments.dataset,
+        data_root=arguments.data_root,
+        cache_root=arguments.cache_root,
+        mirror=arguments.mirror,
+        offline=offline,
+        layout=arguments.layout,
+        allow_bad=0 if arguments.strict else arguments.allow_bad,
+        strict=arguments.strict,
+    )
 
 
 def data_words(arguments: argparse.Namespace) -> list[str]:
     """Spell out which data, and where, for a command that this one calls."""
-    words = ["--dataset", arguments.dataset, "--data-root", str(arguments.data_root)]
-    words += ["--cache-root", str(arguments.cache_root)]
-    return words + (["--mirror", arguments.mirror] if arguments.mirror else [])
+    words = ["--dataset", arguments.dataset, "--strict"][: 3 if arguments.strict else 2]
+    for name in ("data_root", "cache_root", "mirror", "layout", "allow_bad"):
+        value = getattr(arguments, name)
+        words += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
+    return words
 
 
 def add_cache_option(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +116,14 @@ def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return number
+
+
+def share(text: str) -> float:
+    """Read a share from 0 to 1."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to 1")
     return number
 
 

@@ -34,8 +34,9 @@ interruption, does only what is new when files were added, and writes another --
 
 The first use of a model fetches its weights and checks them (once; --weights, --offline).
 Files that cannot be tagged are named with the reason, the others are done; the same command tries
-them again.
-Exit status: 0 all tagged, 1 some file could not be or the command could not go on, 2 wrong usage.
+them again. What folders and patterns hold besides (.m4a, .jpg …) is counted in one line.
+Exit status: 0 all tagged; 1 some file could not be, a folder or pattern holds no audio or cannot be
+read, or the command could not go on (--strict: or music was left out); 2 wrong usage.
 """
 
 
@@ -45,6 +46,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(parser=parser)
     parser.add_argument("files", nargs="*", metavar="FILE",
                         help="audio files, folders (and all below) or patterns")  # fmt: skip
+    parser.add_argument("--strict", action="store_true",
+                        help="exit status 1 also where music in a folder was left out")  # fmt: skip
     about = parser.add_mutually_exclusive_group()
     about.add_argument("--list", action="store_true", help="list the models and leave")
     about.add_argument("--card", metavar="MODEL", help="say all about a model and leave")

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import data_prep
-from data_prep.prepare import prepare
+from mirkeras.cli import options
 from mirkeras.cli.options import (
     DATA_SETS,
     add_data_options,
@@ -101,7 +101,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     if extractors and not any("extractor" in learner.takes for learner in learners.values()):
         raise UsageError("--extractor is for rows on features of trained networks; none is wanted")
     check_machine(arguments)
-    has_tags = bool(data_prep.get(arguments.dataset).tags)
+    has_tags = bool(data_prep.get(arguments.dataset, arguments.layout).tags)
     if has_tags and not all(learner.takes_tags(protocol) for learner in learners.values()):
         raise UsageError(
             f"protocol {protocol.name} of {experiment.paper} classifies; the tracks of "
@@ -111,12 +111,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         learner.check(experiment.rows[row], weights, arguments.mirror)
 
     # data, division, features
-    prepared = prepare(
-        arguments.dataset,
-        data_root=arguments.data_root,
-        cache_root=arguments.cache_root,
-        mirror=arguments.mirror,
-    )
+    prepared = options.prepared(arguments)
     split, folds = choose_split(prepared, protocol, arguments.split, arguments.folds)
     check_classes(prepared, split, folds)
     warning = leaks(prepared, protocol, split)

@@ -5,11 +5,27 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mirkeras.system.errors import say
+
+#: Why `files_below` passes something over.
+UNREADABLE = "folder that cannot be read"
+REPEATED = "folder met again by a link"
+LEFTOVER = "folder of the system"
+APPLE_DOUBLE = "companion file of macOS"
+
+# What systems, file servers and tools leave among data.
+_LEFTOVERS = (
+    *("._*", ".DS_Store", ".AppleDouble", "__MACOSX", ".Trash*", ".Spotlight-V100", ".fseventsd"),
+    *(".TemporaryItems", ".DocumentRevisions-V100", ".apdisk", ".directory", ".nfs*", "lost+found"),
+    *("$RECYCLE.BIN", "$Recycle.Bin", "System Volume Information", "Thumbs.db", "desktop.ini"),
+    *("@eaDir", "@Recycle", "#recycle", "#snapshot", ".snapshot", ".stfolder", ".stversions"),
+    *(".git", ".hg", ".svn", ".cache", ".ipynb_checkpoints", ".venv", "__pycache__"),
+)
 
 # Of "name.csv": ".name.0123abcd.part.csv". The suffix stays last: savers of Keras, NumPy and
 # Matplotlib choose their format by it.
@@ -66,6 +82,35 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def copies(files: Iterable[Path]) -> list[list[Path]]:
+    """Byte-identical files, together; files that cannot be read or are empty are nobody's copy.
+
+    Lengths are compared first, then beginnings: few files are read to their end.
+    """
+    alike = [list(files)]
+    for look in (_length, _beginning, sha256):
+        alike = [same for files in alike for same in _by(look, files) if len(same) > 1]
+    return alike
+
+
+def _by(look: Callable[[Path], object], files: list[Path]) -> Iterable[list[Path]]:
+    found: dict[object, list[Path]] = {}
+    for file in files:
+        with suppress(OSError):
+            if what := look(file):
+                found.setdefault(what, []).append(file)
+    return found.values()
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _beginning(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read(2**16)).digest()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole."""
     with whole_file(path) as temporary:
@@ -88,19 +133,37 @@ def sweep(folder: Path, names: Container[str] | None = None) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def is_hidden(name: str) -> bool:
-    """Whether a file or folder name is none of the data: dot files and macOS leftovers."""
-    return name.startswith(".") or name == "__MACOSX"
+def is_leftover(name: str) -> bool:
+    """Whether a file or folder is none of the data: a system or a tool left it (`._song.mp3`).
+
+    A dot at the beginning alone says nothing: "...And Justice for All" is an album.
+    """
+    left = any(fnmatchcase(name, pattern) for pattern in _LEFTOVERS)
+    return left or _TEMPORARY.fullmatch(name) is not None
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """All visible files under `folder`, sorted; folders that are links are followed once."""
+def files_below(folder: Path, left_out: dict[Path, str] | None = None) -> Iterator[Path]:
+    """All files under `folder` but leftovers, sorted; folders that are links are followed once.
+
+    Parameters
+    ----------
+    left_out : dict, optional
+        Gets, with the reason, folders that are not looked into and files called ``._…``.
+    """
+    passed: dict[Path, str] = {} if left_out is None else left_out
+
+    def unreadable(error: OSError) -> None:
+        passed[Path(error.filename)] = UNREADABLE
+
     seen: set[str] = set()
-    for here, folders, files in os.walk(folder, followlinks=True):
+    for here, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
         real = os.path.realpath(here)
         if real in seen:  # a link back up the tree would otherwise never end
+            passed[Path(here)] = REPEATED
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        yield from (Path(here, name) for name in sorted(files) if not is_hidden(name))
+        passed |= {Path(here, name): LEFTOVER for name in folders if is_leftover(name)}
+        passed |= {Path(here, name): APPLE_DOUBLE for name in files if name.startswith("._")}
+        folders[:] = sorted(name for name in folders if not is_leftover(name))
+        yield from (Path(here, name) for name in sorted(files) if not is_leftover(name))

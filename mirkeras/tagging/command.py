@@ -13,6 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mirkeras.audio import AudioError
+from mirkeras.audio.formats import tell_left_out
 from mirkeras.features import find_recipe
 from mirkeras.pretrained import cards
 from mirkeras.pretrained.cards import Card
@@ -38,7 +39,7 @@ class Request:
     plots, jams : dict
         Audio file → its figure, its JAMS file.
     failed : int
-        Files that could not be tagged.
+        How much of what was asked for could not be done.
     """
 
     options: argparse.Namespace
@@ -113,14 +114,16 @@ def _request(options: argparse.Namespace) -> Request:
     feature = options.feature or card.embeddings[0] if options.embed else None
     if feature is not None:
         card.check_feature(feature)
-    files, empty = find_files(options.files)
-    for word in empty:
+    found = find_files(options.files)
+    for word in found.empty:
         _say(f"{word}: no audio file there")
-    request = Request(options, card, files, feature)
+    if found.left_out:
+        _say(tell_left_out(found.left_out))
+    request = Request(options, card, found.files, feature, failed=found.undone(options.strict))
     if options.plot:
-        request.plots = output_paths(options.plot, files, ".png")
+        request.plots = output_paths(options.plot, found.files, ".png")
     if options.format == "jams":
-        request.jams = output_paths(options.out, files, ".jams")
+        request.jams = output_paths(options.out, found.files, ".jams")
     _refuse_replacing(request)
     return request
 

@@ -7,16 +7,40 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NamedTuple
 
-from mirkeras.audio.formats import audio_extensions
+from mirkeras.audio.formats import BROKEN_LINK, UNDECODED, audio_among, tell_left_out
 from mirkeras.system.errors import UsageError
-from mirkeras.system.files import files_below
+from mirkeras.system.files import UNREADABLE, files_below, is_leftover
 
 # File systems allow 255 bytes; a file being written has a longer name, see `files.whole_file`.
 LONGEST_STEM = 200
 
 
-def find_files(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+class Found(NamedTuple):
+    """What the words of a command line stand for.
+
+    Attributes
+    ----------
+    files : list of Path
+        In the order of the words, sorted within each, none twice.
+    empty : list of str
+        Folders and patterns without an audio file.
+    left_out : dict
+        What else lies there: path to reason, see `mirkeras.audio.formats.audio_among`.
+    """
+
+    files: list[Path]
+    empty: list[str]
+    left_out: dict[Path, str]
+
+    def undone(self, strict: bool) -> int:
+        """Count what was asked for and cannot be done; `strict`: any music counts."""
+        lost = {UNREADABLE, BROKEN_LINK} | (UNDECODED if strict else set())
+        return len(self.empty) + sum(reason in lost for reason in self.left_out.values())
+
+
+def find_files(words: Sequence[str]) -> Found:
     """Find the audio files that the words of a command line stand for.
 
     Parameters
@@ -24,15 +48,8 @@ def find_files(words: Sequence[str]) -> tuple[list[Path], list[str]]:
     words : sequence of str
         Files, taken whatever their suffix and even if they do not exist (who tags them says so);
         folders, searched with all their sub-folders for suffixes libsndfile reads; patterns with
-        ``*``, ``?``, ``[…]`` or ``**`` (any folders, hidden ones left out, links followed once),
-        likewise. An existing file is no pattern.
-
-    Returns
-    -------
-    files : list of Path
-        In the order of the words, sorted within each, none twice.
-    empty : list of str
-        Folders and patterns without an audio file.
+        ``*``, ``?``, ``[…]`` or ``**`` (any folders, links followed once), likewise. What exists
+        as it is written is no pattern: a file, or a folder such as ``Album [2003]`` in a pattern.
 
     Raises
     ------
@@ -40,19 +57,21 @@ def find_files(words: Sequence[str]) -> tuple[list[Path], list[str]]:
         No word stands for any file, or one is empty.
     """
     found: dict[str, Path] = {}
-    empty = []
+    empty: list[str] = []
+    left_out: dict[Path, str] = {}
     for word in words:
-        paths = list(_files_of(word))
+        paths = list(_files_of(word, left_out))
         for path in paths:
             found.setdefault(os.path.abspath(path), path)
         if not paths:
             empty.append(word)
     if not found:
+        told = f": {tell_left_out(left_out)}" if left_out else ""
         raise UsageError(
-            f"no audio file in {', '.join(map(repr, empty))}; give files, folders or patterns "
-            "('music/**/*.flac')"
+            f"no audio file in {', '.join(map(repr, empty))}{told}; give files, folders or "
+            "patterns ('music/**/*.flac')"
         )
-    return list(found.values()), empty
+    return Found(list(found.values()), empty, left_out)
 
 
 def output_paths(place: Path, files: Sequence[Path], suffix: str) -> dict[Path, Path]:
@@ -88,38 +107,50 @@ def output_paths(place: Path, files: Sequence[Path], suffix: str) -> dict[Path, 
     }
 
 
-def _files_of(word: str) -> Iterator[Path]:
+def _files_of(word: str, left_out: dict[Path, str]) -> Iterator[Path]:
     if not word:
         raise UsageError("an empty file name; was a variable of the shell empty?")
     # os.path, not pathlib: a name the file system refuses is then just a file that does not exist
     if os.path.isdir(word):
-        yield from _audio_below(word)
+        yield from audio_among(files_below(Path(word), left_out), left_out)
     elif os.path.lexists(word) or not glob.has_magic(word):
         yield Path(word)
     else:
-        yield from _matching(word)
+        yield from audio_among(_matching(word, left_out), left_out)
 
 
-def _matching(pattern: str) -> Iterator[Path]:
-    """Find the audio files that match a pattern, and those in folders that match.
+def _matching(pattern: str, left_out: dict[Path, str]) -> Iterator[Path]:
+    """Find the files that match a pattern, and those in folders that match.
 
-    ``**`` is walked here: the library's follows links round in circles.
+    The library's patterns pass over names that begin with a dot and folders that cannot be read,
+    and its ``**`` follows links round in circles.
     """
-    parts = pattern.split(os.sep)
-    if "**" not in parts:
-        for match in sorted(glob.glob(pattern)):
-            if os.path.isdir(match):
-                yield from _audio_below(match)
-            elif _is_audio(Path(match)):
-                yield Path(match)
-        return
-    deep = parts.index("**")
-    above = os.sep.join([*parts[:deep], ""]) if deep else ""
-    behind = [part for part in parts[deep:] if part]
-    for folder in sorted(glob.glob(above)) if above else [""]:
-        for path in _audio_below(folder):
-            if _matches(path.relative_to(folder).parts, behind):
+    parts = Path(pattern).parts
+    deep = parts.index("**") if "**" in parts else len(parts)
+    places = [Path()]
+    for part in parts[:deep]:
+        places = [inner for place in places for inner in _inner(place, part, left_out)]
+    for place in places:
+        if not os.path.isdir(place):
+            yield place
+            continue
+        for path in files_below(place, left_out):
+            if _matches(path.relative_to(place).parts, parts[deep:]):
                 yield path
+
+
+def _inner(place: Path, part: str, left_out: dict[Path, str]) -> list[Path]:
+    """Name what in a folder goes by one part of a pattern."""
+    if os.path.lexists(place / part):
+        return [place / part]
+    if not glob.has_magic(part) or not os.path.isdir(place):
+        return []
+    try:
+        names = sorted(os.listdir(place))
+    except OSError:
+        left_out[place] = UNREADABLE
+        return []
+    return [place / name for name in names if _goes_by(name, part) and not is_leftover(name)]
 
 
 def _matches(names: Sequence[str], patterns: Sequence[str]) -> bool:
@@ -128,15 +159,11 @@ def _matches(names: Sequence[str], patterns: Sequence[str]) -> bool:
         return True
     if patterns[0] == "**":
         return any(_matches(names[i:], patterns[1:]) for i in range(len(names)))
-    return bool(names) and fnmatchcase(names[0], patterns[0]) and _matches(names[1:], patterns[1:])
+    return bool(names) and _goes_by(names[0], patterns[0]) and _matches(names[1:], patterns[1:])
 
 
-def _audio_below(folder: str) -> Iterator[Path]:
-    return filter(_is_audio, files_below(Path(folder)))
-
-
-def _is_audio(path: Path) -> bool:
-    return path.suffix.lower() in audio_extensions()
+def _goes_by(name: str, part: str) -> bool:
+    return name == part or fnmatchcase(name, part)
 
 
 def _folded(path: Path) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 
 from data_prep.prepare import Prepared
+from data_prep.sets.folder import FOLDERS
 from mirkeras import cache
 from mirkeras.experiment import Experiment, Protocol
 from mirkeras.experiment.division import divide, tracks_of
@@ -94,10 +95,11 @@ def choose_split(
         The data set has no such split, or its lists are missing, or `folds` does not go with it.
     """
     named = [name for name in prepared.dataset.splits if name in prepared.index]
-    # unless the protocol has one of its own, the data set's is the default also where its lists are
-    # missing: that is an error, not a reason to train on another division
+    # folders train and test come before the protocol's split. Without that, the data set's is the
+    # default also where its lists are missing: an error, no reason to train on another division
+    first = FOLDERS if FOLDERS in prepared.dataset.splits else protocol.split
     own = DRAWN if prepared.dataset.counts or prepared.dataset.tags else STRATIFIED
-    split = wanted or protocol.split or next(iter(prepared.dataset.splits), own)
+    split = wanted or first or next(iter(prepared.dataset.splits), own)
     if split in SEEDED:
         folds = folds or protocol.folds
         if folds < 2 and split == DRAWN:
@@ -142,9 +144,16 @@ def check_classes(prepared: Prepared, split: str, folds: int) -> None:
 
 
 def leaks(prepared: Prepared, protocol: Protocol, split: str) -> str:
-    """Say what folds drawn from the seed put on both sides, as far as it is known; or nothing."""
+    """Say what a split puts on both sides, as far as it is known; or nothing."""
     if split not in SEEDED:
-        return ""
+        used = prepared.index[prepared.index[split] != ""]
+        parts = used.groupby("group")[split].transform("nunique")
+        return (
+            f"{(parts > 1).sum()} of {len(used)} tracks share their recording with tracks of "
+            "another part."
+            if (parts > 1).any()
+            else ""
+        )
     said = [prepared.dataset.repeats] if prepared.dataset.repeats else []
     shared = int(prepared.index.group.duplicated(keep=False).sum())
     if shared and not protocol.keep_groups:
@@ -230,9 +239,14 @@ def build_caches(
     for row, learner in learners.items():
         names |= learner.recipes(experiment, experiment.rows[row], extractors)
     paths = {prepared.home / f"{name}.h5": find_recipe(name) for name in sorted(names)}
-    built = cache.build_all(prepared.index, prepared.root, paths)
-    for path, features in built.items():
+    built = cache.build_all(
+        prepared.index,
+        prepared.root,
+        paths,
+        max_rejected=prepared.dataset.max_bad,
+        members=prepared.members,
+    )
+    for features in built.values():
         if len(features.rejected):
-            report = path.with_suffix(".rejected.csv")
-            print(f"{len(features.rejected)} track(s) set aside, see {report}")
+            print(features.set_aside)
     return {path.stem: features for path, features in built.items()}

@@ -20,8 +20,9 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from data_prep.index import TAG_SEPARATOR
-from data_prep.prepare import Prepared, prepare
+from data_prep.prepare import Prepared
 from mirkeras import cache
+from mirkeras.cli import options
 from mirkeras.cli.options import DATA_SETS, add_data_options, command_parser, words
 from mirkeras.features import find_recipe
 from mirkeras.report import figures
@@ -140,15 +141,17 @@ def main(argv: list[str] | None = None) -> int:
 def study(arguments: argparse.Namespace) -> str:
     """Compute features, draw the figure, and put the tightness of each mark into words."""
     extractor = find_extractor(arguments.network, arguments.extractor_recipe)
-    prepared = prepare(
-        arguments.dataset,
-        data_root=arguments.data_root,
-        cache_root=arguments.cache_root,
-        mirror=arguments.mirror,
-    )
+    prepared = options.prepared(arguments)
     marks = _marks(prepared, arguments.marks, arguments.part)
     path = prepared.home / f"{extractor.recipe}.h5"
-    built = cache.build_cache(prepared.index, prepared.root, find_recipe(extractor.recipe), path)
+    built = cache.build_cache(
+        prepared.index,
+        prepared.root,
+        find_recipe(extractor.recipe),
+        path,
+        max_rejected=prepared.dataset.max_bad,
+        members=prepared.members,
+    )
     marks = marks.reindex(built.tracks).to_numpy(str)
     try:
         features = _features(extractor.path, built, arguments.layers, prepared.home)

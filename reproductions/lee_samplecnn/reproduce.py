@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 @as_command
 def _figures(arguments: argparse.Namespace, data: list[str]) -> int:
     """Draw Figures 2 to 5 of the networks of Table 5 that were trained last on this data set."""
-    networks = _networks(arguments.out, data_prep.get(arguments.dataset).name)
+    networks = _networks(arguments.out, data_prep.get(arguments.dataset, arguments.layout).name)
     if not networks:
         return 0
     layers = ["--layers", arguments.filter_layers] if arguments.filter_layers else []

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep.prepare import Prepared, prepare
+from data_prep.prepare import Prepared
+from mirkeras.cli import options
 from mirkeras.cli.options import (
     DATA_SETS,
     add_data_options,
@@ -95,12 +96,7 @@ def _prepare(arguments: argparse.Namespace) -> Prepared:
             f"index only replicas: name each file's {kept} by --groups FILE, or the column that "
             "holds it by --filter COLUMN"
         )
-    prepared = prepare(
-        arguments.dataset,
-        data_root=arguments.data_root,
-        cache_root=arguments.cache_root,
-        mirror=arguments.mirror,
-    )
+    prepared = options.prepared(arguments)
     if prepared.dataset.tags:
         raise UsageError(f"{prepared.dataset.name} has tags; the train/test tasks have classes")
     return prepared

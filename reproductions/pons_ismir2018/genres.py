@@ -20,8 +20,9 @@ from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 import data_prep
-from data_prep.prepare import Prepared, prepare
+from data_prep.prepare import Prepared
 from mirkeras import cache
+from mirkeras.cli import options
 from mirkeras.cli.options import DATA_SETS, add_data_options, command_parser, words
 from mirkeras.evaluation.metrics import mean_scores
 from mirkeras.evaluation.results import write_csv
@@ -81,7 +82,14 @@ def tag_all(card: Card, prepared: Prepared, given: Path | None) -> TaggedSet:
         Where weights lie, see `mirkeras.pretrained.weights.load`.
     """
     path = prepared.home / f"{card.recipe}.h5"
-    features = cache.build_cache(prepared.index, prepared.root, find_recipe(card.recipe), path)
+    features = cache.build_cache(
+        prepared.index,
+        prepared.root,
+        find_recipe(card.recipe),
+        path,
+        max_rejected=prepared.dataset.max_bad,
+        members=prepared.members,
+    )
     embedding = segment_features.Embedding(card, segment_features.TAGGRAM, card.frames)
     folder = prepared.home / "embeddings"
     with tqdm(total=100, desc=f"{prepared.home.name} by {card.name}", unit="%") as bar:
@@ -216,19 +224,14 @@ def study(arguments: argparse.Namespace) -> pd.DataFrame:
         A line per data set, tagger and class, with its record.
     """
     for name in arguments.dataset:
-        if data_prep.get(name).tags:
+        if data_prep.get(name, arguments.layout).tags:
             raise UsageError(f"{name} has tags, not classes: there is nothing to average by")
     cards = [find_card(name) for name in arguments.models]
     for card in cards:  # before hours go into features
         weights.load(card, arguments.weights, mirror=arguments.mirror)
     lines = []
     for name in arguments.dataset:
-        prepared = prepare(
-            name,
-            data_root=arguments.data_root,
-            cache_root=arguments.cache_root,
-            mirror=arguments.mirror,
-        )
+        prepared = options.prepared(arguments, dataset=name)
         lines += _study_one(prepared, cards, arguments.weights, arguments.out)
     table = pd.DataFrame(lines)
     write_csv(table, arguments.out / "genres.csv")

@@ -18,7 +18,7 @@ import jinja2
 import numpy as np
 from tqdm import tqdm
 
-from data_prep.prepare import prepare
+from mirkeras.cli import options
 from mirkeras.cli.options import DATA_SETS, add_data_options, command_parser, positive
 from mirkeras.system.errors import as_command
 from mirkeras.system.files import write_text
@@ -169,12 +169,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     out = arguments.out or arguments.run / "browser.html"
     finished = read_run(arguments.run)
-    prepared = prepare(
-        arguments.dataset,
-        data_root=arguments.data_root,
-        cache_root=arguments.cache_root,
-        mirror=arguments.mirror,
-    )
+    prepared = options.prepared(arguments)
     tracks = open_tracks(finished, prepared)
     page = make_page(finished, tracks, arguments.tracks, arguments.segments)
     write_text(out, page)

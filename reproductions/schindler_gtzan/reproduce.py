@@ -12,8 +12,9 @@ import sys
 import pandas as pd
 
 import data_prep
-from data_prep.prepare import Prepared, prepare
+from data_prep.prepare import Prepared
 from data_prep.sets import gtzan
+from mirkeras.cli import options
 from mirkeras.cli.evaluate import evaluate
 from mirkeras.cli.options import data_words, positive
 from mirkeras.cli.reproduce import reproduce_parser
@@ -69,19 +70,14 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 def _is_filtered(arguments: argparse.Namespace) -> bool:
     """Whether the data set has the fault-filtered split, and its lists are at hand."""
-    if FILTERED not in data_prep.get(arguments.dataset).splits:
+    if FILTERED not in data_prep.get(arguments.dataset, arguments.layout).splits:
         return False
     return FILTERED in _prepared(arguments).index
 
 
 def _prepared(arguments: argparse.Namespace) -> Prepared:
     """Look at the data set once more; the training has fetched what there is."""
-    return prepare(
-        arguments.dataset,
-        data_root=arguments.data_root,
-        cache_root=arguments.cache_root,
-        offline=True,
-    )
+    return options.prepared(arguments, offline=True)
 
 
 def _look(arguments: argparse.Namespace) -> int:

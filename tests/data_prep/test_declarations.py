@@ -173,3 +173,18 @@ def test_layout_is_found_at_the_root_or_one_deeper(tmp_path):
     assert find_layout(tmp_path, ["x", "y"]) == tmp_path
     (tmp_path / "deeper" / "y").mkdir()
     assert find_layout(tmp_path, ["x", "y"]) == tmp_path / "deeper"
+
+
+@pytest.mark.parametrize("place", ["", "a", "a/b"])
+def test_layout_is_where_the_audio_is(tmp_path, place):
+    names = ("x", "y", "z")
+    for name in names:
+        for folder, file in ((tmp_path / "A", "1.png"), (tmp_path / "a" / "A", "1.txt")):
+            (folder / name / "deep").mkdir(parents=True)
+            (folder / name / "deep" / file).touch()
+    (tmp_path / "A" / "x" / "1.wav").touch()  # fewer than two
+    for name in names[:2]:
+        (tmp_path / place / name / "cd").mkdir(parents=True)
+        (tmp_path / place / name / "cd" / "1.FLAC").touch()
+    assert find_layout(tmp_path, names) == tmp_path / place
+    assert find_layout(tmp_path, names, {".png"}) == tmp_path / "A"

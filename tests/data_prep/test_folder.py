@@ -1,7 +1,9 @@
 """`folder:PATH` and music_speech: any decodable audio, in class folders."""
 
+import errno
 import hashlib
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -55,10 +57,17 @@ def test_name_tells_folders_of_the_same_name_apart(own, tmp_path):
     assert data_prep.get(f"folder:{relative}").name == f"folder-My audio-{digest}"
 
 
-def test_hidden_files_and_folders_are_no_tracks(own, tmp_path):
-    touch(own / "a" / "._x.ogg", own / "a" / ".y.wav", own / ".git" / "z.wav")
-    touch(own / "__MACOSX" / "a.wav", own / "a" / ".hidden" / "z.wav")
-    assert len(run(own, tmp_path).index) == 3
+def test_dots_hide_no_class_and_leftovers_are_no_tracks(own, tmp_path, capsys):
+    touch(own / "...And" / ".1.wav", own / ".Hack" / "cd.1" / "2.mp2", own / "a" / ".3.wav")
+    touch(own / "a" / "._x.ogg", own / ".git" / "z.wav", own / "__MACOSX" / "a.wav")
+    touch(own / "a" / "@eaDir" / "z.wav", own / ".idea" / "notes.xml", own / ".DS_Store")
+    prepared = run(own, tmp_path)
+    assert prepared.classes == ("...And", ".Hack", "a", "b")
+    assert {"...And/.1", ".Hack/cd.1/2", "a/.3"} < {*prepared.index["track"]}
+    assert len(prepared.index) == 6
+    said = capsys.readouterr().out
+    assert "classes: ...And (1), .Hack (1), a (2), b (2)\n" in said
+    assert "5 files left out (3 × folder of the system (" in said
 
 
 def test_files_that_differ_in_the_suffix_only_keep_it(own, tmp_path):
@@ -110,12 +119,53 @@ def test_fewer_than_two_classes_are_refused(tmp_path):
 
 def test_class_without_audio_is_named_with_what_it_holds(own, tmp_path):
     touch(own / "c" / "song.m4a", own / "c" / "song2.m4a")
-    with pytest.raises(DataError, match=r"My audio.c holds no audio.*2 × \.m4a"):
+    with pytest.raises(DataError, match=r"My audio.c holds no audio.*2 × \.m4a.*ffmpeg -i in"):
         run(own, tmp_path)
     (own / "c" / "song.m4a").unlink()
     (own / "c" / "song2.m4a").unlink()
     with pytest.raises(DataError, match="it is empty"):
         run(own, tmp_path)
+
+
+def test_what_cannot_be_seen_whole_is_refused(own, tmp_path, monkeypatch):
+    (own / "c").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(DataError, match=r"My audio/c: broken link; .* move it away"):
+        run(own, tmp_path)
+    (own / "c").unlink()
+    deep, look = own / "b" / "deep", os.scandir
+
+    def refuse(path):
+        if Path(path) == deep:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"b/deep: folder that cannot be read; make it readable"):
+        run(own, tmp_path)
+
+
+@pytest.mark.parametrize("stray", ["stray.wav", "a/song.m4a", "a/album"])
+def test_strict_leaves_out_no_music(own, tmp_path, stray):
+    places = {"data_root": tmp_path / "data", "cache_root": tmp_path / "cache"}
+    touch(own / "a" / "cover.jpg")
+    prepare(f"folder:{own}", **places, strict=True)
+    (own / stray).symlink_to("gone") if stray == "a/album" else touch(own / stray)
+    with pytest.raises(DataError, match=r"2 files left out \(1 × .*without --strict"):
+        prepare(f"folder:{own}", **places, strict=True)
+
+
+def test_copies_share_a_group(own, tmp_path, capsys):
+    for path, content in (("a/x.ogg", "1"), ("b/1.wav", "1"), ("b/2.wav", "2"), ("b/3.wav", "3")):
+        (own / path).write_bytes(b"0" * 2**16 + content.encode())
+    (own / "b" / "4.wav").symlink_to("3.wav")
+    index = run(own, tmp_path).index.set_index("track")
+    assert index["group"].to_dict() == {
+        **{"a/x": "a/x", "b/1": "a/x", "b/2": "b/2", "b/3": "b/3", "b/4": "b/3"},
+        "b/deep/er/2": "b/deep/er/2",
+    }
+    said = capsys.readouterr().out
+    assert "4 files are copies of one another; protocol clean keeps them in one part" in said
+    assert "; 1 of them lie in more than one class (a/x.ogg = b/1.wav)" in said
 
 
 def test_endings_follow_libsndfile(tmp_path):

@@ -51,6 +51,18 @@ def test_known_bad_track_may_be_absent_and_no_other(places, ending):
         prepare("gtzan", **places)
 
 
+def test_the_copy_of_kaggle_is_found_two_folders_deep_and_said(places, capsys):
+    root = places["data_root"] / "gtzan"
+    for genre in gtzan.GENRES:
+        (root / "Data" / "images_original" / genre).mkdir(parents=True)
+        (root / "Data" / "images_original" / genre / f"{genre}00000.png").touch()
+    fill(root / "Data" / "genres_original")
+    index = prepare("gtzan", **places).index
+    assert len(index) == 1000
+    assert index["path"].iloc[0] == "Data/genres_original/blues/blues.00000.wav"
+    assert f"{root} (audio in Data/genres_original); index" in capsys.readouterr().out
+
+
 def test_subset_shares_the_audio_and_nothing_else(places):
     root = places["data_root"] / "gtzan"
     fill(root)

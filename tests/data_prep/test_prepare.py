@@ -70,7 +70,7 @@ def declare(tmp_path, monkeypatch):
             index=index,
         )
         dataset = dataclasses.replace(dataset, **changes)
-        monkeypatch.setattr(data_prep, "get", lambda name: dataset)
+        monkeypatch.setattr(data_prep, "get", lambda name, layout=None: dataset)
         return dataset.name
 
     return declare

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data_prep.prepare import prepare
 from mirkeras.cache import open_cache
 from reproductions.pons_ismir2018 import genres
 from reproductions.pons_ismir2018.genres import TaggedSet
@@ -89,7 +90,7 @@ def test_every_class_gets_a_line_with_its_record(
 def _prepared(arguments: list[str]) -> tuple:
     given = genres._parser().parse_args(arguments)
     roots = {"data_root": given.data_root, "cache_root": given.cache_root}
-    return genres.prepare(given.dataset[0], **roots), None
+    return prepare(given.dataset[0], **roots), None
 
 
 def test_tags_cannot_be_averaged_by_class(arguments: list[str], capsys) -> None:

@@ -192,13 +192,13 @@ def test_a_job_that_does_not_fit_is_refused(
 def test_folds_that_keep_only_replicas_together_are_warned_of(
     changes: dict, warned: bool, divided: str, home: Path, monkeypatch, capsys
 ) -> None:
-    prepare = job.prepare
+    prepare = job.options.prepared
 
     def prepare_faulty(*words, **options):
         prepared = prepare(*words, **options)
         return replace(prepared, dataset=replace(prepared.dataset, repeats="Artists repeat."))
 
-    monkeypatch.setattr(job, "prepare", prepare_faulty)
+    monkeypatch.setattr(job.options, "prepared", prepare_faulty)
     monkeypatch.setattr(job, "draw_folds", lambda *of_files: [None] * of_files[3])
     made = job._job(job._parser().parse_args(job_words(home, **changes)))
     assert made.warning == ("Artists repeat." if warned else "")

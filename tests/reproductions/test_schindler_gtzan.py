@@ -197,7 +197,9 @@ def test_gtzan_is_trained_once_more_without_its_faults(
     calls = []
     index = pd.DataFrame({"fault-filtered": ["train"]} if lists else {"track": ["x"]})
     monkeypatch.setattr(reproduce, "train", lambda paper, words: calls.append(words) or 0)
-    monkeypatch.setattr(reproduce, "prepare", lambda *_, **__: SimpleNamespace(index=index))
+    monkeypatch.setattr(
+        reproduce.options, "prepared", lambda *_, **__: SimpleNamespace(index=index)
+    )
     monkeypatch.setattr(reproduce, "evaluate", lambda *_: 1)
     words = ["--dataset", "gtzan:jazz,rock", "--folds", "2", "--rows", "table2", *asked]
     assert reproduce.main([*words, "--out", str(tmp_path)]) == 1

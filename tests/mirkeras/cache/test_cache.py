@@ -179,7 +179,12 @@ def test_bad_tracks_are_set_aside_with_reasons(spoiled, tmp_path):
     assert report.equals(built.rejected.astype(report.dtypes))
     with pytest.raises(KeyError, match="set aside, silent"):
         built.track("Ré/silent")
-    assert cache.build_cache(index, spoiled, RECIPE, tmp_path / "c.h5").tracks == built.tracks
+    assert built.set_aside.startswith("7 track(s) set aside (2 × unreadable, 1 × ")
+    options = {"jobs": 1, "max_rejected": 0.6}
+    again = cache.build_cache(index, spoiled, RECIPE, tmp_path / "c.h5", **options)
+    assert again.tracks == built.tracks
+    with pytest.raises(cache.CacheError, match=r"not used; 7 of 13 tracks are unusable"):
+        cache.build_cache(index, spoiled, RECIPE, tmp_path / "c.h5")
     (spoiled / "gone.wav").write_bytes((spoiled / "0.wav").read_bytes())
     with pytest.raises(cache.CacheError, match=r"Ré/gone: -1 -> \d+ bytes"):
         cache.build_cache(index, spoiled, RECIPE, tmp_path / "c.h5")
@@ -188,15 +193,47 @@ def test_bad_tracks_are_set_aside_with_reasons(spoiled, tmp_path):
 def test_too_many_bad_tracks_stop_the_job_but_keep_the_work(spoiled, finished, tmp_path):
     path = tmp_path / "cache" / "cbmi2016.h5"
     with pytest.raises(
-        cache.CacheError, match=r"2 of \d+ tracks .* at most 1 of 12 \(10%\) may be"
+        cache.CacheError, match=r"6 of 12 tracks .* at most 1 of 12 \(10%\) .*--allow-bad 0\.5"
     ):
         cache.build_cache(index_of(spoiled), spoiled, RECIPE, path, jobs=1, max_rejected=0.1)
     assert not path.exists()
-    assert len(pd.read_csv(path.with_suffix(".rejected.csv"))) == 2
+    assert len(pd.read_csv(path.with_suffix(".rejected.csv"))) == 6
     assert list(shards.partial_folder(path).glob("*.npz"))
     good = index_of(spoiled)[lambda index: index["track"].isin(finished.tracks)]
     built = cache.build_cache(good, spoiled, RECIPE, path, jobs=1)
     assert built.path.read_bytes() == finished.path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rejected", "message"),
+    [
+        ("", None),
+        ("d", None),  # one is always allowed
+        ("ad", None),
+        ("abc", r"3 of 6 .* every one of 'A', 'B'; .*c\.rejected\.csv names"),
+        ("ef", r"2 of 6 .* every one of 'C'; "),
+        ("adef", r"4 of 6 .* at most 3 of 6 \(50%\) may be; .*--allow-bad 0\.67"),
+        ("abcdef", "6 of 6 .* none is left"),
+    ],
+)
+def test_a_class_of_which_nothing_is_left_is_named(tmp_path, rejected, message):
+    members = {"A": ["a", "b"], "B": ["b", "c"], "C": ["e", "f"]}
+    build = shards.Build(tmp_path / "c.h5", tmp_path, {}, [*"abcdef"], 0.5, members)
+    if message is None:
+        shards.refuse_losses(build, rejected)
+        return
+    with pytest.raises(cache.CacheError, match=message):
+        shards.refuse_losses(build, rejected)
+
+
+def test_no_class_may_vanish_before_or_after_a_cache_is_built(spoiled, tmp_path):
+    path, options = tmp_path / "c.h5", {"jobs": 1, "max_rejected": 0.5}
+    lost = {"good": ["Ré/0"], "bad": ["Ré/bytes", "Ré/cut"]}
+    with pytest.raises(cache.CacheError, match=r"not built; .* every one of 'bad';"):
+        cache.build_cache(index_of(spoiled), spoiled, RECIPE, path, **options, members=lost)
+    cache.build_cache(index_of(spoiled), spoiled, RECIPE, path, **options)
+    with pytest.raises(cache.CacheError, match=r"not used; .* every one of 'bad';"):
+        cache.build_cache(index_of(spoiled), spoiled, RECIPE, path, **options, members=lost)
 
 
 def test_no_bad_track_passes_a_share_of_zero_nor_a_set_of_one(tmp_path):

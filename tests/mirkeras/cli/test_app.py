@@ -32,6 +32,39 @@ def test_data_check_and_list(audio_folder: Path, tmp_path: Path, capsys) -> None
 
 
 @pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        ([], 0, "18 track(s) set aside (18 × empty file), named in "),
+        (["--allow-bad", "0.4"], 1, "18 of 36 tracks are unusable, at most 14 of 36 (40%) may be"),
+        (["--strict"], 1, "at most 0 of 36 (0%) may be"),
+        (["--layout", "split"], 1, "--layout split needs one folder train, one test"),
+    ],
+)
+def test_bad_files_of_ones_own_are_set_aside_up_to_half(
+    audio_folder: Path, tmp_path: Path, capsys, options, status, said
+) -> None:
+    for label in ("slow", "fast"):
+        (tmp_path / "own" / label).mkdir(parents=True)
+        for number in range(9):
+            path = audio_folder / label / f"{number % 6:02d}.wav"
+            (tmp_path / "own" / label / f"{number}.wav").symlink_to(path)
+            (tmp_path / "own" / label / f"bad{number}.wav").touch()
+    words = ["--cache-root", str(tmp_path), "--jobs", "1", *options]
+    assert main(["features", f"folder:{tmp_path / 'own'}", "cbmi2016", *words]) == status
+    assert said in "".join(capsys.readouterr())
+    if "layout" not in said:
+        (report,) = tmp_path.rglob("cbmi2016.rejected.csv")
+        assert len(pd.read_csv(report)) == 18
+
+
+@pytest.mark.parametrize("text", ["-0.1", "1.1", "nan", "half", "inf"])
+def test_a_share_lies_between_0_and_1(text, capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["features", "folder:x", "cbmi2016", f"--allow-bad={text}"])
+    assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("command", "message"),
     [
         (["features", "nothing", "cbmi2016"], "unknown data set 'nothing'"),

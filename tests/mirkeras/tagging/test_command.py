@@ -64,6 +64,29 @@ def test_bad_files_are_reported_and_the_others_done(music, capsys) -> None:
     assert "; 2 could not be tagged" in err
 
 
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ("albums", 0, "1 file left out (1 × .m4a); .m4a cannot be decoded: convert"),
+        ("albums --strict", 1, "1 file left out (1 × .m4a)"),
+        ("music/a.wav --strict", 0, "1 file, "),
+        ("albums music/*.m4a", 1, "music/*.m4a: no audio file there"),
+        ("albums/...And broken", 1, "1 file left out (1 × broken link (broken/album))"),
+    ],
+)
+def test_what_is_left_out_is_said_and_counts(music, words, status, said, capsys) -> None:
+    album, broken = music.parent / "albums" / "...And", music.parent / "broken"
+    album.mkdir(parents=True)
+    broken.mkdir()
+    (broken / "album").symlink_to("gone")
+    for path in (album / "x.wav", album.parent / "y.m4a", broken / "z.wav"):
+        path.write_text("good")
+    assert main(["tag", *words.split(), "--top", "1"]) == status
+    out, err = capsys.readouterr()
+    assert said in err
+    assert ("albums/...And/x.wav  (" in out) == ("albums" in words)
+
+
 def test_a_finished_command_does_nothing_and_new_files_only_add(music, capsys) -> None:
     command = ["tag", "music/a.wav", "music/b.mp3", "--format", "csv", "--out", "tags.csv"]
     Path(".tags.0123abcd.part.csv").touch()  # left by a kill

@@ -1,9 +1,13 @@
 """Which files a command line of `mirkeras tag` stands for."""
 
+import errno
+import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mirkeras.audio.formats import tell_left_out
 from mirkeras.system.errors import UsageError
 from mirkeras.tagging.inputs import find_files, output_paths
 
@@ -16,10 +20,29 @@ def make(root: Path, *names: str) -> list[Path]:
     return [root / name for name in names]
 
 
+def forbid(monkeypatch, folder: str) -> None:
+    """Let nobody look into a folder; a mode would not keep root out."""
+
+    def refuse(look, path="."):
+        if os.path.realpath(path) == os.path.realpath(folder):
+            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
+        return look(path)
+
+    for name in ("scandir", "listdir"):
+        monkeypatch.setattr(os, name, partial(refuse, getattr(os, name)))
+
+
 def test_files_folders_and_patterns(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     make(
-        tmp_path, "b/2.MP3", "b/1.flac", "b/deep/3.ogg", "b/cover.jpg", "b/.4.wav", "c.txt", "d.wav"
+        tmp_path,
+        "b/2.MP3",
+        "b/1.flac",
+        "b/deep/3.ogg",
+        "b/cover.jpg",
+        "b/._4.wav",
+        "c.txt",
+        "d.wav",
     )
     below = ["b/1.flac", "b/2.MP3", "b/deep/3.ogg"]
     assert find_files(["b"])[0] == list(map(Path, below))
@@ -32,12 +55,12 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch) -> None:
 
 def test_patterns_do_not_follow_links_in_circles(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    make(tmp_path, "a/1.wav", "a/b/2.wav", "a/b/3.mp3", "a/b.wav/4.mp3", "a/.c/5.wav")
+    make(tmp_path, "a/1.wav", "a/b/2.wav", "a/b/3.mp3", "a/b.wav/4.mp3", "a/.git/5.wav")
     for name in ("loop", "again", "b/up"):
         (tmp_path / "a" / name).symlink_to(tmp_path / "a")
     below = ["a/1.wav", "a/b/2.wav", "a/b.wav/4.mp3"]
     for pattern in ("a/**/*.wav", "**/*.wav", f"{tmp_path}/**/*.wav", "./**/a/**/*.wav"):
-        found, _ = find_files([pattern])
+        found, _, _ = find_files([pattern])
         assert sorted(path.resolve() for path in found) == sorted(
             map(Path.absolute, map(Path, below))
         )
@@ -48,7 +71,84 @@ def test_patterns_do_not_follow_links_in_circles(tmp_path: Path, monkeypatch) ->
 
 def test_an_existing_file_is_no_pattern(tmp_path: Path) -> None:
     song, _ = make(tmp_path, "take[1].wav", "take1.wav")
-    assert find_files([str(song)]) == ([song], [])
+    assert find_files([str(song)]) == ([song], [], {})
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*.flac",
+        "**/*.flac",
+        "../Album [[]2003] [[]FLAC]/*.flac",
+        "../*/*.flac",
+        "../**/Album [2003] [FLAC]/*.flac",
+    ],
+)
+def test_folders_with_brackets_are_found_as_they_are_written(tmp_path: Path, pattern) -> None:
+    (song,) = make(tmp_path, "Album [2003] [FLAC]/a.flac")
+    make(tmp_path, "Album 2 F/b.mp3")
+    found, _, _ = find_files([f"{song.parent}/{pattern}"])
+    assert [path.resolve() for path in found] == [song]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["m"],
+        ["m/*"],
+        ["m/**"],
+        ["m/**/*.mp3"],
+        ["m/*/*.mp3", "m/.Hack"],
+        ["m/...And/...x.mp3", "m/*k"],
+    ],
+)
+def test_dots_hide_no_music(tmp_path: Path, monkeypatch, words) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path, "m/...And/...x.mp3", "m/.Hack/1.mp3")
+    make(tmp_path, "m/...And/._x.mp3", "m/.Trash-1000/2.mp3", "m/@eaDir/3.mp3", "m/.git/4.mp3")
+    assert find_files(words)[0] == [Path("m/...And/...x.mp3"), Path("m/.Hack/1.mp3")]
+
+
+def test_what_is_left_out_is_counted_by_reason(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(
+        tmp_path, "m/a.mp3", "m/b.MP2", "m/c.m4a", "m/d.M4A", "m/e.wma", "m/cover.jpg", "m/g. Nice"
+    )
+    make(tmp_path, "m/._a.mp3", "m/.DS_Store", "m/@eaDir/a.mp3", "m/private/f.mp3")
+    Path("m/album").symlink_to("gone")
+    Path("m/loop").symlink_to(".")
+    forbid(monkeypatch, "m/private")
+    found = find_files(["m", "m/*.m4a", "m/**"])
+    assert found.files == [Path("m/a.mp3"), Path("m/b.MP2")]
+    assert found.empty == ["m/*.m4a"]
+    assert tell_left_out(found.left_out) == (
+        "10 files left out (2 × .m4a, 1 × .wma, 1 × broken link (m/album), "
+        "1 × companion file of macOS (m/._a.mp3), 1 × folder met again by a link (m/loop), "
+        "1 × folder of the system (m/@eaDir), 1 × folder that cannot be read (m/private), "
+        "1 × without an ending (m/g. Nice), 1 × other); .m4a, .wma cannot be decoded: convert to "
+        ".flac or .wav first, for example ffmpeg -i in.m4a out.flac"
+    )
+    assert found.undone(strict=False) == 3  # the folder, the link, the pattern
+    assert found.undone(strict=True) == 6
+
+
+@pytest.mark.parametrize("word", ["m", "m/*", "m/**", "m/*.m4a", "**/*.m4a", "m/inner/*/*"])
+def test_music_that_is_not_decoded_is_no_empty_folder(tmp_path: Path, monkeypatch, word) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path, "m/1.m4a", "m/inner/2/3.m4a")
+    with pytest.raises(UsageError, match=r"no audio file in .* × \.m4a.*ffmpeg -i in\.m4a"):
+        find_files([word])
+
+
+@pytest.mark.parametrize("word", ["m", "m/*", "m/*/*", "m/**/*.mp3"])
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch, word) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path, "m/a/1.mp3", "m/b/2.mp3")
+    forbid(monkeypatch, "m/b")
+    found = find_files([word])
+    assert found.files == [Path("m/a/1.mp3")]
+    assert found.left_out == {Path("m/b"): "folder that cannot be read"}
+    assert found.undone(strict=False) == 1
 
 
 def test_what_holds_no_audio_is_said(tmp_path: Path) -> None:

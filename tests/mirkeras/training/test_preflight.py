@@ -7,6 +7,7 @@ import pytest
 
 import data_prep
 from data_prep.prepare import Prepared
+from data_prep.sets.folder import FOLDERS
 from mirkeras.experiment import find_experiment
 from mirkeras.experiment.setting import Setting
 from mirkeras.system.errors import UsageError
@@ -46,6 +47,9 @@ def test_the_own_split_is_the_default_and_never_replaced_by_another() -> None:
     assert choose_split(whole, PAPER, None, None) == ("msd-lee", 1)
     assert choose_split(whole, PAPER, "drawn", None) == ("drawn", 10)
     assert choose_split(whole, PAPER, "drawn", 3) == ("drawn", 3)
+    folders = replace(whole, index=whole.index.rename(columns={"msd-lee": FOLDERS}))
+    folders = replace(folders, dataset=replace(whole.dataset, splits={FOLDERS: {}}))
+    assert choose_split(folders, replace(PAPER, split="stratified"), None, None) == (FOLDERS, 1)
     own = replace(PAPER, split="stratified", folds=4)
     assert choose_split(whole, own, None, None) == ("stratified", 4)
     assert choose_split(whole, PAPER, "stratified", 1) == ("stratified", 1)
@@ -74,10 +78,14 @@ def test_what_others_build_on_is_trained_first(capsys) -> None:
 
 
 def test_what_drawn_folds_leak_is_said() -> None:
-    index = pd.DataFrame({"track": list("abcd"), "group": list("xxyz")})
+    parts = ["train", "train", "test", ""]
+    index = pd.DataFrame({"track": [*"abcd"], "group": [*"xxyz"], "fault-filtered": parts})
     known = replace(data_prep.get("gtzan"), repeats="Artists repeat.")
     gtzan = Prepared(known, Path(), index, Path("gtzan"))
     assert leaks(gtzan, PAPER, "fault-filtered") == ""
+    index["group"] = [*"xyxx"]
+    assert leaks(gtzan, PAPER, "fault-filtered").startswith("2 of 3 tracks share their recording")
+    index["group"] = [*"xxyz"]
     assert leaks(gtzan, PAPER, "stratified").startswith("Artists repeat. 2 of 4 tracks share")
     assert leaks(gtzan, LEE.protocols["clean"], "drawn") == "Artists repeat."
     silent = replace(gtzan, dataset=replace(known, repeats=""), index=index.drop(index=1))
