@@ -1,6 +1,5 @@
-"""Open the caches of a data set, building first what is missing."""
+"""Open the caches of a data set, building first what is missing or has changed."""
 
-import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -8,10 +7,14 @@ import pandas as pd
 
 from mirkeras.audio import decoding
 from mirkeras.cache import shards
-from mirkeras.cache.file import FORMAT, CacheError, FeatureCache, first_difference, read_cache
-from mirkeras.features import Recipe, extraction
+from mirkeras.cache.build import Build, list_tasks
+from mirkeras.cache.file import FORMAT, CacheError, FeatureCache
+from mirkeras.cache.kept import kept_of, read_or_refuse, refuse_difference, verified
+from mirkeras.features import Recipe
+from mirkeras.system.memory import Memory
 
-_REMEDY = "delete it, or use another cache root"
+#: Beside the caches: the digests of the audio files.
+AUDIO = ".audio.json"
 
 
 def identity(recipe: Recipe, min_frames: int) -> dict:
@@ -37,23 +40,26 @@ def open_cache(path: Path, recipe: Recipe | None = None) -> FeatureCache:
     Raises
     ------
     CacheError
-        The file is missing, damaged, incomplete or of another identity.
+        The file is missing, damaged, held by another process, incomplete, of another identity, or
+        of an earlier layout.
     """
     path = Path(path)
     if not path.is_file():
         raise CacheError(f"{path}: no such cache; build it with `mirkeras features`")
-    try:
-        cache = read_cache(path)
-    except (OSError, KeyError, ValueError) as error:
-        raise CacheError(f"{path}: damaged or not a cache ({error}); {_REMEDY}") from error
+    cache = read_or_refuse(path)
     if recipe is not None:
-        _refuse_difference(cache, identity(recipe, cache.identity["min_frames"]))
+        refuse_difference(cache, identity(recipe, cache.identity.get("min_frames")))
+    if cache.checksums is None:
+        raise CacheError(
+            f"{path}: made by an earlier version; run `mirkeras features` on its data set: what "
+            "can be proven to be of the same audio is taken over"
+        )
+    if damaged := verified(cache):
+        raise CacheError(
+            f"{path}: the features of {len(damaged)} track(s) are damaged ({damaged[0]!r}, …); run "
+            "`mirkeras features` on its data set: only these are extracted anew"
+        )
     return cache
-
-
-def _refuse_difference(cache: FeatureCache, wanted: dict) -> None:
-    if difference := first_difference(cache.identity, wanted):
-        raise CacheError(f"{cache.path}: made differently ({difference}); {_REMEDY}")
 
 
 def build_cache(
@@ -91,7 +97,8 @@ def build_all(
 
     Every track is decoded once for all recipes that still need it. An interrupted build goes on
     where it stopped, and ends with the same bytes. A second process that builds one of the caches
-    waits for the first.
+    waits for the first. A cache follows its data set: files whose content it does not know are
+    extracted, those that are gone leave it, and it ends as if built anew.
 
     Parameters
     ----------
@@ -122,40 +129,31 @@ def build_all(
     ------
     CacheError
         Too many tracks are unusable, or all of a class or tag; the disk is full, a worker was
-        killed, or a file holds a cache of another identity or other data. Finished work is kept for
-        the next call.
+        killed, or a file is damaged, in use, or holds a cache of another identity. Finished work is
+        kept for the next call.
     """
-    least = min_frames or {}
-    builds = {}
+    if not recipes:
+        return {}
+    least, builds = min_frames or {}, []
     for path, recipe in recipes.items():
         wanted = identity(recipe, least.get(path, recipe.min_frames))
-        builds[path] = shards.list_tasks(
-            index, Path(root), recipe, Path(path), wanted, max_rejected, members or {}
+        builds.append(
+            list_tasks(index, Path(root), recipe, Path(path), wanted, max_rejected, members or {})
         )
-    left = [plan for plan in builds.values() if not plan.path.exists() or plan.partial.exists()]
-    # What exists is checked before hours go into the rest.
-    caches = {path: _reused(plan) for path, plan in builds.items() if plan not in left}
-    with shards.as_cache_errors(left), shards.exclusive(left):
-        shards.make([plan for plan in left if not plan.path.exists()], jobs)
-        for path, plan in builds.items():
-            if plan in left:
-                caches[path] = _reused(plan)
-                shutil.rmtree(plan.partial, ignore_errors=True)
-    return {path: caches[path] for path in recipes}
+    audio = Memory(builds[0].path.parent / AUDIO)
+    try:
+        # What exists is checked before hours go into the rest.
+        left = [build for build in builds if not _is_done(build, audio)]
+        with shards.as_cache_errors(left), shards.exclusive(left):
+            shards.make(left, jobs, audio)
+    finally:
+        audio.save()
+    return {path: open_cache(path) for path in recipes}
 
 
-def _reused(build: shards.Build) -> FeatureCache:
-    """Open a finished cache if it has the wanted identity and its audio files look unchanged."""
-    cache = open_cache(build.path)
-    _refuse_difference(cache, build.identity)
-    found = dict(zip(cache.tracks, cache.sizes.tolist(), strict=True))
-    found |= dict(zip(cache.rejected["track"], cache.rejected["size"].tolist(), strict=True))
-    now = {task.track: extraction.file_size(task.path) for task in build.tasks}
-    for track in sorted(now.keys() | found.keys()):
-        if now.get(track) != found.get(track):
-            sizes = f"{found.get(track, 'no')} -> {now.get(track, 'no')} bytes"
-            raise CacheError(
-                f"{build.path}: made from other data (track {track}: {sizes}); {_REMEDY}"
-            )
-    shards.refuse_losses(build, cache.rejected["track"])
-    return cache
+def _is_done(build: Build, audio: Memory) -> bool:
+    kept = kept_of(build, audio)
+    if not kept.is_all or build.partial.exists():
+        return False
+    shards.refuse_losses(build, kept.cache.rejected["track"])
+    return True

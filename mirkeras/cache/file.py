@@ -1,38 +1,50 @@
 """The HDF5 file of a cache: its layout, how it is written and read.
 
-All data sets are uncompressed and contiguous:
-
-    frames            float32 or int16 (total_frames, bands), the tracks one after another
+    user block        512 bytes: where the frames begin, bytes of the file, SHA-256 of the tables
     offsets           int64 (tracks + 1,): track i is frames[offsets[i]:offsets[i + 1]]
     tracks            UTF-8 names, sorted
-    sizes             int64 (tracks,): bytes of the audio files
-    rejected/...      track, path, reason, size of the tracks that were set aside
-    attributes        identity (JSON), fingerprint, and, written last, complete
+    digests           SHA-256 of the audio files, hexadecimal
+    checksums         uint32 (tracks,): CRC-32 of each track's frames as stored
+    rejected/...      track, path, reason, size, digest of the tracks that were set aside
+    attributes        identity (JSON) and fingerprint
+    frames            float32 or int16 (total_frames, bands), the tracks one after another
 
-Nothing in it depends on time, process count or interruptions.
+All data sets are uncompressed and contiguous, and the frames come last: what is before them, the
+tables, is one piece of bytes under one digest. HDF5 opens only files whose tables are proven whole,
+and never writes to a disk: it ends the process where that is full. Nothing in a file depends on
+time, process count or interruptions.
 """
 
 import hashlib
+import io
 import json
 import os
-from collections.abc import Sequence
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 import numpy as np
 import pandas as pd
 
-from mirkeras.features import extraction
 from mirkeras.system.errors import ExpectedError
-from mirkeras.system.files import whole_file
+from mirkeras.system.files import reading, require_room, whole_file
 
-# Raise by one when the layout of the file changes.
+# Part of every identity and so of every finished run: raise by one when what is stored means
+# something else, not when the layout of the file changes.
 FORMAT = 1
 
 # What is stored, and what a stored 1 stands for.
 SCALES = {"float32": 1.0, "int16": 2.0**-15}
+
+_MAGIC = b"mirkeras cache 2"
+_EARLIER = b"\x89HDF"  # the first layout had no user block, no digests and no checksums
+_BLOCK = 512
+_COLUMNS = ("track", "path", "reason", "digest")
 
 
 class CacheError(ExpectedError):
@@ -49,8 +61,6 @@ class FeatureCache:
         Track ids, sorted.
     offsets
         int64, shape (tracks + 1,): the first frame of every track, then the total.
-    sizes
-        int64, shape (tracks,): bytes of the audio files.
     dtype
         What is stored: "float32", or "int16" where 32768 stands for 1.
     identity
@@ -58,19 +68,27 @@ class FeatureCache:
     fingerprint
         SHA-256 over the names and the audio bytes of all tracks.
     rejected
-        Columns track, path, reason, size: the tracks that were set aside.
+        Columns track, path, reason, size, digest: the tracks that were set aside.
+    digests
+        SHA-256 of each track's audio file; () where that is unknown.
+    checksums
+        uint32, shape (tracks,): CRC-32 of each track's frames; None where there are none.
+    seen
+        How the file looked when it was opened; None if nobody would replace it.
     """
 
     path: Path
     tracks: tuple[str, ...]
     offsets: np.ndarray
-    sizes: np.ndarray
     bands: int
     dtype: str
     identity: dict
     fingerprint: str
     rejected: pd.DataFrame
-    _position_in_file: int
+    digests: tuple[str, ...] = ()
+    checksums: np.ndarray | None = None
+    seen: tuple[int, int, int] | None = None
+    _position_in_file: int = 0
 
     @property
     def scale(self) -> float:
@@ -90,7 +108,9 @@ class FeatureCache:
     def memmap(self) -> np.memmap:
         """Map all frames as stored, read-only (total_frames, bands), without HDF5's global lock."""
         shape = (int(self.offsets[-1]), self.bands)
-        return np.memmap(self.path, self.dtype, "r", offset=self._position_in_file, shape=shape)
+        with open(self.path, "rb") as file:
+            self._refuse_another(os.fstat(file.fileno()))
+            return np.memmap(file, self.dtype, "r", offset=self._position_in_file, shape=shape)
 
     def raw_segments(self, first: np.ndarray, length: int) -> np.ndarray:
         """Read segments by their first frames, as stored: `dtype` (segments, length, bands).
@@ -101,12 +121,13 @@ class FeatureCache:
         Raises
         ------
         CacheError
-            If the file ends before a segment does.
+            If the file ends before a segment does, or is another one than was opened.
         """
         segments = np.empty((len(first), length, self.bands), self.dtype)
         row = self.bands * segments.itemsize
         file = os.open(self.path, os.O_RDONLY)
         try:
+            self._refuse_another(os.fstat(file))
             for segment, start in zip(segments, first.tolist(), strict=True):
                 place = self._position_in_file + start * row
                 if os.preadv(file, [segment], place) != segment.nbytes:
@@ -117,9 +138,21 @@ class FeatureCache:
             os.close(file)
         return segments
 
+    def _refuse_another(self, status: os.stat_result) -> None:
+        if self.seen is not None and self.seen != _look(status):
+            raise CacheError(
+                f"{self.path}: replaced while it was being read, its data set has changed; run the "
+                "same command again"
+            )
+
     def segments(self, first: np.ndarray, length: int) -> np.ndarray:
         """Read segments as `raw_segments` does, as float32; int16 scaled to [-1, 1]."""
         return self._scaled(self.raw_segments(first, length))
+
+    def stored(self, number: int) -> np.ndarray:
+        """Read a track by its number, as stored: `dtype` (time, band)."""
+        start, end = self.offsets[number : number + 2]
+        return self.raw_segments(np.array([start]), int(end - start))[0]
 
     def track(self, name: str) -> np.ndarray:
         """Read one track's frames, float32 (time, band), int16 scaled to [-1, 1].
@@ -133,8 +166,7 @@ class FeatureCache:
             reasons = self.rejected.loc[self.rejected["track"] == name, "reason"]
             why = f"set aside, {reasons.iloc[0]}" if len(reasons) else "not in the data set"
             raise KeyError(f"{self.path}: no track {name!r} ({why})")
-        i = self._positions[name]
-        return self._scaled(np.array(self.memmap()[self.offsets[i] : self.offsets[i + 1]]))
+        return self._scaled(self.stored(self._positions[name]))
 
     def _scaled(self, stored: np.ndarray) -> np.ndarray:
         return stored if self.scale == 1 else stored * np.float32(self.scale)
@@ -144,61 +176,160 @@ class FeatureCache:
         return {track: i for i, track in enumerate(self.tracks)}
 
 
+def damaged_tracks(cache: FeatureCache) -> list[str]:
+    """Read all frames; return the tracks whose frames are not those that were written."""
+    return [
+        track
+        for number, track in enumerate(cache.tracks)
+        if zlib.crc32(cache.stored(number)) != cache.checksums[number]
+    ]
+
+
 def read_cache(path: Path) -> FeatureCache:
-    """Read a cache's tables; OSError, KeyError or ValueError if it is damaged or unfinished."""
-    with h5py.File(path, "r") as file:
-        if not file.attrs.get("complete", False):
-            raise ValueError("it was never finished")
-        dtype = file["frames"].dtype.name
-        if dtype not in SCALES:
-            raise ValueError(f"frames of an unknown kind, {dtype}")
-        columns = {name: file["rejected"][name][()] for name in ("track", "path", "reason", "size")}
-        return FeatureCache(
-            path=path,
-            tracks=tuple(_decoded(file["tracks"][()])),
-            offsets=file["offsets"][()],
-            sizes=file["sizes"][()],
-            bands=file["frames"].shape[1],
-            dtype=dtype,
-            identity=json.loads(file.attrs["identity"]),
-            fingerprint=file.attrs["fingerprint"].decode(),
-            rejected=pd.DataFrame(
-                {k: v if k == "size" else _decoded(v) for k, v in columns.items()}
-            ),
-            _position_in_file=file["frames"].id.get_offset(),
-        )
-
-
-def write_cache(
-    path: Path, identity: dict, done: Sequence[extraction.Extracted], rejected: pd.DataFrame
-) -> None:
-    """Write a whole cache from finished shards.
-
-    Parameters
-    ----------
-    path
-        File to write; it appears whole or not at all.
-    identity
-        What defines the numbers, plain values.
-    done
-        The outcomes of the accepted tracks, sorted by track.
-    rejected
-        Columns track, path, reason, size.
+    """Read a cache's tables, of the present layout or an earlier one.
 
     Raises
     ------
-    CacheError
-        A shard or its audio file changed since it was finished.
     OSError
-        The file could not be written.
+        The file cannot be read, or another process is writing it.
+    ValueError
+        The file is damaged, unfinished, or no cache.
     """
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
-        _write_tables(file, done, rejected)
-        _write_frames(file, done)
-        file.attrs["identity"] = np.bytes_(json.dumps(identity))
-        file.attrs["fingerprint"] = np.bytes_(_fingerprint(done))
-        file.flush()
-        file.attrs["complete"] = True
+    with reading(path) as file:
+        if file.read(len(_EARLIER)) == _EARLIER:
+            return _read_earlier(path, file)
+        file.seek(0)
+        position = _proven(file)
+        with h5py.File(file, "r") as tables:
+            return FeatureCache(
+                digests=_texts(tables["digests"]),
+                checksums=tables["checksums"][()],
+                seen=_look(os.fstat(file.fileno())),
+                _position_in_file=position,
+                **_common(path, tables, _COLUMNS),
+            )
+
+
+def _proven(file: BinaryIO) -> int:
+    """Compare a file's tables with their digest; return where its frames begin.
+
+    Raises
+    ------
+    ValueError
+        A byte of them differs, or the file is longer or shorter than it was.
+    """
+    head, size = file.read(_BLOCK), os.fstat(file.fileno()).st_size
+    position, digest = int.from_bytes(head[16:24], "little"), head[32:64]
+    if head != _user_block(position, size, digest):
+        raise ValueError("its head is not that of a cache of this size")
+    if hashlib.sha256(file.read(position - _BLOCK)).digest() != digest:
+        raise ValueError("its tables are not what was written")
+    return position
+
+
+def _user_block(position: int, size: int, digest: bytes) -> bytes:
+    facts = _MAGIC + struct.pack("<QQ32s", position, size, digest)
+    return (facts + struct.pack("<I", zlib.crc32(facts))).ljust(_BLOCK, b"\0")
+
+
+def _read_earlier(path: Path, file: BinaryIO) -> FeatureCache:
+    """Read a file of the first layout: its digests are unknown, and it cannot prove itself."""
+    try:
+        with h5py.File(file, "r") as tables:
+            return _unproven(path, tables)
+    except OSError:
+        raise
+    except Exception as error:  # HDF5 and JSON raise almost anything at a damaged file
+        raise ValueError(str(error)) from error
+
+
+def _unproven(path: Path, file: h5py.File) -> FeatureCache:
+    if not file.attrs.get("complete", False):
+        raise ValueError("it was never finished")
+    common = _common(path, file, _COLUMNS[:-1])
+    offsets, frames = common["offsets"], file["frames"]
+    if len(offsets) != len(common["tracks"]) + 1 or (np.diff(offsets) <= 0).any():
+        raise ValueError("its offsets are no offsets")
+    if (offsets[0], offsets[-1]) != (0, len(frames)):
+        raise ValueError("its offsets do not cover its frames")
+    common["rejected"]["digest"] = ""
+    position = frames.id.get_offset()
+    return FeatureCache(seen=_look(path.stat()), _position_in_file=position, **common)
+
+
+def _common(path: Path, file: h5py.File, columns: Sequence[str]) -> dict[str, object]:
+    dtype = file["frames"].dtype.name
+    if dtype not in SCALES:
+        raise ValueError(f"frames of an unknown kind, {dtype}")
+    rejected = {name: _texts(file["rejected"][name]) for name in columns}
+    table = pd.DataFrame(rejected | {"size": file["rejected"]["size"][()]})
+    return {
+        "path": path,
+        "tracks": _texts(file["tracks"]),
+        "offsets": file["offsets"][()],
+        "bands": file["frames"].shape[1],
+        "dtype": dtype,
+        "identity": dict(json.loads(file.attrs["identity"])),
+        "fingerprint": file.attrs["fingerprint"].decode(),
+        "rejected": table[["track", "path", "reason", "size", *columns[3:]]],
+    }
+
+
+def write_cache(cache: FeatureCache, frames: Iterable[np.ndarray]) -> None:
+    """Write a whole cache.
+
+    Parameters
+    ----------
+    cache
+        What it is to be, and where; the checksums follow from the frames.
+    frames
+        Of one track after the other, `cache.dtype` (time, band).
+
+    Raises
+    ------
+    OSError
+        The file cannot be written; nothing of it is left.
+    """
+    row = cache.bands * np.dtype(cache.dtype).itemsize
+    begin = len(_tables(cache, np.zeros(len(cache.tracks), np.uint32)))
+    size = begin + int(cache.offsets[-1]) * row
+    require_room(cache.path.parent, size)
+    with whole_file(cache.path) as temporary, open(temporary, "wb") as file:
+        file.seek(begin)
+        checksums = []
+        for values in map(np.ascontiguousarray, frames):
+            file.write(values.data)
+            checksums.append(zlib.crc32(values))
+        if file.tell() != size:
+            raise ValueError(f"{cache.path}: {file.tell()} bytes of frames, not {size}")
+        tables = _tables(cache, np.array(checksums, np.uint32))[_BLOCK:]
+        file.seek(0)
+        file.write(_user_block(begin, size, hashlib.sha256(tables).digest()) + tables)
+
+
+def _tables(cache: FeatureCache, checksums: np.ndarray) -> bytes:
+    """Lay out all that comes before the frames, which HDF5 only reserves a place for."""
+    memory = io.BytesIO()
+    aligned = {"alignment_threshold": 1, "alignment_interval": 8}
+    with h5py.File(memory, "w", userblock_size=_BLOCK, **aligned) as file:
+        file["offsets"] = cache.offsets
+        file["tracks"] = _encoded(cache.tracks)
+        file["digests"] = _encoded(cache.digests)
+        file["checksums"] = checksums
+        for name in _COLUMNS:
+            file[f"rejected/{name}"] = _encoded(cache.rejected[name])
+        file["rejected/size"] = cache.rejected["size"].to_numpy(np.int64)
+        file.attrs["identity"] = np.bytes_(json.dumps(cache.identity))
+        file.attrs["fingerprint"] = np.bytes_(cache.fingerprint)
+        reserved = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        reserved.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        reserved.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        shape = (int(cache.offsets[-1]), cache.bands)
+        begin = file.create_dataset("frames", shape, cache.dtype, dcpl=reserved).id.get_offset()
+    tables = memory.getvalue()
+    if len(tables) > begin:
+        raise RuntimeError(f"HDF5 {h5py.version.hdf5_version} puts something behind the frames")
+    return tables.ljust(begin, b"\0")
 
 
 def first_difference(found: dict, wanted: dict) -> str:
@@ -214,44 +345,23 @@ def first_difference(found: dict, wanted: dict) -> str:
     return ""
 
 
-def _write_tables(
-    file: h5py.File, done: Sequence[extraction.Extracted], rejected: pd.DataFrame
-) -> None:
-    offsets = np.cumsum([0, *(outcome.frames for outcome in done)], dtype=np.int64)
-    file.create_dataset("offsets", data=offsets)
-    file.create_dataset("tracks", data=_encoded([outcome.task.track for outcome in done]))
-    sizes = np.array([outcome.size for outcome in done], np.int64)
-    file.create_dataset("sizes", data=sizes)
-    for name in ("track", "path", "reason"):
-        file.create_dataset(f"rejected/{name}", data=_encoded(rejected[name]))
-    file.create_dataset("rejected/size", data=rejected["size"].to_numpy(np.int64))
+def fingerprint(tracks: Iterable[tuple[str, str]]) -> str:
+    """Digest the tracks of a cache, each with the digest of its audio."""
+    lines = (f"{track}\0{digest}\n" for track, digest in tracks)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _write_frames(file: h5py.File, done: Sequence[extraction.Extracted]) -> None:
-    total, recipe = sum(outcome.frames for outcome in done), done[0].task.recipe
-    frames = file.create_dataset("frames", (total, recipe.bands), recipe.dtype)
-    start = 0
-    for outcome in done:
-        shard = extraction.read_shard(outcome.task)
-        if shard is None:
-            raise CacheError(
-                f"{outcome.task.path}: changed while the cache was being built; run it again"
-            )
-        frames[start : start + outcome.frames] = shard[0]
-        start += outcome.frames
+def _look(status: os.stat_result) -> tuple[int, int, int]:
+    """What tells one file from another at the same place."""
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _encoded(texts: Sequence[str]) -> np.ndarray:
     """Encode texts at one fixed length: variable ones would go to a heap in no fixed layout."""
     encoded = [text.encode() for text in texts]
-    length = max((len(text) for text in encoded), default=1)
+    length = max(1, *map(len, encoded)) if encoded else 1
     return np.array(encoded, dtype=h5py.string_dtype("utf-8", length))
 
 
-def _decoded(texts: np.ndarray) -> list[str]:
-    return [text.decode() for text in texts]
-
-
-def _fingerprint(done: Sequence[extraction.Extracted]) -> str:
-    lines = (f"{outcome.task.track}\0{outcome.checksum}\n" for outcome in done)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def _texts(column: h5py.Dataset) -> tuple[str, ...]:
+    return tuple(text.decode() for text in column[()])

@@ -35,7 +35,6 @@ def rows_as_cache(
         path=path,
         tracks=tuple(tracks),
         offsets=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
-        sizes=np.zeros(len(tracks), np.int64),  # of audio: unknown here
         bands=bands,
         dtype="float32",
         identity=identity,

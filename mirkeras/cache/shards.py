@@ -2,118 +2,47 @@
 
 While a cache is being built its tracks wait as shards in `<file>.partial/`; the file itself appears
 by one rename, so a process killed at any moment leaves nothing that passes for complete. For that
-last step the features need space twice. Two builds of the same data are equal byte for byte.
+last step the features need space twice. A cache that exists is followed: tracks that it holds are
+copied from it, the others become shards. Two builds of the same data are equal byte for byte,
+whatever was there before.
 """
 
-import hashlib
 import json
 import math
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
-from errno import EDQUOT, EFBIG, ENOSPC
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from operator import attrgetter
-from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mirkeras.cache.file import CacheError, first_difference, write_cache
-from mirkeras.features import Recipe, extraction
-from mirkeras.system.errors import say
+from mirkeras.cache.build import Build
+from mirkeras.cache.file import (
+    CacheError,
+    FeatureCache,
+    fingerprint,
+    first_difference,
+    write_cache,
+)
+from mirkeras.cache.kept import Kept, kept_of
+from mirkeras.features import extraction
+from mirkeras.system.errors import explained, say
 from mirkeras.system.files import locked, sweep, write_text
+from mirkeras.system.memory import Memory
 
 
-@dataclass(frozen=True, eq=False)
-class Build:
-    """One cache to build.
+def make(builds: Sequence[Build], jobs: int | None, audio: Memory) -> None:
+    """Build caches of the same tracks, decoding every track once.
 
-    Attributes
+    Parameters
     ----------
-    identity
-        What defines the numbers, plain values.
-    tasks
-        One per track, sorted by track.
-    max_rejected
-        Largest share of unusable tracks; one track is always allowed unless this is 0.
-    members
-        The tracks of each class or tag.
-    """
-
-    path: Path
-    root: Path
-    identity: dict
-    tasks: list[extraction.Task]
-    max_rejected: float
-    members: Mapping[str, Collection[str]]
-
-    @property
-    def partial(self) -> Path:
-        """Folder of the shards."""
-        return partial_folder(self.path)
-
-    @property
-    def allowed(self) -> int:
-        """How many tracks may be unusable."""
-        # In a small set one track may always be unusable, unless none may.
-        return max(1, int(self.max_rejected * len(self.tasks))) if self.max_rejected else 0
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What became of the tracks of one build."""
-
-    done: list[extraction.Extracted] = field(default_factory=list)
-    rejected: list[extraction.Extracted] = field(default_factory=list)
-
-    def add(self, outcome: extraction.Extracted) -> None:
-        (self.rejected if outcome.reason else self.done).append(outcome)
-
-
-def list_tasks(
-    index: pd.DataFrame,
-    root: Path,
-    recipe: Recipe,
-    path: Path,
-    identity: dict,
-    max_rejected: float,
-    members: Mapping[str, Collection[str]],
-) -> Build:
-    """List what to extract, sorted by track, so that the order of the index does not matter.
-
-    Raises
-    ------
-    CacheError
-        The index is empty or names a track twice.
-    """
-    if index.empty or index["track"].duplicated().any():
-        raise CacheError(f"{path}: the index must hold at least one track, and each only once")
-    tag = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-    tasks = [
-        extraction.Task(
-            track=track,
-            path=root / relative,
-            # Track ids hold slashes and any letters; a hash is a safe file name.
-            shard=partial_folder(path) / f"{hashlib.sha256(track.encode()).hexdigest()[:32]}.npz",
-            recipe=recipe,
-            identity=tag,
-            min_frames=identity["min_frames"],
-        )
-        for track, relative in sorted(zip(index["track"], index["path"], strict=True))
-    ]
-    return Build(path, root, identity, tasks, max_rejected, members)
-
-
-def partial_folder(path: Path) -> Path:
-    """Return where the shards of a cache file wait."""
-    return path.with_name(f"{path.name}.partial")
-
-
-def make(builds: Sequence[Build], jobs: int | None) -> None:
-    """Build caches of the same tracks that do not exist yet, decoding every track once.
+    audio
+        Remembers the digests of audio files.
 
     Raises
     ------
@@ -121,18 +50,24 @@ def make(builds: Sequence[Build], jobs: int | None) -> None:
         Too many tracks are unusable for one of them, or all of a class; then none is written, all
         shards are kept.
     """
-    if not builds:
+    kept = {build: kept_of(build, audio) for build in builds}
+    left = [build for build in builds if not kept[build].is_all]  # others may have made them
+    for build in set(builds) - set(left):
+        shutil.rmtree(build.partial, ignore_errors=True)
+    if not left:
         return
-    for build in builds:
+    for build in left:
+        if kept[build].cache is not None:
+            say(kept[build].said())
         _start_work(build)
-    found = _extract_all(builds, jobs)
-    tables = {build: _report(build, found[build].rejected) for build in builds}
-    for build in builds:  # all before the first is written
+    found = {build: _with_shards(build, kept[build], audio) for build in left}
+    _extract_missing(found, jobs, audio)
+    tables = {build: _report(build, found[build].rejected) for build in left}
+    for build in left:  # all before the first is written
         refuse_losses(build, tables[build]["track"])
-    for build in builds:
-        assembled = build.partial / "assembled.h5"
-        write_cache(assembled, build.identity, found[build].done, tables[build])
-        os.replace(assembled, build.path)
+    for build in left:
+        _assemble(build, found[build], kept[build], tables[build])
+        os.replace(build.assembled, build.path)
         shutil.rmtree(build.partial, ignore_errors=True)  # the next one needs the space
 
 
@@ -161,16 +96,16 @@ def as_cache_errors(builds: Sequence[Build]) -> Iterator[None]:
         cause = "a worker process was killed, for want of memory? Then use fewer jobs"
         raise CacheError(f"{paths}: cannot be built: {cause}; {kept}") from error
     except OSError as error:
-        full = error.errno in (ENOSPC, EDQUOT, EFBIG)
-        cause = f"{os.strerror(error.errno)}; make room" if full else error
-        raise CacheError(f"{paths}: cannot be built: {cause}; {kept}") from error
+        raise CacheError(f"{paths}: cannot be built: {explained(error)}") from error
 
 
 def _start_work(build: Build) -> None:
     """Make the folder of shards, discarding one that belongs to another identity."""
     partial, marker = build.partial, build.partial / "identity.json"
     if partial.exists():
-        found = json.loads(marker.read_text()) if marker.exists() else {"format": "unknown"}
+        found = {"format": "unknown"}
+        with suppress(OSError, ValueError):
+            found = dict(json.loads(marker.read_text()))
         difference = first_difference(found, build.identity)
         if not difference:
             sweep(partial)
@@ -181,23 +116,28 @@ def _start_work(build: Build) -> None:
     write_text(marker, json.dumps(build.identity))
 
 
-def _extract_all(builds: Sequence[Build], jobs: int | None) -> dict[Build, _Found]:
-    """Extract what is not done yet; the outcomes of each build are sorted by track."""
-    # What earlier, interrupted builds left as valid shards, and by track what they did not.
-    found: dict[Build, _Found] = {}
-    missing: dict[str, list[extraction.Task]] = {}
-    for build in builds:
-        outcomes = {task: extraction.finished(task) for task in build.tasks}
-        done = [outcome for outcome in outcomes.values() if outcome]
-        if done:
-            say(f"{build.partial}: going on, {len(done)} of {len(build.tasks)} tracks are done")
-        found[build] = _Found(done=done)
-        for task in build.tasks:
-            if outcomes[task] is None:
-                missing.setdefault(task.track, []).append(task)
+def _with_shards(build: Build, kept: Kept, audio: Memory) -> Kept:
+    """Add to what a cache holds what earlier, interrupted builds left as valid shards."""
+    outcomes = [
+        extraction.finished(task, audio.recall(task.path, extraction.digest_of))
+        if task.shard.exists()
+        else None
+        for task in kept.missing
+    ]
+    done = [outcome for outcome in outcomes if outcome]
+    if done:
+        say(f"{build.partial}: going on, {len(done)} of {len(build.tasks)} tracks are done")
+    missing = [task for task, got in zip(kept.missing, outcomes, strict=True) if not got]
+    return replace(kept, done=kept.done + done, rejected=[*kept.rejected], missing=missing)
 
-    left, total = list(missing.values()), len(builds[0].tasks)
-    of = {build.partial: parts for build, parts in found.items()}
+
+def _extract_missing(found: dict[Build, Kept], jobs: int | None, audio: Memory) -> None:
+    """Extract what is not done yet; the outcomes of each build are sorted by track."""
+    missing: dict[str, list[extraction.Task]] = {}
+    for task in (task for kept in found.values() for task in kept.missing):
+        missing.setdefault(task.track, []).append(task)
+    left, total = list(missing.values()), len(next(iter(found)).tasks)
+    of = {build.partial: kept for build, kept in found.items()}
     progress = {"initial": total - len(left), "unit": "track", "desc": "features", "disable": None}
     with (
         tqdm(total=total, **progress) as bar,
@@ -205,12 +145,41 @@ def _extract_all(builds: Sequence[Build], jobs: int | None) -> dict[Build, _Foun
     ):
         for outcomes in tracks:
             for outcome in outcomes:
-                of[outcome.task.shard.parent].add(outcome)
+                kept = of[outcome.task.shard.parent]
+                (kept.rejected if outcome.reason else kept.done).append(outcome)
+                audio.remember(outcome.task.path, outcome.seen, outcome.digest)
             bar.update()
-    for parts in found.values():
-        for part in (parts.done, parts.rejected):
-            part.sort(key=attrgetter("task.track"))
-    return found
+    for kept in found.values():
+        for outcomes in (kept.done, kept.rejected):
+            outcomes.sort(key=attrgetter("task.track"))
+
+
+def _assemble(build: Build, found: Kept, kept: Kept, rejected: pd.DataFrame) -> None:
+    """Write a cache from what is kept of an old one and from shards."""
+    recipe, done = build.tasks[0].recipe, found.done
+    tracks = [(outcome.task.track, outcome.digest) for outcome in done]
+    described = FeatureCache(
+        path=build.assembled,
+        tracks=tuple(track for track, _ in tracks),
+        digests=tuple(digest for _, digest in tracks),
+        offsets=np.cumsum([0, *(outcome.frames for outcome in done)], dtype=np.int64),
+        bands=recipe.bands,
+        dtype=recipe.dtype,
+        identity=build.identity,
+        fingerprint=fingerprint(tracks),
+        rejected=rejected,
+    )
+    write_cache(described, (_frames(outcome, kept) for outcome in done))
+
+
+def _frames(outcome: extraction.Extracted, kept: Kept) -> np.ndarray:
+    """Read a track's frames from the old cache, else from its shard."""
+    if (number := kept.places.get(outcome.digest)) is not None:
+        return kept.cache.stored(number)
+    frames = extraction.read_shard(outcome.task, outcome.digest)
+    if frames is None:
+        raise CacheError(f"{outcome.task.shard}: damaged; run the same command again, it is remade")
+    return frames
 
 
 def refuse_losses(build: Build, rejected: Collection[str]) -> None:
@@ -249,10 +218,11 @@ def _rounded_up(share: float) -> float:
 def _report(build: Build, rejected: list[extraction.Extracted]) -> pd.DataFrame:
     """Tabulate the rejected tracks, and write the table next to the cache."""
     rows = [
-        (o.task.track, o.task.path.relative_to(build.root).as_posix(), o.reason, o.size)
+        (o.task.track, o.task.path.relative_to(build.root).as_posix(), o.reason, o.size, o.digest)
         for o in rejected
     ]
-    table = pd.DataFrame(rows, columns=["track", "path", "reason", "size"])
+    table = pd.DataFrame(rows, columns=["track", "path", "reason", "size", "digest"])
     report = build.path.with_suffix(".rejected.csv")
-    write_text(report, table.to_csv(index=False, lineterminator="\n"))
+    shown = table.drop(columns="digest")
+    write_text(report, shown.to_csv(index=False, lineterminator="\n"))
     return table

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from errno import EINVAL, ENOENT
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -17,6 +18,7 @@ from mirkeras import audio
 from mirkeras.features.recipe import Recipe
 from mirkeras.system import processes
 from mirkeras.system.files import sha256, whole_file
+from mirkeras.system.memory import Stamp
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,20 @@ class Extracted:
         Bytes of the audio file, -1 if it is missing.
     frames
         Number of frames in the shard, 0 if the track was rejected.
-    checksum
-        SHA-256 of the audio file, "" if the track was rejected.
+    digest
+        SHA-256 of the audio file, "" if it cannot be read.
     reason
         Why the track was rejected, "" if it was not.
+    seen
+        How the file looked before it was read.
     """
 
     task: Task
     size: int
     frames: int
-    checksum: str
+    digest: str
     reason: str
+    seen: Stamp
 
 
 def extract_all(
@@ -120,13 +125,19 @@ def extract_track(tasks: Sequence[Task]) -> list[Extracted]:
 
 
 def _extract_track(tasks: Sequence[Task]) -> list[Extracted]:
-    path = tasks[0].path
-    size, outcomes = file_size(path), []
-    try:
-        recording = audio.decode(path)
-    except audio.AudioError as error:
-        return [_rejected(task, size, error) for task in tasks]
-    checksum = sha256(path)
+    path, outcomes = tasks[0].path, []
+    seen = Stamp.of(path)
+    recording, reason = _decoded(path)
+    digest = digest_of(path)
+    # The samples may then be of other audio than the digest.
+    if Stamp.of(path).look != seen.look or not (digest or reason):
+        digest, reason = "", "changed while it was read"
+
+    def outcome(task: Task, frames: int = 0, reason: str = "") -> Extracted:
+        return Extracted(task, seen.size, frames, digest, reason, seen)
+
+    if reason:
+        return [outcome(task, reason=reason) for task in tasks]
     # Rate after rate: no more than one resampled copy of the track is held.
     rate = attrgetter("recipe.sample_rate")
     for sample_rate, group in groupby(sorted(tasks, key=rate), rate):
@@ -134,63 +145,77 @@ def _extract_track(tasks: Sequence[Task]) -> list[Extracted]:
         try:
             samples = recording.at(sample_rate)
         except audio.AudioError as error:
-            outcomes += [_rejected(task, size, error) for task in same]
+            outcomes += [outcome(task, reason=_words(error)) for task in same]
             continue
         for task in same:
             frames, least = task.recipe.extract(samples), task.min_frames
             if len(frames) < least:
                 reason = f"too short: {len(frames)} frames, at least {least} are needed"
-                outcomes.append(Extracted(task, size, 0, "", reason))
+                outcomes.append(outcome(task, reason=reason))
                 continue
-            write_shard(task, frames, checksum)
-            outcomes.append(Extracted(task, size, len(frames), checksum, ""))
+            write_shard(task, frames, digest)
+            outcomes.append(outcome(task, len(frames)))
     return outcomes
 
 
-def _rejected(task: Task, size: int, error: audio.AudioError) -> Extracted:
-    return Extracted(task, size, 0, "", f"{error.reason}: {error.detail}".removesuffix(": "))
+def _decoded(path: Path) -> tuple[audio.decoding.Recording | None, str]:
+    """Decode a file, or say why that is impossible."""
+    try:
+        return audio.decode(path), ""
+    except audio.AudioError as error:
+        return None, _words(error)
 
 
-def file_size(path: Path) -> int:
-    """Return the size of a file in bytes, -1 if there is no such file."""
-    return path.stat().st_size if path.exists() else -1
+def _words(error: audio.AudioError) -> str:
+    return f"{error.reason}: {error.detail}".removesuffix(": ")
 
 
-def write_shard(task: Task, frames: np.ndarray, checksum: str) -> None:
-    """Write a shard whole or not at all."""
-    record = {**_expected_record(task), "checksum": checksum}
+def digest_of(path: Path) -> str:
+    """Hash a file: hexadecimal SHA-256, "" if it cannot be read."""
+    try:
+        return sha256(path)
+    except OSError:
+        return ""
+
+
+def write_shard(task: Task, frames: np.ndarray, digest: str) -> None:
+    """Write a shard whole or not at all; `digest` is that of the audio."""
     with whole_file(task.shard) as temporary:
-        np.savez(temporary, record=np.array(json.dumps(record)), frames=frames)
+        record = np.array(json.dumps(_expected_record(task, digest)))
+        np.savez(temporary, record=record, frames=frames)
 
 
-def read_shard(task: Task) -> tuple[np.ndarray, str] | None:
-    """Read the frames (time, band) and the audio's checksum from a finished shard.
+def read_shard(task: Task, digest: str) -> np.ndarray | None:
+    """Read the frames (time, band) from a finished shard.
 
     Returns None if there is no shard, if it is torn or altered (the archive carries checksums),
-    or if it belongs to another identity or to an audio file that has changed since.
+    or if it belongs to another identity or to other audio than that of `digest`.
+
+    Raises
+    ------
+    OSError
+        The system refuses to read it: then it may be whole.
     """
     try:
         with np.load(task.shard, allow_pickle=False) as archive:
             record = json.loads(str(archive["record"]))
             frames = archive["frames"]
-        checksum = record.pop("checksum")
-        return (frames, checksum) if record == _expected_record(task) else None
-    except Exception:  # a damaged archive may raise almost anything, and redoing it is always right
+    except Exception as error:  # a damaged archive may raise almost anything: it is made again
+        if isinstance(error, OSError) and error.errno not in (None, ENOENT, EINVAL):
+            raise
         return None
+    return frames if record == _expected_record(task, digest) else None
 
 
-def finished(task: Task) -> Extracted | None:
+def finished(task: Task, digest: str) -> Extracted | None:
     """Return the outcome that a valid shard of an earlier build stands for, or None."""
-    shard = read_shard(task)
-    return shard and Extracted(task, file_size(task.path), len(shard[0]), shard[1], "")
+    frames = read_shard(task, digest)
+    if frames is None:
+        return None
+    seen = Stamp.of(task.path)
+    return Extracted(task, seen.size, len(frames), digest, "", seen)
 
 
-def _expected_record(task: Task) -> dict[str, str | int]:
-    """Describe what a shard must be about: this track, this identity, this version of the file."""
-    status = task.path.stat()
-    return {
-        "track": task.track,
-        "identity": task.identity,
-        "size": status.st_size,
-        "modified": status.st_mtime_ns,
-    }
+def _expected_record(task: Task, digest: str) -> dict[str, str]:
+    """Describe what a shard must be about: this track, this identity, this audio."""
+    return {"track": task.track, "identity": task.identity, "digest": digest}

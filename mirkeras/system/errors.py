@@ -5,7 +5,9 @@ import os
 import select
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
+from pathlib import Path
 
 
 class ExpectedError(Exception):
@@ -25,9 +27,19 @@ EXPECTED = (ExpectedError, OSError)
 
 _FULL = "make room, then run the same command again"
 _FORBIDDEN = "choose another folder or change its permissions"
+_FAILING = "the disk or the network fails: check it, then run the same command again"
 _REMEDIES = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EIO: _FAILING,
+    errno.ESTALE: _FAILING,
+    errno.ENXIO: _FAILING,
+    errno.ENODEV: _FAILING,
+    errno.ETIMEDOUT: _FAILING,
+    errno.EMFILE: "allow more (`ulimit -n 4096`), then run the same command again",
+    errno.ENFILE: "close other programs, then run the same command again",
+    errno.ENOMEM: "close other programs or use fewer --jobs, then run the same command again",
     errno.EACCES: _FORBIDDEN,
     errno.EPERM: _FORBIDDEN,
     errno.EROFS: "choose another folder",
@@ -37,6 +49,7 @@ _REMEDIES = {
     errno.EISDIR: "choose another name: a folder has this one",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
+_HELD = (errno.EAGAIN, errno.EBUSY, errno.ETXTBSY)
 
 
 def explained(error: Exception, kept: bool = True) -> str:
@@ -51,12 +64,54 @@ def explained(error: Exception, kept: bool = True) -> str:
     """
     if not isinstance(error, OSError) or error.errno is None:
         return str(error)
+    if error.errno in _HELD and error.filename:
+        return f"{error.filename}: in use by another process, {_holder(error.filename)}"
     remedy = _REMEDIES.get(error.errno)
     if remedy is None:
         remedy = "finished work is kept, the same command goes on" if kept else "run it again"
     elif remedy == _FULL and kept:
         remedy += ": finished work is kept"
     return f"{error.filename or 'writing'}: {error.strerror}; {remedy}"
+
+
+def unusable(path: Path, error: Exception, remedy: str) -> str:
+    """Say why a file cannot be used.
+
+    Only what the content of a file proves is damage. What the system refuses (a lock, permissions,
+    memory, a full or failing disk) is said to be just that, without `remedy`: the file may be fine.
+
+    Parameters
+    ----------
+    error : Exception
+        What reading the file raised.
+    remedy : str
+        What to do with a damaged file.
+    """
+    if isinstance(error, MemoryError):
+        error = OSError(errno.ENOMEM, "")
+    # HDF5 finds places that no file can have in damaged files: EINVAL
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        # libraries put words of their own into their errors; the number is the system's
+        name = error.filename or str(path)
+        return explained(OSError(error.errno, os.strerror(error.errno), name))
+    return f"{path} is damaged ({error}); {remedy}"
+
+
+def _holder(path: str) -> str:
+    """Say which process of this machine holds a lock on a file, and what to do."""
+    with suppress(OSError, ValueError):
+        inode = str(os.stat(path).st_ino)
+        for line in Path("/proc/locks").read_text().splitlines():
+            number, place = line.replace("->", "").split()[4:6]
+            if place.split(":")[-1] == inode:
+                name = Path("/proc", number, "comm").read_text().strip()
+                return (
+                    f"{name} (process {number}): close it or wait, then run the same command again"
+                )
+    return (
+        "perhaps of another machine: close it or wait, then run the same command again; where a "
+        "network drive wrongly says so, set HDF5_USE_FILE_LOCKING=FALSE"
+    )
 
 
 def say(message: str) -> None:

@@ -1,14 +1,17 @@
-"""Files that are either whole or absent."""
+"""Files that are either whole or absent, read only while nobody writes them."""
 
+import errno
 import fcntl
 import hashlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import BinaryIO
 
 from mirkeras.system.errors import say
 
@@ -42,12 +45,59 @@ def whole_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
-        yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
+        with about(path):
+            yield temporary
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Let errors of the block name `path` where the system names no file: it does so for writes."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def require_room(folder: Path, size: int) -> None:
+    """Refuse to begin a file that cannot end.
+
+    Raises
+    ------
+    OSError
+        ENOSPC, if the disk of `folder` has less than `size` bytes left.
+    """
+    if (free := shutil.disk_usage(folder).free) < size:
+        why = f"{os.strerror(errno.ENOSPC)}: {size:,} bytes are needed, {free:,} free"
+        raise OSError(errno.ENOSPC, why, str(folder))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading while no other process holds it for writing.
+
+    HDF5 takes the same lock; as for HDF5, HDF5_USE_FILE_LOCKING=FALSE asks for none.
+
+    Raises
+    ------
+    OSError
+        EAGAIN, if another process holds the file.
+    """
+    with open(path, "rb") as file, about(path):
+        if os.environ.get("HDF5_USE_FILE_LOCKING", "TRUE").upper() not in ("FALSE", "0"):
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno == errno.EAGAIN:
+                    raise
+                # a file system without locks (some NFS and Lustre): nobody can hold any
+        yield file
 
 
 @contextmanager

@@ -17,10 +17,12 @@ import soundfile
 
 from mirkeras import cache
 from mirkeras.cache import CacheError, FeatureCache
+from mirkeras.cache.access import AUDIO
 from mirkeras.cache.rows import rows_as_cache
 from mirkeras.features import Recipe, find_recipe
-from mirkeras.features.extraction import file_size
+from mirkeras.features.extraction import digest_of
 from mirkeras.system.files import whole_file
+from mirkeras.system.memory import Memory
 
 #: The window is 3,072 samples at 44.1 kHz and scaled proportionally for half and quarter.
 RECIPES = {rate: f"lidy2016-{rate}" for rate in (44_100, 22_050, 11_025)}
@@ -90,7 +92,7 @@ def choose_recipe(scratch: Path, files: Sequence[str]) -> tuple[Recipe, str]:
 
 
 def provide(scratch: Path, files: Sequence[str], recipe: Recipe, jobs: int | None) -> Features:
-    """Find the features of files, extract those that are missing.
+    """Find the features of files, extract those that are missing or of other audio than now.
 
     Parameters
     ----------
@@ -100,8 +102,7 @@ def provide(scratch: Path, files: Sequence[str], recipe: Recipe, jobs: int | Non
     Raises
     ------
     CacheError
-        A file has changed since it was extracted, or a cache is damaged, cannot be written or was
-        made by other versions.
+        A cache is damaged, in use, cannot be written or was made by other versions.
     """
     wanted = set(files)
     features = _look_up(scratch, wanted, recipe)
@@ -145,20 +146,16 @@ def _caches(scratch: Path, recipe: Recipe) -> list[FeatureCache]:
 def _look_up(scratch: Path, wanted: set[str], recipe: Recipe) -> Features:
     """Find out what the caches know of files."""
     held, unusable = {}, {}
+    audio = Memory(scratch / FOLDER / AUDIO)
     for found in _caches(scratch, recipe):
         for number, file in enumerate(found.tracks):
-            if file in wanted:
-                size, now = int(found.sizes[number]), file_size(Path(file))
-                if now != size:
-                    raise CacheError(
-                        f"{file} has changed ({size} -> {now} bytes, -1: missing) since it was "
-                        f"extracted; delete {found.path} and run again"
-                    )
+            if file in wanted and found.digests[number] == audio.recall(Path(file), digest_of):
                 held[file] = found, number
         for line in found.rejected.itertuples():
             # one that was mended since is worth another try
-            if line.track in wanted and line.size == file_size(Path(line.track)):
+            if line.track in wanted and line.digest == audio.recall(Path(line.track), digest_of):
                 unusable[line.track] = line.reason
+    audio.save()
     unusable = {file: why for file, why in unusable.items() if file not in held}
     return Features(recipe, held, unusable)
 

@@ -118,9 +118,8 @@ class Tracks:
         path = self._paths.get(track)
         if path is None:
             raise UsageError(f"{self.prepared.root}: no audio of track {track}; {REMEDY}")
-        then, now = self.cache.sizes[self._numbers[track]], extraction.file_size(path)
-        if now != then:
-            what = "missing" if now < 0 else f"not as it was, {then} -> {now} bytes"
+        if extraction.digest_of(path) != self.cache.digests[self._numbers[track]]:
+            what = "not as it was" if path.exists() else "missing"
             raise UsageError(f"{path} is {what}; {REMEDY}")
         try:
             return audio.load(path, sample_rate=self.finished.recipe.sample_rate)

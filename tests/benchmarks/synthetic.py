@@ -37,7 +37,6 @@ def _rolled(path: Path, noise: np.ndarray, tracks: int) -> FeatureCache:
         path=path,
         tracks=tuple(f"{number:06d}" for number in range(tracks)),
         offsets=np.arange(tracks + 1) * frames,
-        sizes=np.zeros(tracks, np.int64),
         bands=bands,
         dtype=noise.dtype.name,
         identity={},

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras.cache import CacheError
 from mirkeras.system import device
 from reproductions.lidy_mirex2016 import mirex, mirex_features, mirex_lists, mirex_model
 from reproductions.lidy_mirex2016.mirex_folds import BIN
@@ -206,7 +205,7 @@ def test_a_full_disk_is_an_error_like_others(
         assert step("Train", "-epochs", 1, tmp_path, lists["train"]) == 1
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert "error: writing: File too large; finished work is kept" in capsys.readouterr().err
+    assert "features.raw: File too large; make room, then run" in capsys.readouterr().err
     assert len(read) == 4  # what does not fit is found out by writing, not by reserving room
     assert {path.name for path in (tmp_path / "model").iterdir()} == {"model.json", ".lock"}
 
@@ -239,16 +238,22 @@ def test_mistakes_are_one_clear_message_and_status_1(
     assert not (tmp_path / "output.txt").exists()
 
 
-def test_a_file_that_changed_since_its_extraction_is_refused_by_name(home: Path, called) -> None:
-    file = str(home / "audio" / "low" / "0.wav")
-    recipe, why = mirex_features.choose_recipe(home / "scratch", [file])
+def test_a_file_that_changed_since_its_extraction_is_extracted_anew(
+    home: Path, called, in_process, tmp_path
+) -> None:
+    file, scratch = str(home / "audio" / "low" / "0.wav"), tmp_path / "scratch"
+    shutil.copytree(home / "scratch", scratch)
+    recipe, why = mirex_features.choose_recipe(scratch, [file])
     assert (recipe.name, why) == ("lidy2016-22050", "as extracted before")
-    found = mirex_features.provide(home / "scratch", [file], recipe, 1)
-    assert found.frames(file).shape == (113, 40)  # 4 s
+    before = mirex_features.provide(scratch, [file], recipe, 1).frames(file)
+    assert before.shape == (113, 40)  # 4 s
     audio = Path(file).read_bytes()
     try:
-        Path(file).write_bytes(audio[:-2])
-        with pytest.raises(CacheError, match=r"0.wav has changed .* delete .*h5"):
-            mirex_features.provide(home / "scratch", [file], recipe, 1)
+        Path(file).write_bytes(audio[:44] + bytes(4000) + audio[4044:])
+        changed = mirex_features.provide(scratch, [file], recipe, 1).frames(file)
     finally:
         Path(file).write_bytes(audio)
+    assert (before[0] != changed[0]).any()
+    np.testing.assert_array_equal(before[20:], changed[20:])
+    again = mirex_features.provide(scratch, [file], recipe, 1)
+    np.testing.assert_array_equal(again.frames(file), before)

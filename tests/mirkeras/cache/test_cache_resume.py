@@ -19,8 +19,8 @@ import pytest
 import soundfile
 
 from mirkeras import cache, features
-from mirkeras.cache import file
-from mirkeras.cache.shards import partial_folder
+from mirkeras.cache import shards
+from mirkeras.cache.build import partial_folder
 from mirkeras.features import extraction, logmel
 
 RECIPE = features.RECIPES["cbmi2016"]
@@ -73,7 +73,7 @@ def interrupted(root: Path, path: Path, monkeypatch) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(file, "_write_frames", write)
+        patch.setattr(shards, "write_cache", write)
         with pytest.raises(cache.CacheError, match="No space left"):
             cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
 
@@ -218,6 +218,7 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
     cache.build_cache(index, root, RECIPE, path, jobs=2)
     assert path.read_bytes() == whole.read_bytes()
     assert sorted(p.name for p in path.parent.iterdir()) == [
+        ".audio.json",
         ".cbmi2016.h5.lock",
         "cbmi2016.h5",
         "cbmi2016.rejected.csv",

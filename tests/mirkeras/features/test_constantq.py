@@ -19,8 +19,8 @@ import pytest
 import soundfile
 
 from mirkeras import cache
-from mirkeras.cache import file
-from mirkeras.cache.shards import partial_folder
+from mirkeras.cache import shards
+from mirkeras.cache.build import partial_folder
 from mirkeras.features import Recipe
 from mirkeras.features.constantq import C1, ConstantQ
 
@@ -62,7 +62,7 @@ def resumed_is_whole(tmp_path: Path, recipe: Recipe, monkeypatch, capfd) -> None
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(file, "_write_frames", full_disk)
+        patch.setattr(shards, "write_cache", full_disk)
         with pytest.raises(cache.CacheError, match="No space left"):
             cache.build_cache(index, root, recipe, whole, jobs=2)
     shards = shutil.copytree(partial_folder(whole), partial_folder(resumed))
