@@ -16,6 +16,7 @@ from data_prep.fetch import provide
 from data_prep.fetch.counts import check_counts, with_own_counts
 from data_prep.sets import folder
 from mirkeras.system.files import write_text
+from mirkeras.system.tables import csv_text
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ def prepare(
 
 def _write_index(index: pd.DataFrame, path: Path) -> bool:
     """Write the index unless the file holds just that; tell whether it was written."""
-    text = index.to_csv(index=False, lineterminator="\n")
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
+    text = csv_text(index)
+    if path.is_file() and path.read_bytes() == text.encode():
         return False
     with as_data_errors(path.parent):
         write_text(path, text)

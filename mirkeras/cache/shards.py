@@ -24,6 +24,7 @@ from mirkeras.cache.file import CacheError, first_difference, write_cache
 from mirkeras.features import Recipe, extraction
 from mirkeras.system.errors import say
 from mirkeras.system.files import locked, sweep, write_text
+from mirkeras.system.tables import write_csv
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,5 +234,5 @@ def _report(build: Build, rejected: list[extraction.Extracted]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=["track", "path", "reason", "size"])
     report = build.path.with_suffix(".rejected.csv")
-    write_text(report, table.to_csv(index=False, lineterminator="\n"))
+    write_csv(table, report)
     return table

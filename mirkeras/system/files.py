@@ -67,9 +67,9 @@ def sha256(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole."""
+    """Write a text file whole; bytes of names that are no UTF-8 come out as they went in."""
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def sweep(folder: Path, names: Container[str] | None = None) -> None:
