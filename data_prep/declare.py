@@ -27,6 +27,8 @@ _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEX
 class DataError(ExpectedError):
     """A data set cannot be used; the message says what, where, and what to do about it."""
 
+    has_lines = True
+
 
 @contextmanager
 def as_data_errors(place: Path) -> Iterator[None]:

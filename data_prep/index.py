@@ -10,6 +10,7 @@ import pandas as pd
 from data_prep.declare import DataError
 from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.files import files_below, is_leftover
+from mirkeras.system.tables import read_csv
 
 #: Columns of every index, in this order; one column for each split at hand follows.
 COLUMNS = ("track", "path", "label", "group", "tempo")
@@ -141,6 +142,11 @@ def read_index(path: Path) -> pd.DataFrame:
     """Read an index that `data_prep.prepare` wrote.
 
     Names stay text: a class may well be called 01 or NA.
+
+    Raises
+    ------
+    TableError
+        The file is damaged.
     """
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return table.assign(tempo=table.tempo.replace("", "nan").astype(float))
+    remedy = "delete it, the command that reads the data set writes it anew"
+    return read_csv(path, COLUMNS, remedy, numbers=["tempo"])

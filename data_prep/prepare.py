@@ -19,6 +19,7 @@ from data_prep.index import TAG_SEPARATOR
 from data_prep.sets import folder
 from mirkeras.audio.formats import BROKEN_LINK, UNDECODED, tell_left_out
 from mirkeras.system.files import write_text
+from mirkeras.system.tables import csv_text
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,8 @@ def prepare(
 
 def _write_index(index: pd.DataFrame, path: Path) -> bool:
     """Write the index unless the file holds just that; tell whether it was written."""
-    text = index.to_csv(index=False, lineterminator="\n")
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
+    text = csv_text(index)
+    if path.is_file() and path.read_bytes() == text.encode():
         return False
     with as_data_errors(path.parent):
         write_text(path, text)

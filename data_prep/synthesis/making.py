@@ -18,7 +18,8 @@ from tqdm import tqdm
 from data_prep.declare import DataError
 from data_prep.index import make_index
 from mirkeras.system import processes as system_processes
-from mirkeras.system.files import sweep, whole_file, write_text
+from mirkeras.system.files import sweep, whole_file
+from mirkeras.system.tables import read_csv, write_csv
 
 TABLE = "tracks.csv"
 
@@ -80,7 +81,7 @@ def make_tracks(
             pool.shutdown(cancel_futures=True)
             raise
     table = pd.DataFrame(rows).sort_values("track")
-    write_text(root / TABLE, table.to_csv(index=False, lineterminator="\n"))
+    write_csv(table, root / TABLE)
 
 
 def _make_track(root: Path, track: Makeable) -> str:
@@ -113,7 +114,7 @@ def _read_own(path: Path, track: Makeable) -> np.ndarray | None:
 
 def made_index(root: Path, title: str, *further: str) -> pd.DataFrame:
     """Index of a set made here, with `further` columns of its table; errors as of `read_table`."""
-    table = read_table(root, title)
+    table = read_table(root, title, *further)
     if table is None:
         return make_index((), root).assign(**{name: pd.Series(dtype=str) for name in further})
     table = table.sort_values("track", ignore_index=True)  # as `make_index` sorts
@@ -122,14 +123,16 @@ def made_index(root: Path, title: str, *further: str) -> pd.DataFrame:
     return make_index(zip(*columns, strict=True), root).assign(**table[list(further)])
 
 
-def read_table(root: Path, title: str) -> pd.DataFrame | None:
-    """Read the table of a whole set; None if nothing was made yet.
+def read_table(root: Path, title: str, *further: str) -> pd.DataFrame | None:
+    """Read the table of a whole set, with `further` columns; None if nothing was made yet.
 
     Raises
     ------
     data_prep.DataError
         The table or one of the files it lists is missing: the making was interrupted or files were
         removed.
+    mirkeras.system.tables.TableError
+        The table is damaged.
     """
     remedy = (
         f"this {title} is not whole. Remove the folder and run the command again; the set is made "
@@ -139,7 +142,8 @@ def read_table(root: Path, title: str) -> pd.DataFrame | None:
         if root.is_dir() and any(root.rglob("*.flac")):
             raise DataError(f"{root / TABLE} is missing: {remedy}")
         return None
-    table = pd.read_csv(root / TABLE, keep_default_na=False, na_values={"tempo": [""]})
+    columns = ("track", "label", "tempo", *further)
+    table = read_csv(root / TABLE, columns, remedy, numbers=["tempo"])
     paths = [root / f"{track}.flac" for track in table["track"]]
     if lost := [path for path in paths if not path.is_file()]:
         raise DataError(f"{lost[0]} is missing (files lost: {len(lost)}): {remedy}")

@@ -34,6 +34,7 @@ from mirkeras.features import extraction
 from mirkeras.system.errors import explained, say
 from mirkeras.system.files import locked, sweep, write_text
 from mirkeras.system.memory import Memory
+from mirkeras.system.tables import write_csv
 
 
 def make(builds: Sequence[Build], jobs: int | None, audio: Memory) -> None:
@@ -223,6 +224,5 @@ def _report(build: Build, rejected: list[extraction.Extracted]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=["track", "path", "reason", "size", "digest"])
     report = build.path.with_suffix(".rejected.csv")
-    shown = table.drop(columns="digest")
-    write_text(report, shown.to_csv(index=False, lineterminator="\n"))
+    write_csv(table.drop(columns="digest"), report)
     return table

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import select
 import sys
 from collections.abc import Callable
@@ -9,9 +10,29 @@ from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 
+# Control characters, line ends, and marks that turn the direction of what follows.
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def shown(name: object) -> str:
+    """Show a name on one line, what cannot be seen of it as Python escapes it."""
+    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), str(name))
+
 
 class ExpectedError(Exception):
-    """An error a user can mend: commands show its message without a traceback."""
+    """An error a user can mend: commands show its message, one line, without a traceback.
+
+    Attributes
+    ----------
+    has_lines : bool
+        Whether its messages have lines of their own: a table, a list.
+    """
+
+    has_lines = False
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return message if self.has_lines else shown(message)
 
 
 class UsageError(ExpectedError, ValueError):
@@ -20,6 +41,8 @@ class UsageError(ExpectedError, ValueError):
 
 class WeightsError(ExpectedError):
     """Trained weights cannot be used; the message names the file, what is wrong, and the remedy."""
+
+    has_lines = True
 
 
 #: What commands show as one message; `explained` puts it into words.
@@ -71,7 +94,7 @@ def explained(error: Exception, kept: bool = True) -> str:
         remedy = "finished work is kept, the same command goes on" if kept else "run it again"
     elif remedy == _FULL and kept:
         remedy += ": finished work is kept"
-    return f"{error.filename or 'writing'}: {error.strerror}; {remedy}"
+    return f"{shown(error.filename or 'writing')}: {error.strerror}; {remedy}"
 
 
 def unusable(path: Path, error: Exception, remedy: str) -> str:
@@ -116,7 +139,7 @@ def _holder(path: str) -> str:
 
 def say(message: str) -> None:
     """Tell people, on standard error, at once."""
-    print(message, file=sys.stderr, flush=True)
+    print("\n".join(map(shown, message.split("\n"))), file=sys.stderr, flush=True)
 
 
 def as_command(function: Callable[..., int]) -> Callable[..., int]:

@@ -43,7 +43,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     error, a full disk) leaves the old one and no rest.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    temporary = _beside(path)
     try:
         with about(path):
             yield temporary
@@ -52,6 +52,29 @@ def whole_file(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_writable(path: Path) -> None:
+    """Try whether a file could be written, before hours go into what it is to hold.
+
+    Raises
+    ------
+    OSError
+        As writing it would; nothing is left of the trial.
+    """
+    made: list[Path] = []
+    try:
+        for folder in reversed([folder for folder in path.parents if not folder.exists()]):
+            folder.mkdir()
+            made.append(folder)
+        temporary = _beside(path)
+        temporary.touch(exist_ok=False)
+        temporary.unlink()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        for folder in reversed(made):
+            folder.rmdir()
 
 
 @contextmanager
@@ -162,9 +185,13 @@ def _beginning(path: Path) -> bytes:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole."""
+    """Write a text file whole; bytes of names that are no UTF-8 come out as they went in."""
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
 
 
 def sweep(folder: Path, names: Container[str] | None = None) -> None:

@@ -18,7 +18,7 @@ from mirkeras.features import find_recipe
 from mirkeras.pretrained import cards
 from mirkeras.pretrained.cards import Card
 from mirkeras.system.errors import UsageError, explained
-from mirkeras.system.files import sweep, whole_file, write_text
+from mirkeras.system.files import require_writable, sweep, whole_file, write_text
 from mirkeras.tagging import figure
 from mirkeras.tagging.inputs import find_files, output_paths
 from mirkeras.tagging.journal import Journal, job_folder, opened
@@ -78,6 +78,8 @@ def run(options: argparse.Namespace) -> int:
     UsageError
         An unknown model or feature, no audio file, an output that would replace an audio file or
         what is no regular file, a job that is not this one's.
+    OSError
+        An output cannot be written: found before anything is tagged, if it can be.
     """
     request = _request(options)
     kept = options.out or options.embed
@@ -125,6 +127,8 @@ def _request(options: argparse.Namespace) -> Request:
     if options.format == "jams":
         request.jams = output_paths(options.out, found.files, ".jams")
     _refuse_replacing(request)
+    for path in {path.parent: path for path in _made(request, found.files)}.values():
+        require_writable(path)
     return request
 
 
@@ -177,7 +181,12 @@ def _tagged(request: Request, files: Sequence[Path]) -> Iterator[Tagged]:
 
 
 def _resume(request: Request, job: Journal) -> None:
-    """Tag what a job lacks, then write its output."""
+    """Tag what a job lacks, then write its output; what is damaged is done again."""
+    before = job.finished()
+    written = _is_written(request, job, before)
+    read = not written or len(before) < len(request.files) or request.options.out is None
+    if read and (damaged := job.drop_damaged()):
+        _say(f"{damaged} result(s) kept before are damaged; their files are tagged again")
     left = [path for path in request.files if path not in job]
     if len(left) < len(request.files):
         done = len(request.files) - len(left)
@@ -193,13 +202,24 @@ def _resume(request: Request, job: Journal) -> None:
         made.setdefault(path.parent, set()).add(path.name)
     for folder, names in made.items():  # the job is held: nobody else is writing them
         sweep(folder, names)
-    if job.is_written(request.output) and all(path.exists() for path in _made(request, finished)):
+    if written and finished == before:
         _say(f"{request.options.out or request.options.embed}: complete, nothing to write")
     else:
         _write(request, job, finished)
-        job.note_written(request.output)
+        job.note_written(request.output, _made(request, finished))
     if request.options.out is None:
         _print(request, map(job.read, finished))
+
+
+def _is_written(request: Request, job: Journal, finished: Sequence[Path]) -> bool:
+    """Whether the output was written before and is as it was then; says what is not."""
+    if not job.wrote(request.output):
+        return False
+    changed = job.changed(_made(request, finished))
+    if changed:
+        more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+        _say(f"{changed[0]}{more}: gone, or not as it was written; written again")
+    return not changed
 
 
 def _made(request: Request, files: Sequence[Path]) -> Iterator[Path]:

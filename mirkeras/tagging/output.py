@@ -160,11 +160,12 @@ def write_embeddings(path: Path, tracks: Iterable[Tagged], card: Card, feature: 
     OSError
         The file could not be written.
     """
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    with whole_file(path) as temporary, _Sink(temporary) as sink, h5py.File(sink, "w") as file:
         offsets, paths, length, hop = [0], [], 0.0, math.nan
         for tagged in tracks:
             _append(file, "features", tagged.features)
             _append(file, "starts", tagged.starts)
+            sink.check()
             offsets.append(offsets[-1] + len(tagged.starts))
             paths.append(os.fsencode(tagged.path))
             length = tagged.length
@@ -176,6 +177,32 @@ def write_embeddings(path: Path, tracks: Iterable[Tagged], card: Card, feature: 
         facts = {"model": card.name, "weights": card.source.sha256, "feature": feature}
         facts |= {"recipe": card.recipe, "length": length, "hop": hop}
         file.attrs.update(facts | {"versions": json.dumps(versions(card.recipe))})
+
+
+class _Sink(io.FileIO):
+    """A new file for HDF5, which ends the process where writing fails: only `check` says so."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+")
+        self._error: OSError | None = None
+
+    def check(self) -> None:
+        """Raise the error with which writing ended, if it did."""
+        if self._error is not None:
+            raise self._error
+
+    def write(self, data: memoryview) -> int:
+        rest = memoryview(data).cast("B")
+        try:
+            while rest and self._error is None:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self._error = error
+        return len(data)
+
+    def __exit__(self, *_) -> None:
+        self.close()
+        self.check()
 
 
 def _append(file: h5py.File, name: str, rows: np.ndarray) -> None:

@@ -23,6 +23,7 @@ from mirkeras.features import Recipe, find_recipe
 from mirkeras.features.extraction import digest_of
 from mirkeras.system.files import whole_file
 from mirkeras.system.memory import Memory
+from mirkeras.system.tables import read_csv
 
 #: The window is 3,072 samples at 44.1 kHz and scaled proportionally for half and quarter.
 RECIPES = {rate: f"lidy2016-{rate}" for rate in (44_100, 22_050, 11_025)}
@@ -172,7 +173,8 @@ def _extract(
         # Whether too many are unusable is for the step that needs them to say.
         cache.build_cache(index, Path("/"), recipe, path, jobs=jobs, max_rejected=1.0)
     except CacheError:
-        rejected = pd.read_csv(report, keep_default_na=False) if report.exists() else None
+        columns = ("track", "reason")
+        rejected = read_csv(report, columns, "run again") if report.exists() else None
         if rejected is None or set(rejected.track) != set(missing):
             raise
         return dict(zip(rejected.track, rejected.reason, strict=True))

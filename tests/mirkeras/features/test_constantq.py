@@ -65,8 +65,8 @@ def resumed_is_whole(tmp_path: Path, recipe: Recipe, monkeypatch, capfd) -> None
         patch.setattr(shards, "write_cache", full_disk)
         with pytest.raises(cache.CacheError, match="No space left"):
             cache.build_cache(index, root, recipe, whole, jobs=2)
-    shards = shutil.copytree(partial_folder(whole), partial_folder(resumed))
-    for lost in sorted(Path(shards).glob("*.npz"))[:2]:
+    waiting = shutil.copytree(partial_folder(whole), partial_folder(resumed))
+    for lost in sorted(Path(waiting).glob("*.npz"))[:2]:
         lost.unlink()
     assert len(cache.build_cache(index, root, recipe, whole, jobs=2).tracks) == 3
     cache.build_cache(index, root, recipe, resumed, jobs=1)
@@ -81,15 +81,15 @@ def killed_is_whole(tmp_path: Path, recipe: Recipe, expression: str, seconds: fl
     index, folder = write_noise(tmp_path / "audio", 24, seconds), tmp_path / "audio"
     whole = cache.build_cache(index, folder, recipe, tmp_path / "whole.h5", jobs=2).path
     path, chance = tmp_path / "killed.h5", random.Random(1)
-    for shards in (0, 6, 15):
-        kill_at(shards, [str(folder), str(path), expression], path, chance)
+    for done in (0, 6, 15):
+        kill_at(done, [str(folder), str(path), expression], path, chance)
         assert not path.exists()
-        assert shards <= len(list(partial_folder(path).glob("[!.]*.npz"))) < 24
+        assert done <= len(list(partial_folder(path).glob("[!.]*.npz"))) < 24
     cache.build_cache(index, folder, recipe, path, jobs=1)
     assert path.read_bytes() == whole.read_bytes()
 
 
-def kill_at(shards: int, arguments: list[str], path: Path, chance: random.Random) -> None:
+def kill_at(done: int, arguments: list[str], path: Path, chance: random.Random) -> None:
     """Start a build, wait for a number of finished tracks, kill it with its workers."""
     program = path.with_name("program.py")
     program.write_text(PROGRAM)
@@ -100,7 +100,7 @@ def kill_at(shards: int, arguments: list[str], path: Path, chance: random.Random
         start_new_session=True,
     )
     partial = partial_folder(path)
-    while builder.poll() is None and len(list(partial.glob("[!.]*.npz"))) < shards:
+    while builder.poll() is None and len(list(partial.glob("[!.]*.npz"))) < done:
         time.sleep(0.001)
     time.sleep(chance.uniform(0, 0.05))
     os.killpg(builder.pid, signal.SIGKILL)

@@ -149,12 +149,64 @@ def test_a_job_of_another_form_is_refused(tmp_path, files, monkeypatch) -> None:
         pass
 
 
-def test_damage_is_named(tmp_path, files) -> None:
-    keep(tmp_path, files, files[:1])
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "arrays"])
+def test_no_flip_changes_a_result(tmp_path, files, name) -> None:
+    keep(tmp_path, files, files[:2])
+    damaged = tmp_path / "x.job" / name
+    whole = {path: path.read_bytes() for path in damaged.parent.iterdir()}
+    first_line, refused = whole[tmp_path / "x.job" / "journal.jsonl"].index(b"\n"), {}
+    for place in range(0, len(whole[damaged]), 3):
+        for path, content in whole.items():
+            path.write_bytes(flipped(content, place) if path == damaged else content)
+        try:
+            with opened(tmp_path, files) as job:
+                job.drop_damaged()
+                found = {path: job.read(path) for path in job.finished()}
+        except UsageError as error:
+            refused[place] = str(error)
+            continue
+        assert len(found) >= (name == "arrays")
+        for path, tagged in found.items():
+            expected = guess(path, "penultimate")
+            assert (tagged.seconds, tagged.repeated) == (expected.seconds, False)
+            np.testing.assert_array_equal(tagged.taggram, expected.taggram)
+            np.testing.assert_array_equal(tagged.features, expected.features)
+    assert all("delete it and run again" in message for message in refused.values())
+    assert max(refused, default=0) <= first_line
+    assert len(refused) > first_line / 4 or name == "arrays"
+
+
+def test_a_damaged_line_costs_its_file_and_is_said_once(tmp_path, files, capsys) -> None:
+    keep(tmp_path, files, files)
     journal = tmp_path / "x.job" / "journal.jsonl"
-    journal.write_bytes(journal.read_bytes() + b"\0\0\n")
-    with pytest.raises(UsageError, match=r"is damaged .*delete it"), opened(tmp_path, files):
-        pass
+    lines = journal.read_bytes().split(b"\n")
+    lines[2] = lines[2].replace(b"false", b"true ")
+    journal.write_bytes(b"\n".join(lines) + b"\0\0\n[1]\n" + b"[" * 100_000 + b"\n")
+    assert_finished(tmp_path, files, [files[0], *files[2:]])
+    assert f"{journal}: 4 damaged line(s)" in capsys.readouterr().err
+    keep(tmp_path, files, files[1:2])
+    assert_finished(tmp_path, files, files)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kind", ["gone", "empty", "cut", "changed"])
+def test_an_output_counts_while_it_is_whole(tmp_path, files, kind) -> None:
+    keep(tmp_path, files, files)
+    made = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for path in made:
+        path.write_text("written")
+    with opened(tmp_path, files) as job:
+        job.note_written({"form": "csv"}, made)
+    content = {"empty": "", "cut": "writ", "changed": "wrItten"}
+    made[1].unlink() if kind == "gone" else made[1].write_text(content[kind])
+    with opened(tmp_path, files) as job:
+        assert job.wrote({"form": "csv"})
+        assert not job.wrote({"form": "json"})
+        assert job.changed(made) == made[1:]
 
 
 def test_a_second_process_is_refused(tmp_path, files) -> None:

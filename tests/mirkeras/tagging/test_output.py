@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,3 +134,19 @@ def test_the_taggram_shows_when(tmp_path: Path, recwarn) -> None:
     assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
     track = replace(guess(Path("a.wav")), starts=np.array([0.0, 1.0]), seconds=4.5)
     assert figure.edges(track).tolist() == [0, 1, 4]
+
+
+@pytest.mark.parametrize("room", [0, 512, 2049, 30_000, 270_000])
+def test_a_full_disk_under_embeddings_is_an_error(tmp_path: Path, room: int) -> None:
+    """Without care HDF5 ends the process: SIGSEGV."""
+    track = guess(Path("a.wav"))
+    wide = replace(track, features=np.ones((len(track.starts), 1000), np.float32))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            output.write_embeddings(tmp_path / "e.h5", [wide] * 3, CARD, "penultimate")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+    output.write_embeddings(tmp_path / "e.h5", [wide] * 3, CARD, "penultimate")
