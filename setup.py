@@ -40,6 +40,7 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20"],
         "jax": ["jax>=0.5"],
+        "formats": ["av>=14"],  # m4a, aac, wma, webm … by FFmpeg
         "bench": ["torch>=2.4"],  # the network of SampleCNN once more, to compare speeds
         "dev": ["hypothesis>=6", "pytest>=8", "ruff>=0.12"],
     },

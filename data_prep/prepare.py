@@ -17,7 +17,7 @@ from data_prep.fetch import provide
 from data_prep.fetch.counts import check_counts, with_own_counts
 from data_prep.index import TAG_SEPARATOR
 from data_prep.sets import folder
-from mirkeras.audio.formats import BROKEN_LINK, UNDECODED, tell_left_out
+from mirkeras.audio.formats import BROKEN_LINK, tell_left_out, undecoded
 from mirkeras.system.files import write_text
 from mirkeras.system.tables import csv_text
 
@@ -164,7 +164,7 @@ def _report_left_out(prepared: Prepared, strict: bool) -> None:
     """Count what lies in a folder of one's own and is no track; `strict`: refuse music."""
     name = prepared.dataset.name
     passed = folder.left_out(prepared.root, folder.FOLDERS in prepared.dataset.splits)
-    music = UNDECODED | {folder.OUTSIDE, BROKEN_LINK}
+    music = undecoded() | {folder.OUTSIDE, BROKEN_LINK}
     if strict and music & {*passed.values()}:
         raise DataError(f"{name}: {tell_left_out(passed)}; without --strict, the others are used")
     if passed:

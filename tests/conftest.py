@@ -28,6 +28,13 @@ def make_classes(root: Path, tracks: int, seconds: float = 4.0) -> Path:
     return root
 
 
+@pytest.fixture(autouse=True)
+def without_the_extra(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be no matter whether PyAV is installed here, but for the tests of what it decodes."""
+    if not request.module.__name__.endswith("test_foreign"):
+        monkeypatch.setattr("mirkeras.audio.foreign.available", lambda: False)
+
+
 @pytest.fixture(scope="session")
 def audio_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """18 tracks of 4 s (two segments of 80 frames) in three classes, one sub-folder each."""

@@ -20,7 +20,7 @@ import pandas as pd
 
 from data_prep.declare import DataError, DataSet
 from data_prep.index import make_index
-from mirkeras.audio.formats import BROKEN_LINK, UNDECODED, audio_among, tell_left_out
+from mirkeras.audio.formats import BROKEN_LINK, audio_among, tell_left_out, undecoded
 from mirkeras.system.files import LEFTOVER, UNREADABLE, copies, files_below, is_leftover
 
 PREFIX = "folder:"
@@ -235,7 +235,7 @@ def _sorted_out(root: Path) -> tuple[dict[str, list[Path]], dict[Path, str]]:
         found = list(audio_among(files_below(folder, inside), inside))
         passed |= inside
         # ".idea" is no class, "...And Justice for All" may be one
-        if found or not folder.name.startswith(".") or UNDECODED & {*inside.values()}:
+        if found or not folder.name.startswith(".") or undecoded() & {*inside.values()}:
             classes[folder.name] = found
     return classes, passed
 

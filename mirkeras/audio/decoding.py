@@ -5,7 +5,7 @@ Whole files; `mirkeras.audio.stream` gives the same samples piece by piece.
 
 import io
 import os
-import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,23 +16,31 @@ import numpy as np
 import soundfile
 import soxr
 
-from mirkeras.audio import mpeg
+from mirkeras.audio import containers, foreign, mpeg
+from mirkeras.system.errors import Note
+from mirkeras.system.quiet import silenced
 
 # A clip whose loudest sample stays below one step of 16-bit audio (-90.3 dBFS) holds no music.
 SILENCE_PEAK = 2.0**-15
 RESAMPLER_QUALITY = "HQ"
 
-# libsndfile notes in its log when a data chunk promises more bytes than the file has, then
-# quietly decodes what is left. The names are those of WAV, AIFF and AU.
-_SHORT_CHUNK = re.compile(r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be (\d+)\)", re.M)
-# A recorder that writes to a pipe cannot know the length and stores a size of this order.
-_UNKNOWN_LENGTH = 0x7FFF0000
-_UNRECOGNISED = 1  # libsndfile's error number of a format that it does not know
+# Louder than this (12 dB above full scale) is no music but another unit.
+LOUDEST = 4.0
+# Sample rates in Hz that sound is recorded at.
+SLOWEST, FASTEST = 4_000, 400_000
+# Channels whose mean has less than this share of their power cancel each other.
+CANCELLED = 1e-3
+# What a file may lack of the length that its header states: seconds, or a frame of its codec.
+TOLERANCE = 0.05
+_FRAME = {"MP3": 1152, "FLAC": 4608}
+
+# libsndfile's error numbers of a format that it does not know, and of a damaged header
+_UNRECOGNISED, _MALFORMED = 1, 3
 
 _PIECE = 30.0  # seconds that are decoded at once
 # Values at most, whatever rate and channels a damaged header claims: 64 MiB.
 _PIECE_VALUES = 2**24
-_HEAD = 2**16  # bytes in which the first frame of an MP3 must lie, behind its tag
+_HEAD = 2**16  # bytes in which the first frame of an MP3 must lie, behind others
 
 
 class AudioError(ValueError):
@@ -41,7 +49,8 @@ class AudioError(ValueError):
     Parameters
     ----------
     reason
-        One of "missing", "empty file", "unreadable", "too short", "silent", "non-finite".
+        One of "missing", "empty file", "unreadable", "implausible", "too short", "silent",
+        "non-finite".
     detail
         What exactly was found; becomes part of the message.
     """
@@ -107,16 +116,23 @@ def decode(path: str | Path) -> Recording:
     Parameters
     ----------
     path
-        A file in any format that libsndfile reads, with any number of channels.
+        A file in any format that libsndfile reads, with any number of channels; or that FFmpeg
+        reads, where the extra ``formats`` is installed.
 
     Raises
     ------
     AudioError
         "missing": no such file. "empty file": no bytes, or a header without samples.
-        "unreadable": not audio, or truncated (fewer samples than the header promises), or an MP3
-        or Ogg that goes on behind the end that libsndfile sees.
-        "non-finite": NaN or infinity among the samples. "silent": the mono peak is below
-        `SILENCE_PEAK`.
+        "unreadable": not audio, or truncated (noticeably fewer samples than the header promises),
+        or audio goes on behind the end that the header states. "implausible": a sample rate or a
+        peak that no recording has. "non-finite": NaN or infinity among the samples. "silent": the
+        mono peak is below `SILENCE_PEAK`.
+
+    Warns
+    -----
+    Note
+        The file lacks an instant of what its header promises, or its channels cancel each other
+        and the first one is taken alone.
     """
     path = Path(path)
     with opened(path) as file:
@@ -144,26 +160,59 @@ class _Forward(soundfile.SoundFile):
     Attributes
     ----------
     source
-        Its bytes, at the position that the decoder has reached.
+        Its bytes.
+    read_from
+        The same as they should be (see `containers.mended`), at the position that is reached.
+    failure
+        What ended the reading before its end, None if nothing did.
     """
 
-    def __init__(self, path: Path, source: BinaryIO) -> None:
-        self.path, self.source = path, source
-        real = isinstance(source, io.FileIO) and os.name != "nt"
-        super().__init__(source.fileno() if real else source, closefd=False)
+    def __init__(self, path: Path, source: BinaryIO, read_from: BinaryIO | None = None) -> None:
+        self.path, self.source, self.failure = path, source, None
+        self.read_from = read_from or source
+        real = isinstance(self.read_from, io.FileIO) and os.name != "nt"
+        with silenced():  # mpg123 has much to say, for no file by name
+            super().__init__(source.fileno() if real else self.read_from, closefd=False)
 
     def seekable(self) -> bool:
         return False
 
+    def block(self, count: int) -> np.ndarray:
+        """Decode at most so many samples: float32 (samples, channels); none at the end.
+
+        Where the decoder fails, what it had decoded until then is given.
+        """
+        if self.failure:
+            return np.zeros((0, self.channels), np.float32)
+        samples = np.full((count, self.channels), np.nan, np.float32)
+        try:
+            with silenced():
+                return self.read(out=samples)
+        except soundfile.LibsndfileError as error:
+            self.failure = error.error_string.rstrip(".") or "broken or truncated"
+            untouched = np.isnan(samples).all(axis=1)
+            return samples[: untouched.argmax() if untouched.any() else count]
+
+    def promised(self) -> float:
+        """Return the samples (per channel) that the header promises, see `containers.promised`."""
+        if self.format == "MP3" and containers.guessed(self.read_from):
+            return float("nan")
+        return containers.promised(self.format, self.extra_info, self.frames, self.source)
+
+    def goes_on(self) -> bool:
+        """Whether audio lies behind the end that the header states."""
+        source = self.read_from if self.format == "MP3" else self.source
+        return containers.goes_on(self.format, self.extra_info, source)
+
 
 @contextmanager
-def opened(path: Path) -> Iterator[_Forward]:
-    """Open a file; what libsndfile or the system objects to, now or later, is an AudioError.
+def opened(path: Path) -> Iterator[_Forward | foreign.Foreign]:
+    """Open a file; whatever is raised while it is read, now or later, is an AudioError.
 
     Raises
     ------
     AudioError
-        "missing", "empty file" (no bytes) or "unreadable".
+        "missing", "empty file" (no bytes), "implausible" (sample rate) or "unreadable".
     """
     try:
         if not path.exists():
@@ -173,36 +222,57 @@ def opened(path: Path) -> Iterator[_Forward]:
         if path.stat().st_size == 0:
             raise AudioError(path, "empty file", "zero bytes")
         with open(path, "rb", buffering=0) as source, _recognised(path, source) as file:
-            if short := _missing_bytes(file.extra_info):
-                raise AudioError(
-                    path, "unreadable", f"truncated: {short} bytes of audio are missing"
-                )
+            if not SLOWEST <= file.samplerate <= FASTEST:
+                detail = f"a sample rate of {file.samplerate} Hz, {SLOWEST} to {FASTEST} are taken"
+                raise AudioError(path, "implausible", detail)
             yield file
-    except soundfile.LibsndfileError as error:
-        detail = error.error_string.rstrip(".") or "broken or truncated"
-        raise AudioError(path, "unreadable", detail) from error
-    except OSError as error:
-        raise AudioError(path, "unreadable", error.strerror or "broken or truncated") from error
-    except MemoryError as error:
-        raise AudioError(path, "unreadable", "memory does not suffice to decode it") from error
+    except Exception as error:
+        raise as_audio_error(path, error) from error
 
 
-def _recognised(path: Path, source: io.FileIO) -> _Forward:
-    """Open what libsndfile knows by its first bytes, or an MP3 behind others."""
-    try:
-        return _Forward(path, source)
-    except soundfile.LibsndfileError as error:
-        if error.code != _UNRECOGNISED:
-            raise
+def as_audio_error(path: Path, error: Exception) -> AudioError:
+    """Put whatever is raised while a file is read or worked on into words: it ends no whole job."""
+    match error:
+        case AudioError():
+            return error
+        case soundfile.LibsndfileError():
+            detail = error.error_string.rstrip(".") or "broken or truncated"
+            detail = f"{detail}; {foreign.remedy(path)}"
+        case OSError():
+            detail = error.strerror or "broken or truncated"
+        case MemoryError():
+            detail = "memory does not suffice for it"
+        case _:
+            detail = f"{type(error).__name__}: {error}"
+    return AudioError(path, "unreadable", detail)
+
+
+def _recognised(path: Path, source: io.FileIO) -> _Forward | foreign.Foreign:
+    """Open what libsndfile knows by its first bytes, an MP3 behind others, or what FFmpeg knows."""
+    better = containers.mended(source)
     source.seek(0)
-    start = mpeg.first_frame(source.read(_HEAD)) if path.suffix.lower() == ".mp3" else None
-    if start is None:
-        raise AudioError(path, "unreadable", "no audio that libsndfile knows")
-    source.seek(start)
-    return _Forward(path, io.BytesIO(source.read()))
+    try:
+        return _Forward(path, source, better)
+    except soundfile.LibsndfileError as error:
+        failure = error
+    if failure.code == _UNRECOGNISED and path.suffix.lower() == ".mp3":
+        source.seek(0)
+        start = mpeg.first_frame(source.read(_HEAD))
+        if start is not None:
+            source.seek(start)
+            return _Forward(path, io.BytesIO(source.read()))
+    # what libsndfile knows and finds malformed, FFmpeg would take as far as it goes
+    if failure.code != _MALFORMED and foreign.available() and foreign.knows(path):
+        if source.seek(0) == 0 and source.read(4) == b"OggS" and not containers.ends_ogg(source):
+            raise AudioError(path, "unreadable", "truncated: its last page is missing")
+        return foreign.Foreign(path)
+    if failure.code == _UNRECOGNISED:
+        detail = f"no audio that libsndfile knows; {foreign.remedy(path)}"
+        raise AudioError(path, "unreadable", detail)
+    raise failure
 
 
-def pieces(file: _Forward, seconds: float = _PIECE) -> Iterator[np.ndarray]:
+def pieces(file: _Forward | foreign.Foreign, seconds: float = _PIECE) -> Iterator[np.ndarray]:
     """Decode a file piece by piece.
 
     Parameters
@@ -222,13 +292,17 @@ def pieces(file: _Forward, seconds: float = _PIECE) -> Iterator[np.ndarray]:
     AudioError
         As `decode` does, as soon as it is known.
     """
-    size = min(int(seconds * file.samplerate), _PIECE_VALUES // file.channels)
-    decoded, peak = 0, 0.0
-    while count := min(max(1, size), file.frames - decoded):
-        samples = file.read(count, dtype="float32", always_2d=True)
-        if not len(samples):
-            break
-        mono = _mix(samples)
+    size = max(1, min(int(seconds * file.samplerate), _PIECE_VALUES // file.channels))
+    decoded, peak, first_alone = 0, 0.0, None  # not known yet
+    while len(samples := file.block(size)):
+        mono = samples[:, 0].copy() if first_alone else _mix(samples)
+        if first_alone is None and _cancels(samples, mono):
+            first_alone = _cancel_throughout(file.path)
+            if first_alone:
+                mono = samples[:, 0].copy()
+                _note(file.path, "its channels cancel each other; the first one is taken alone")
+        elif first_alone is None and _power(samples[:, :1]):
+            first_alone = False
         decoded, peak = decoded + len(mono), max(peak, _peak(file.path, mono))
         yield mono
     _check_length(file, decoded)
@@ -236,43 +310,34 @@ def pieces(file: _Forward, seconds: float = _PIECE) -> Iterator[np.ndarray]:
         raise AudioError(file.path, "silent", f"peak {peak:.1e} of full scale")
 
 
-def _check_length(file: _Forward, decoded: int) -> None:
+def _note(path: Path, text: str) -> None:
+    warnings.warn(f"{path}: {text}", Note, stacklevel=2)
+
+
+def _check_length(file: _Forward | foreign.Foreign, decoded: int) -> None:
     """Refuse a file of which not all was decoded, or that has no samples."""
-    if decoded < file.frames and not (file.format == "MP3" and _guessed(file.source)):
-        raise AudioError(
-            file.path, "unreadable", f"truncated: {decoded} of {file.frames} samples decoded"
-        )
+    missing = file.promised() - decoded  # nan: nothing was promised
+    tolerated = max(TOLERANCE * file.samplerate, _FRAME.get(file.format, 0))
+    if missing > tolerated or (file.failure and not missing <= tolerated):
+        whole = decoded + missing
+        of = f"{whole:.0f}" if np.isfinite(whole) else "more"
+        why = f"; {file.failure}" if file.failure else ""
+        detail = f"truncated: {decoded} of {of} samples decoded{why}"
+        raise AudioError(file.path, "unreadable", detail)
     if not decoded:
         raise AudioError(file.path, "empty file", "no samples")
-    rest = file.source.read() if file.format in ("MP3", "OGG") else b""
-    goes_on = b"OggS" in rest if file.format == "OGG" else mpeg.first_frame(rest) is not None
-    if goes_on:
+    if file.goes_on():
         name = f"in{file.path.suffix} -c copy out{file.path.suffix}"
         raise AudioError(
             file.path,
             "unreadable",
-            f"the decoder ends after {decoded / file.samplerate:.2f} s, but {len(rest)} bytes with "
-            f"audio are left: files joined, or a wrong length; rewrite it, e.g. ffmpeg -i {name}",
+            f"the decoder ends after {decoded / file.samplerate:.2f} s, but audio goes on behind "
+            f"that: files joined, or a wrong length; rewrite it, e.g. ffmpeg -i {name}",
         )
-
-
-def _guessed(source: BinaryIO) -> bool:
-    """Whether the length of an MP3 is but libsndfile's guess: no frame says it."""
-    reached, start = source.tell(), 0
-    source.seek(0)
-    while size := mpeg.id3_size(source.read(10)):
-        start += size
-        source.seek(start)
-    source.seek(start)
-    guessed = not mpeg.tells_length(source.read(_HEAD))
-    source.seek(reached)
-    return guessed
-
-
-def _missing_bytes(log: str) -> int:
-    """Return how many bytes libsndfile's log says the audio data lacks."""
-    sizes = [(int(promised), int(found)) for promised, found in _SHORT_CHUNK.findall(log)]
-    return sum(max(0, promised - found) for promised, found in sizes if promised < _UNKNOWN_LENGTH)
+    if missing > 0 or file.failure or missing < -tolerated:
+        milliseconds = 1000 * abs(missing) / file.samplerate
+        how = "longer" if missing < 0 else "shorter"
+        _note(file.path, f"{milliseconds:.3g} ms {how} than its header says; used as it is")
 
 
 def _mix(samples: np.ndarray) -> np.ndarray:
@@ -281,9 +346,39 @@ def _mix(samples: np.ndarray) -> np.ndarray:
     return samples @ np.full(samples.shape[1], 1 / samples.shape[1], np.float32)
 
 
+def _power(samples: np.ndarray) -> float:
+    return float(np.square(samples, dtype=np.float64).mean()) if samples.size else 0.0
+
+
+def _cancels(samples: np.ndarray, mono: np.ndarray) -> bool:
+    """Whether channels (samples, channels) are inverse to each other: a wrong cable, karaoke."""
+    return samples.shape[1] > 1 and _power(mono) < CANCELLED * _power(samples[:, :1])
+
+
+def _cancel_throughout(path: Path) -> bool:
+    """Whether they do so in the whole file, of which the beginning is suspicious."""
+    mixed, first = 0.0, 0.0
+    with opened(path) as file:
+        size = max(1, min(int(_PIECE * file.samplerate), _PIECE_VALUES // file.channels))
+        while len(samples := file.block(size)):
+            mixed += _power(_mix(samples)) * len(samples)
+            first += _power(samples[:, :1]) * len(samples)
+    return mixed < CANCELLED * first
+
+
 def _peak(path: Path, mono: np.ndarray) -> float:
-    """Return the largest magnitude; refuse NaN and infinity, which would poison a training set."""
+    """Return the largest magnitude; refuse NaN, infinity and other units, which would poison a
+    training set.
+    """
     low, high = float(mono.min()), float(mono.max())  # NaN and infinity survive both
     if not np.isfinite(low) or not np.isfinite(high):
         raise AudioError(path, "non-finite", "NaN or infinity among the samples")
-    return max(-low, high)
+    peak = max(-low, high)
+    if peak > LOUDEST:
+        is_16_bit = 2**8 < peak <= 2**16
+        cause = "16-bit units in a float file" if is_16_bit else "another unit, or damage"
+        unit = 2**15 if is_16_bit else f"{peak:.3g}"
+        how = f"ffmpeg -i in{path.suffix} -af volume=1/{unit} -c:a pcm_f32le out.wav brings it back"
+        detail = f"a peak of {peak:.3g} × full scale: {cause}; {how}"
+        raise AudioError(path, "implausible", detail)
+    return peak

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import soundfile
 
+from mirkeras.audio import foreign
+
 # libsndfile names formats, not file endings: these are the usual endings whose format has another
 # name. Header-less RAW is left out because nothing in the file says how to read it.
 _OTHER_ENDINGS = {
@@ -21,23 +23,23 @@ _OTHER_ENDINGS = {
     "WAV": ("bwf", "wave"),
 }
 
-#: Endings of audio that libsndfile does not decode.
-UNDECODED = frozenset(
-    (
-        *(".3gp", ".aac", ".ac3", ".alac", ".amr", ".ape", ".dff", ".dsf", ".dts", ".eac3", ".m4a"),
-        *(".m4b", ".m4p", ".m4r", ".mka", ".mp4", ".mpc", ".mpp", ".ra", ".rm", ".shn", ".spx"),
-        *(".tak", ".tta", ".weba", ".webm", ".wma", ".wv"),
-    )
-)
-
 BROKEN_LINK = "broken link"
 _ENDING = re.compile(r"\.[a-z0-9]{1,8}")  # "Mr. Brightside" has none
 _TOLD = 8  # reasons at most in one line
 
 
-@cache
 def audio_extensions() -> frozenset[str]:
-    """File endings this machine's libsndfile can decode, lower case with the dot (`.wav`)."""
+    """File endings that can be decoded here, lower case with the dot (`.wav`)."""
+    return _libsndfile() | foreign.ENDINGS if foreign.available() else _libsndfile()
+
+
+def undecoded() -> frozenset[str]:
+    """File endings of music that cannot be decoded here."""
+    return foreign.ENDINGS - audio_extensions()
+
+
+@cache
+def _libsndfile() -> frozenset[str]:
     known = set()
     for name in soundfile.available_formats():
         if name != "RAW":
@@ -80,10 +82,10 @@ def tell_left_out(left_out: Mapping[Path, str]) -> str:
     ]
     if rest := sum(counts[reason] for reason in order[_TOLD:]):
         said.append(f"{rest} × other")
-    music = [reason for reason in order if reason in UNDECODED]
+    music = [reason for reason in order if reason in undecoded()]
     advice = (
-        f"; {', '.join(music)} cannot be decoded: convert to .flac or .wav first, for example "
-        f"ffmpeg -i in{music[0]} out.flac"
+        f"; {', '.join(music)} cannot be decoded: {foreign.EXTRA}, or convert to .flac or .wav "
+        f"first, for example ffmpeg -i in{music[0]} out.flac"
         if music
         else ""
     )
@@ -93,4 +95,4 @@ def tell_left_out(left_out: Mapping[Path, str]) -> str:
 
 def _rank(reason: str) -> int:
     """Music that is not decoded first, then what is told in words, then any other file."""
-    return 0 if reason in UNDECODED else 2 if reason.startswith(".") else 1
+    return 0 if reason in undecoded() else 2 if reason.startswith(".") else 1

@@ -7,6 +7,7 @@ where the bit rate varies, too long where there are tags or padding bytes.
 """
 
 import re
+import struct
 
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 # Frames in a row that are no coincidence: in a megabyte of random bytes (a cover), fewer than 1e-6.
@@ -37,11 +38,51 @@ def tells_length(data: bytes) -> bool:
     start = first_frame(data)
     if start is None:
         return False
-    frame = data[start : start + _frame_size(data[start : start + _HEADER])]
-    if b"VBRI" in frame:
+    if b"VBRI" in data[start : start + _frame_size(data[start : start + _HEADER])]:
         return True
+    place = place_of_count(data)
+    return place is not None and any(data[place : place + 4])
+
+
+def place_of_count(data: bytes) -> int | None:
+    """Find the number of frames that "Xing" or "Info" states in the first frame, None without."""
+    start = first_frame(data)
+    if start is None:
+        return None
+    frame = data[start : start + _frame_size(data[start : start + _HEADER])]
     tag = re.search(rb"(?:Xing|Info)...(.)", frame, re.S)
-    return tag is not None and bool(tag[1][0] & 1)  # the flag of the number of frames
+    # a flag says whether the number stands there
+    return start + tag.end() if tag and tag[1][0] & 1 else None
+
+
+def count_frames(data: bytes) -> tuple[int, bool]:
+    """Count frames like the first one, over what lies between them; tell whether sizes vary."""
+    at, count, sizes = first_frame(data), 0, set()
+    kind = None if at is None else _kind(data[at : at + _HEADER])
+    while at is not None:
+        header = data[at : at + _HEADER]
+        size = _frame_size(header)
+        if size and _kind(header) == kind:
+            count, at = count + 1, at + size
+            sizes.add(size - (header[2] >> 1 & 1))  # padding varies at any bit rate
+        elif (onward := first_frame(data[at + 1 :])) is not None:
+            at += 1 + onward
+            if _kind(data[at : at + _HEADER]) != kind:
+                break  # another stream, joined
+        else:
+            break
+    return count, len(sizes) > 1
+
+
+def count_frame(header: bytes, frames: int) -> bytes:
+    """Make the frame that says how many follow, of the kind of theirs (`header`: 4 bytes)."""
+    bytes_ = bytearray(header)
+    bytes_[1] |= 1  # no checksum
+    bytes_[2] = bytes_[2] & 0x0D | 9 << 4  # a bit rate at which it is large enough, no padding
+    first, mono = header[1] >> 3 & 3 == 3, header[3] >> 6 == 3
+    sides = {(True, False): 32, (True, True): 17, (False, False): 17, (False, True): 9}
+    content = bytes(sides[first, mono]) + b"Xing" + struct.pack(">II", 1, frames)
+    return (bytes(bytes_) + content).ljust(_frame_size(bytes(bytes_)), b"\0")
 
 
 def id3_size(data: bytes) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mirkeras.audio import foreign
 from mirkeras.cache.build import Build
 from mirkeras.cache.file import (
     CacheError,
@@ -126,12 +127,15 @@ def _compared(
     reasons = dict(zip(zip(*columns, strict=True), cache.rejected["reason"], strict=True))
     kept = Kept(cache, places=places, note=note)
     for task in build.tasks:
-        digest, seen = audio.recall(task.path, extraction.digest_of), Stamp.of(task.path)
+        digest = foreign.sealed(task.path, audio.recall(task.path, extraction.digest_of))
+        seen = Stamp.of(task.path)
         relative = task.path.relative_to(build.root).as_posix()
         if (number := places.get(digest)) is not None:
             frames = int(cache.offsets[number + 1] - cache.offsets[number])
             kept.done.append(extraction.Extracted(task, seen.size, frames, digest, "", seen))
-        elif reason := reasons.get((task.track, relative, digest)):
+        elif (reason := reasons.get((task.track, relative, digest))) and not (
+            foreign.EXTRA in reason and foreign.available()  # installed since
+        ):
             kept.rejected.append(extraction.Extracted(task, seen.size, 0, digest, reason, seen))
         else:
             kept.missing.append(task)

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from mirkeras.audio import foreign
 from mirkeras.cache.build import Build
 from mirkeras.cache.file import (
     CacheError,
@@ -120,7 +121,9 @@ def _start_work(build: Build) -> None:
 def _with_shards(build: Build, kept: Kept, audio: Memory) -> Kept:
     """Add to what a cache holds what earlier, interrupted builds left as valid shards."""
     outcomes = [
-        extraction.finished(task, audio.recall(task.path, extraction.digest_of))
+        extraction.finished(
+            task, foreign.sealed(task.path, audio.recall(task.path, extraction.digest_of))
+        )
         if task.shard.exists()
         else None
         for task in kept.missing
@@ -148,7 +151,8 @@ def _extract_missing(found: dict[Build, Kept], jobs: int | None, audio: Memory) 
             for outcome in outcomes:
                 kept = of[outcome.task.shard.parent]
                 (kept.rejected if outcome.reason else kept.done).append(outcome)
-                audio.remember(outcome.task.path, outcome.seen, outcome.digest)
+                digest, _, _ = outcome.digest.partition(" ")  # without a decoder
+                audio.remember(outcome.task.path, outcome.seen, digest)
             bar.update()
     for kept in found.values():
         for outcomes in (kept.done, kept.rejected):

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from mirkeras import audio
+from mirkeras.audio import foreign
+from mirkeras.audio.decoding import as_audio_error
 from mirkeras.features.recipe import Recipe
 from mirkeras.system import processes
 from mirkeras.system.files import sha256, whole_file
@@ -128,7 +130,7 @@ def _extract_track(tasks: Sequence[Task]) -> list[Extracted]:
     path, outcomes = tasks[0].path, []
     seen = Stamp.of(path)
     recording, reason = _decoded(path)
-    digest = digest_of(path)
+    digest = foreign.sealed(path, digest_of(path))
     # The samples may then be of other audio than the digest.
     if Stamp.of(path).look != seen.look or not (digest or reason):
         digest, reason = "", "changed while it was read"
@@ -144,12 +146,13 @@ def _extract_track(tasks: Sequence[Task]) -> list[Extracted]:
         same = list(group)
         try:
             samples = recording.at(sample_rate)
-        except audio.AudioError as error:
-            outcomes += [outcome(task, reason=_words(error)) for task in same]
+            extracted = [task.recipe.extract(samples) for task in same]
+        except Exception as error:
+            reason = _words(as_audio_error(path, error))
+            outcomes += [outcome(task, reason=reason) for task in same]
             continue
-        for task in same:
-            frames, least = task.recipe.extract(samples), task.min_frames
-            if len(frames) < least:
+        for task, frames in zip(same, extracted, strict=True):
+            if len(frames) < (least := task.min_frames):
                 reason = f"too short: {len(frames)} frames, at least {least} are needed"
                 outcomes.append(outcome(task, reason=reason))
                 continue

@@ -211,7 +211,7 @@ def read_arrays(source: "Source", path: Path) -> dict[str, np.ndarray]:
 
 
 def _from_wheel(source: "Source", path: Path) -> dict[str, np.ndarray]:
-    from mirkeras.system.backend import silenced
+    from mirkeras.system.quiet import silenced
 
     with silenced():
         import tensorflow as tf  # only it reads its checkpoints

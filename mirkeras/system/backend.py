@@ -14,25 +14,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["keras", "silenced"]
+from mirkeras.system.quiet import silenced
 
-
-@contextmanager
-def silenced() -> Iterator[None]:
-    """Send what native code writes to standard error nowhere for a while."""
-    if os.environ.get("MIRKERAS_VERBOSE"):
-        yield
-        return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+__all__ = ["keras"]
 
 
 BACKENDS = ("tensorflow", "jax", "torch")

@@ -5,10 +5,13 @@ import os
 import re
 import select
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
+
+from mirkeras.system.quiet import speak_past_silence
 
 # Control characters, line ends, and marks that turn the direction of what follows.
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -43,6 +46,13 @@ class WeightsError(ExpectedError):
     """Trained weights cannot be used; the message names the file, what is wrong, and the remedy."""
 
     has_lines = True
+
+
+_USUAL_FORM = warnings.formatwarning
+
+
+class Note(UserWarning):
+    """Something a user should know of work that goes on; the message names the file."""
 
 
 #: What commands show as one message; `explained` puts it into words.
@@ -152,6 +162,8 @@ def as_command(function: Callable[..., int]) -> Callable[..., int]:
     @wraps(function)
     def command(*arguments, **options) -> int:
         _speak_utf8()
+        speak_past_silence()
+        notes_in_a_line()
         try:
             try:
                 return function(*arguments, **options)
@@ -168,6 +180,17 @@ def as_command(function: Callable[..., int]) -> Callable[..., int]:
             return 130
 
     return command
+
+
+def notes_in_a_line() -> None:
+    """Show a `Note` as one line; other warnings are for programmers and stay as they are."""
+
+    def form(message: Warning, category: type, *place: object, line: str | None = None) -> str:
+        if issubclass(category, Note):
+            return f"note: {message}\n"
+        return _USUAL_FORM(message, category, *place, line=line)
+
+    warnings.formatwarning = form
 
 
 def _speak_utf8() -> None:

@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+from mirkeras.system.errors import notes_in_a_line
+from mirkeras.system.quiet import speak_past_silence
+
 SPAWN = multiprocessing.get_context("spawn")
 
 # Each worker is one of several: more threads inside would only compete, and the number of threads
@@ -30,6 +33,8 @@ def usable_cores() -> int:
 def begin() -> None:
     """Begin a worker: Ctrl-C is the parent's to handle, and the parent's death ends the worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    notes_in_a_line()
+    speak_past_silence()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

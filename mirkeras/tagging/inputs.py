@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from mirkeras.audio.formats import BROKEN_LINK, UNDECODED, audio_among, tell_left_out
+from mirkeras.audio.formats import BROKEN_LINK, audio_among, tell_left_out, undecoded
 from mirkeras.system.errors import UsageError
 from mirkeras.system.files import UNREADABLE, files_below, is_leftover
 
@@ -36,7 +36,7 @@ class Found(NamedTuple):
 
     def undone(self, strict: bool) -> int:
         """Count what was asked for and cannot be done; `strict`: any music counts."""
-        lost = {UNREADABLE, BROKEN_LINK} | (UNDECODED if strict else set())
+        lost = {UNREADABLE, BROKEN_LINK} | (undecoded() if strict else set())
         return len(self.empty) + sum(reason in lost for reason in self.left_out.values())
 
 

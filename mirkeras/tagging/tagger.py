@@ -19,6 +19,7 @@ import librosa
 import numpy as np
 
 from mirkeras.audio import AudioError, stream
+from mirkeras.audio.decoding import as_audio_error
 from mirkeras.features import Recipe, find_recipe
 from mirkeras.features.stream import frames
 from mirkeras.pipeline.segments import stream_segments
@@ -146,8 +147,8 @@ class Tagger:
     def tag_all(self, paths: Iterable[str | Path]) -> Iterator[tuple[Path, Tagged | AudioError]]:
         """Tag many files: what came of each, in their order.
 
-        A file that cannot be used gives its error and does not disturb its neighbours. Any other
-        error ends all: it would come again.
+        A file that cannot be used, whatever is raised while it is read, gives its error and does
+        not disturb its neighbours.
         """
         tracks: deque[Track] = deque()
         batch = Batch(self._score, self._size)
@@ -169,8 +170,8 @@ class Tagger:
             try:
                 for segments in pieces:
                     yield track, segments
-            except AudioError as error:
-                track.error = error
+            except Exception as error:
+                track.error = as_audio_error(track.path, error)
             track.ended = True
             yield track, nothing
 

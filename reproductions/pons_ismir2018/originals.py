@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from mirkeras.system.backend import silenced
-
 import librosa
 import numpy as np
 
 from mirkeras.pretrained.cards import Source
 from mirkeras.pretrained.weight_files import unpack_checkpoint
+from mirkeras.system.quiet import silenced
 
 #: Names in the graphs: segments, whether it is training, and what comes out.
 SEGMENTS, TRAINING = "model/Placeholder:0", "model/Placeholder_2:0"

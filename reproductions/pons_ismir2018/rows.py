@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from mirkeras.system.backend import keras, silenced
+from mirkeras.system.backend import keras
 
 import numpy as np
 
 from mirkeras.pretrained.inference import scorer
+from mirkeras.system.quiet import silenced
 
 BATCH = 16  # segments; more would take gigabytes
 

@@ -67,7 +67,7 @@ def test_bad_files_are_reported_and_the_others_done(music, capsys) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        ("albums", 0, "1 file left out (1 × .m4a); .m4a cannot be decoded: convert"),
+        ("albums", 0, "1 file left out (1 × .m4a); .m4a cannot be decoded: pip install"),
         ("albums --strict", 1, "1 file left out (1 × .m4a)"),
         ("music/a.wav --strict", 0, "1 file, "),
         ("albums music/*.m4a", 1, "music/*.m4a: no audio file there"),

@@ -125,8 +125,9 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path: Path, monkeypatch) -> N
         "10 files left out (2 × .m4a, 1 × .wma, 1 × broken link (m/album), "
         "1 × companion file of macOS (m/._a.mp3), 1 × folder met again by a link (m/loop), "
         "1 × folder of the system (m/@eaDir), 1 × folder that cannot be read (m/private), "
-        "1 × without an ending (m/g. Nice), 1 × other); .m4a, .wma cannot be decoded: convert to "
-        ".flac or .wav first, for example ffmpeg -i in.m4a out.flac"
+        "1 × without an ending (m/g. Nice), 1 × other); .m4a, .wma cannot be decoded: pip "
+        "install 'mirkeras[formats]', or convert to .flac or .wav first, for example "
+        "ffmpeg -i in.m4a out.flac"
     )
     assert found.undone(strict=False) == 3  # the folder, the link, the pattern
     assert found.undone(strict=True) == 6

@@ -213,10 +213,18 @@ def test_ctrl_c_ends_at_once(tmp_path, monkeypatch):
     assert threading.active_count() == before
 
 
-def test_an_error_that_is_no_files_is_raised(tmp_path, monkeypatch):
-    def broken(*arguments):
-        raise ZeroDivisionError
+@pytest.mark.parametrize("error", [ZeroDivisionError("x"), MemoryError(), OSError(5, "I/O")])
+def test_no_file_ends_a_job(tmp_path, monkeypatch, error):
+    first, second, whole = [], write(tmp_path / "b.wav", 4), tagging_tagger.frames
 
-    monkeypatch.setattr(tagging_tagger, "frames", broken)
-    with pytest.raises(ZeroDivisionError):
-        Tagger().tag(write(tmp_path / "a.wav", 4))
+    def breaks_once(*arguments):
+        if first:
+            return whole(*arguments)
+        first.append(arguments)
+        raise error
+
+    monkeypatch.setattr(tagging_tagger, "frames", breaks_once)
+    results = Tagger(jobs=1).tag_all([write(tmp_path / "a.wav", 4), second])
+    (broken, refused), (_, tagged) = results
+    assert (broken, refused.reason) == (tmp_path / "a.wav", "unreadable")
+    assert tagged.path == second
