@@ -8,6 +8,7 @@ import io
 import os
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ _UNKNOWN = 0x7FFF0000
 _UNKNOWN_LONG = 2**62
 _HEAD = 2**16  # bytes in which the first frame of an MP3 must lie, behind its tag
 _FLAC_LENGTH = slice(21, 26)  # the last 36 bits are the number of samples, 0: not known
+_TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _FIRST_PAGE, _LAST_PAGE = 2, 4  # flags of a page of Ogg
 _FLAC_START = re.compile(rb"fLaC[\0\x80]\0\0\x22")
 
@@ -107,7 +109,7 @@ def mended(source: BinaryIO) -> BinaryIO | None:
         length = _read(source, _FLAC_LENGTH.start, 5)
         replaced = {_FLAC_LENGTH.start: bytes([length[0] & 0xF0, 0, 0, 0, 0])} if length[4:] else {}
     else:
-        return _mended_mp3(source) if kind[:3] == b"ID3" or kind[:1] == b"\xff" else None
+        return _mended_mp3(source)  # it may begin with anything
     return Mended(source, replaced) if replaced else None
 
 
@@ -155,7 +157,7 @@ def _mended_caf(source: BinaryIO, size: int) -> dict[int, bytes]:
 
 
 def _mended_mp3(source: BinaryIO) -> BinaryIO | None:
-    """Let the first frame of an MP3 of variable bit rate say how many there are."""
+    """Let the first frame of an MP3 say how many there are; None if it does, or is no MP3."""
     start = _behind_tags(source)
     head = _read(source, start, _HEAD)
     if mpeg.first_frame(head) is None or mpeg.tells_length(head):
@@ -163,7 +165,7 @@ def _mended_mp3(source: BinaryIO) -> BinaryIO | None:
     data = _read(source, start, -1)
     frames, varies = mpeg.count_frames(data)
     if not varies:
-        return None  # guessed right
+        return None  # libsndfile's guess is the best there is; see `promised`
     if place := mpeg.place_of_count(head):  # there, and zero; that frame has no sound
         return Mended(source, {start + place: struct.pack(">I", frames - 1)})
     begin = mpeg.first_frame(head)
@@ -177,12 +179,15 @@ def _behind_tags(source: BinaryIO) -> int:
     return start
 
 
-def guessed(source: BinaryIO) -> bool:
-    """Whether the length of an MP3 is but libsndfile's guess: no frame says it."""
-    reached = source.tell()
-    told = mpeg.tells_length(_read(source, _behind_tags(source), _HEAD))
+def _counted(source: BinaryIO) -> int:
+    """Count the samples of an MP3 that does not say how many there are; 0 for one that does."""
+    reached, start = source.tell(), _behind_tags(source)
+    samples, head = 0, _read(source, start, _HEAD)
+    if not mpeg.tells_length(head) and (first := mpeg.first_frame(head)) is not None:
+        frames, _ = mpeg.count_frames(_read(source, start, -1))
+        samples = frames * mpeg.samples_in(head[first : first + 4])
     source.seek(reached)
-    return not told
+    return samples
 
 
 def promised(kind: str, log: str, frames: int, source: BinaryIO) -> float:
@@ -196,6 +201,8 @@ def promised(kind: str, log: str, frames: int, source: BinaryIO) -> float:
     """
     if kind == "FLAC" and (head := _peeked(source, 42))[:4] == b"fLaC":
         return int.from_bytes(head[_FLAC_LENGTH]) % 2**36 or float("nan")
+    if kind == "MP3" and (counted := _counted(source)):
+        return counted
     if frames >= _UNKNOWN_LONG:
         return float("nan")  # a stream
     if kind == "OGG" and not ends_ogg(source):
@@ -229,16 +236,23 @@ def ends_ogg(source: BinaryIO) -> bool:
 
 
 def _ogg_pages(source: BinaryIO) -> list[int]:
-    """List the flags of all whole pages up to the first break: `_FIRST_PAGE`, `_LAST_PAGE`."""
+    """List the flags of all pages up to the first that is cut or damaged (RFC 3533)."""
     reached, at, flags = source.tell(), 0, [0]
     while len(head := _read(source, at, 27 + 255)) >= 27 and head[:4] == b"OggS":
         length = 27 + head[26] + sum(head[27 : 27 + head[26]])
-        if len(_read(source, at + length - 1, 1)) < 1:
+        page = _read(source, at, length)
+        if len(page) < length or _ogg_checksum(page) != int.from_bytes(page[22:26], "little"):
             break
         flags.append(head[5])
         at += length
     source.seek(reached)
     return flags
+
+
+def _ogg_checksum(page: bytes) -> int:
+    """Compute the CRC-32 of Ogg: zlib's with all bits the other way round, begun and ended at 0."""
+    turned = (page[:22] + bytes(4) + page[26:]).translate(_TURNED)
+    return int(f"{zlib.crc32(turned, 0xFFFFFFFF) ^ 0xFFFFFFFF:032b}"[::-1], 2)
 
 
 def goes_on(kind: str, log: str, source: BinaryIO) -> bool:

@@ -195,14 +195,15 @@ class _Forward(soundfile.SoundFile):
 
     def promised(self) -> float:
         """Return the samples (per channel) that the header promises, see `containers.promised`."""
-        if self.format == "MP3" and containers.guessed(self.read_from):
-            return float("nan")
-        return containers.promised(self.format, self.extra_info, self.frames, self.source)
+        return containers.promised(self.format, self.extra_info, self.frames, self._told_by)
 
     def goes_on(self) -> bool:
         """Whether audio lies behind the end that the header states."""
-        source = self.read_from if self.format == "MP3" else self.source
-        return containers.goes_on(self.format, self.extra_info, source)
+        return containers.goes_on(self.format, self.extra_info, self._told_by)
+
+    @property
+    def _told_by(self) -> BinaryIO:
+        return self.read_from if self.format == "MP3" else self.source
 
 
 @contextmanager
@@ -322,7 +323,7 @@ def _check_length(file: _Forward | foreign.Foreign, decoded: int) -> None:
         whole = decoded + missing
         of = f"{whole:.0f}" if np.isfinite(whole) else "more"
         why = f"; {file.failure}" if file.failure else ""
-        detail = f"truncated: {decoded} of {of} samples decoded{why}"
+        detail = f"truncated or damaged: {decoded} of {of} samples decoded{why}"
         raise AudioError(file.path, "unreadable", detail)
     if not decoded:
         raise AudioError(file.path, "empty file", "no samples")

@@ -13,6 +13,7 @@ _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 # Frames in a row that are no coincidence: in a megabyte of random bytes (a cover), fewer than 1e-6.
 _ROW = 3
 _HEADER = 4  # bytes
+_GAP = 2**20  # bytes between frames at most: a cover, a tag
 # kbit/s by version (MPEG-1; 2 and 2.5) and layer, for the indices 1 to 14.
 _RATES = {
     (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -49,29 +50,35 @@ def place_of_count(data: bytes) -> int | None:
     start = first_frame(data)
     if start is None:
         return None
-    frame = data[start : start + _frame_size(data[start : start + _HEADER])]
-    tag = re.search(rb"(?:Xing|Info)...(.)", frame, re.S)
-    # a flag says whether the number stands there
-    return start + tag.end() if tag and tag[1][0] & 1 else None
+    tag = start + _HEADER + _side_size(data[start : start + _HEADER])
+    is_one = data[tag : tag + 4] in (b"Xing", b"Info") and not any(data[start + _HEADER : tag])
+    # a flag says whether the number stands there; what is not silent is no such frame
+    return tag + 8 if is_one and data[tag + 7] & 1 else None
 
 
 def count_frames(data: bytes) -> tuple[int, bool]:
-    """Count frames like the first one, over what lies between them; tell whether sizes vary."""
-    at, count, sizes = first_frame(data), 0, set()
+    """Count frames like the first one, the last may be cut; tell whether the bit rate varies."""
+    at, count, rates = first_frame(data), 0, set()
     kind = None if at is None else _kind(data[at : at + _HEADER])
     while at is not None:
         header = data[at : at + _HEADER]
         size = _frame_size(header)
         if size and _kind(header) == kind:
             count, at = count + 1, at + size
-            sizes.add(size - (header[2] >> 1 & 1))  # padding varies at any bit rate
-        elif (onward := first_frame(data[at + 1 :])) is not None:
+            rates.add(header[2] >> 4)
+        elif (onward := first_frame(data[at + 1 : at + 1 + _GAP])) is not None:
             at += 1 + onward
             if _kind(data[at : at + _HEADER]) != kind:
                 break  # another stream, joined
         else:
             break
-    return count, len(sizes) > 1
+    return count, len(rates) > 1
+
+
+def samples_in(header: bytes) -> int:
+    """Return the samples (per channel) of a frame."""
+    layer, first = 4 - (header[1] >> 1 & 3), header[1] >> 3 & 3 == 3
+    return 384 if layer == 1 else 576 if layer == 3 and not first else 1152
 
 
 def count_frame(header: bytes, frames: int) -> bytes:
@@ -79,10 +86,14 @@ def count_frame(header: bytes, frames: int) -> bytes:
     bytes_ = bytearray(header)
     bytes_[1] |= 1  # no checksum
     bytes_[2] = bytes_[2] & 0x0D | 9 << 4  # a bit rate at which it is large enough, no padding
-    first, mono = header[1] >> 3 & 3 == 3, header[3] >> 6 == 3
-    sides = {(True, False): 32, (True, True): 17, (False, False): 17, (False, True): 9}
-    content = bytes(sides[first, mono]) + b"Xing" + struct.pack(">II", 1, frames)
+    content = bytes(_side_size(header)) + b"Xing" + struct.pack(">II", 1, frames)
     return (bytes(bytes_) + content).ljust(_frame_size(bytes(bytes_)), b"\0")
+
+
+def _side_size(header: bytes) -> int:
+    """Return the bytes between a header and the sound."""
+    first, mono = header[1] >> 3 & 3 == 3, header[3] >> 6 == 3
+    return {(True, False): 32, (True, True): 17, (False, False): 17, (False, True): 9}[first, mono]
 
 
 def id3_size(data: bytes) -> int:
@@ -124,5 +135,4 @@ def _frame_size(header: bytes) -> int:
     rate = _HERTZ[hertz] >> {3: 0, 2: 1, 0: 2}[version]
     if layer == 1:
         return 4 * (12 * bits // rate + padding)
-    samples = 576 if layer == 3 and version != 3 else 1152
-    return samples // 8 * bits // rate + padding
+    return samples_in(header) // 8 * bits // rate + padding
