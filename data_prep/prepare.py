@@ -18,6 +18,7 @@ from data_prep.fetch.counts import check_counts, with_own_counts
 from data_prep.index import TAG_SEPARATOR
 from data_prep.sets import folder
 from mirkeras.audio.formats import BROKEN_LINK, tell_left_out, undecoded
+from mirkeras.system.errors import shown
 from mirkeras.system.files import write_text
 from mirkeras.system.tables import csv_text
 
@@ -142,20 +143,18 @@ def _report(prepared: Prepared, how: str, written: bool) -> None:
     inside = os.path.commonpath(map(os.path.dirname, index["path"])) if len(index) else ""
     place = f"{prepared.root} (audio in {inside})" if inside else f"{prepared.root}"
     state = "written to" if written else "up to date in"
-    print(
+    _tell(
         f"{dataset.name}: {len(index)} tracks in {len(prepared.classes)} {kind}, {how} at "
-        f"{place}; index {state} {prepared.home}",
-        flush=True,
+        f"{place}; index {state} {prepared.home}"
     )
     if prepared.stand_in:
-        print(
+        _tell(
             f"{dataset.name}: NOT the published archive but a stand-in from a mirror; results "
-            "on it count as different data.",
-            flush=True,
+            "on it count as different data."
         )
     if not dataset.tags:
         sizes = index["label"].value_counts().sort_index().items()
-        print(f"classes: {', '.join(f'{name} ({n})' for name, n in sizes)}", flush=True)
+        _tell(f"classes: {', '.join(f'{name} ({n})' for name, n in sizes)}")
     if dataset.own_audio:
         _report_missing(dataset, index)
 
@@ -168,7 +167,7 @@ def _report_left_out(prepared: Prepared, strict: bool) -> None:
     if strict and music & {*passed.values()}:
         raise DataError(f"{name}: {tell_left_out(passed)}; without --strict, the others are used")
     if passed:
-        print(f"{name}: {tell_left_out(passed)}", flush=True)
+        _tell(f"{name}: {tell_left_out(passed)}")
 
 
 def _report_copies(prepared: Prepared) -> None:
@@ -184,7 +183,7 @@ def _report_copies(prepared: Prepared) -> None:
             same = shared.loc[shared["group"] == mixed.idxmax(), "path"]
             what = "class" if column == "label" else "part of the split"
             said += f"; {mixed.sum()} of them lie in more than one {what} ({' = '.join(same[:3])})"
-    print(f"{prepared.dataset.name}: {said}", flush=True)
+    _tell(f"{prepared.dataset.name}: {said}")
 
 
 def _report_missing(dataset: DataSet, index: pd.DataFrame) -> None:
@@ -193,8 +192,11 @@ def _report_missing(dataset: DataSet, index: pd.DataFrame) -> None:
         missing = {part: n - int((index[split] == part).sum()) for part, n in parts.items()}
         if any(missing.values()):
             what = ", ".join(f"{n:,} of {parts[part]:,} in {part}" for part, n in missing.items())
-            print(
+            _tell(
                 f"{dataset.name}: no audio for {what} of the split {split}; results count as "
-                "different data.",
-                flush=True,
+                "different data."
             )
+
+
+def _tell(line: str) -> None:
+    print(shown(line), flush=True)

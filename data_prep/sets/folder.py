@@ -7,10 +7,12 @@
 Every file libsndfile can decode is a track, its class the first folder under PATH (or under train,
 valid and test). What is no music is passed over and counted; a folder that cannot be read is an
 error. Byte-identical copies share a group. The set is called `folder-<last part of PATH>-<8
-hexadecimal digits of PATH's hash>`, so that two folders of the same name do not share a cache.
+hexadecimal digits of PATH's hash>`, so that two folders of the same name do not share a cache; a
+long last part is cut, what cannot be seen of it written as Python does.
 """
 
 import hashlib
+import os
 import re
 from collections import Counter
 from functools import partial
@@ -21,6 +23,7 @@ import pandas as pd
 from data_prep.declare import DataError, DataSet
 from data_prep.index import make_index
 from mirkeras.audio.formats import BROKEN_LINK, audio_among, tell_left_out, undecoded
+from mirkeras.system.errors import shown
 from mirkeras.system.files import LEFTOVER, UNREADABLE, copies, files_below, is_leftover
 
 PREFIX = "folder:"
@@ -46,6 +49,7 @@ _PARTS = {
     **dict.fromkeys(("val", "valid", "validate", "validation", "dev", "development"), "validation"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
+_LONGEST = 96  # bytes of a folder's name in that of its set
 _HELD_OUT = 0.1  # share of the training part that validates where there is no folder for it
 
 
@@ -76,9 +80,12 @@ def declare(name: str, layout: str | None = None) -> DataSet:
     """
     root = root_of(name)
     digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    # it becomes part of further names, which must be text of one line and not too long
+    text = shown(os.fsencode(root.name).decode("utf-8", "replace"))
+    called = text.encode()[:_LONGEST].decode("utf-8", "ignore")
     parts = layout == SPLIT
     return DataSet(
-        name=f"folder-{root.name}-{digest}" + f"-{SPLIT}" * parts,
+        name=f"folder-{called}-{digest}" + f"-{SPLIT}" * parts,
         description=f"Audio of the user's own, from {root}.",
         licence="the user's own",
         layout=LAYOUT,

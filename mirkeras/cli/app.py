@@ -78,12 +78,13 @@ def _list(arguments: argparse.Namespace) -> int:
     from mirkeras.evaluation import comparison, results
     from mirkeras.experiment.published import papers
     from mirkeras.system import device
+    from mirkeras.system.tables import csv_text
 
     device.configure()
     for paper in [arguments.paper] if arguments.paper else papers():
         table = results.listing(paper)
         if arguments.csv:
-            print(table[comparison.COLUMNS].to_csv(index=False), end="")
+            print(csv_text(table[comparison.COLUMNS]), end="")
         else:
             print(
                 table[comparison.COLUMNS].drop(columns="model").to_string(index=False, na_rep="–")
@@ -148,7 +149,7 @@ def _add_features(commands: argparse._SubParsersAction) -> None:
 def _features(arguments: argparse.Namespace) -> int:
     from mirkeras import cache
     from mirkeras.features import find_recipe
-    from mirkeras.system.errors import UsageError
+    from mirkeras.system.errors import UsageError, shown
 
     try:
         recipes = [find_recipe(name) for name in arguments.recipes.split(",")]
@@ -165,10 +166,11 @@ def _features(arguments: argparse.Namespace) -> int:
         members=found.members,
     )
     for path, features in caches.items():
-        print(
+        said = (
             f"{path}: {len(features.tracks)} tracks, {features.offsets[-1]} frames of "
             f"{features.bands} bands; {features.set_aside}"
         )
+        print(shown(said))
     return 0
 
 

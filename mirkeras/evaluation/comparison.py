@@ -10,6 +10,7 @@ from mirkeras.evaluation.stats import Summary, prediction_interval, welch_interv
 from mirkeras.experiment.published import ResultsError
 from mirkeras.pipeline.splits import DRAWN, SEEDED
 from mirkeras.report.tables import DECIMALS
+from mirkeras.system.errors import shown
 
 COLUMNS = [
     *("id", "model", "params", "published_params", "dataset", "metric"),
@@ -193,7 +194,7 @@ def _why_open(judged: str, interval: tuple[float, float] | None, row: tuple) -> 
 
 def _notes(*texts: str) -> str:
     """One note a line, so that pages can say each once."""
-    return "\n".join(text for text in texts if text)
+    return "\n".join(shown(text) for text in texts if text)
 
 
 def _warnings(runs: pd.DataFrame) -> list[str]:

@@ -11,17 +11,18 @@ from mirkeras.experiment import Experiment, find_experiment, records
 from mirkeras.experiment.runs import Run
 from mirkeras.pipeline.splits import DRAWN, SEEDED
 from mirkeras.report import figures
-from mirkeras.report.tables import markdown
+from mirkeras.report.tables import escaped, markdown, table
 from mirkeras.system.files import whole_file, write_text
+from mirkeras.system.tables import write_checked_csv, write_csv
 
 
-def summary(table: pd.DataFrame, out: Path) -> str:
+def summary(compared: pd.DataFrame, out: Path) -> str:
     """Lay out what was measured, count what was not, and say where the rest is."""
-    measured = table[table.measured.notna()]
+    measured = compared[compared.measured.notna()]
     written = (
         f"{out}: comparison.csv, comparison.md (with every class and tag), measured.csv, figures/"
     )
-    left = (table.verdict == "not run").sum()
+    left = (compared.verdict == "not run").sum()
     return f"\n{markdown(measured)}\n{left} published row(s) not run. Written to {written}"
 
 
@@ -40,9 +41,9 @@ def evaluate_runs(paper: str, out: Path) -> pd.DataFrame:
         return metrics.score(predictions, aggregate, experiment.metrics)
 
     measured = results.collect(out, paper, score)
-    table = results.with_known_repeats(paper, measured)
-    results.write_csv(measured, out / "measured.csv")
-    results.write_csv(table[comparison.COLUMNS], out / "comparison.csv")
+    compared = results.with_known_repeats(paper, measured)
+    write_checked_csv(measured, out / "measured.csv")
+    write_csv(compared[comparison.COLUMNS], out / "comparison.csv")
     details = []
     for _, group in measured.groupby(comparison.SETUP):
         details += _details(group, out, experiment)
@@ -50,15 +51,15 @@ def evaluate_runs(paper: str, out: Path) -> pd.DataFrame:
         for metric, same in lines.groupby("metric"):
             kind = "comparison" if metric == "accuracy" else f"{metric}-comparison"
             figures.comparison(same, out / "figures" / f"{setup_name(group)}-{kind}.png")
-    page = f"# {paper}: published and measured\n\n{markdown(table)}\n" + "\n".join(details)
+    page = f"# {paper}: published and measured\n\n{markdown(compared)}\n" + "\n".join(details)
     write_text(out / "comparison.md", page)
-    return table
+    return compared
 
 
 def publish_figures(paper: str, out: Path) -> Path:
     """Put the runs below `out`, and the figures that pages show, into ``results/``."""
-    measured = pd.read_csv(out / "measured.csv", dtype=results.TEXT)
-    page = results.publish(paper, measured)
+    remedy = f"it is written anew by: mirkeras compare {paper} --out {out}"
+    page = results.publish(paper, results.read_measured(out / "measured.csv", remedy))
     kinds = ("*-comparison", "*-tags", "*-tempo", "*-time-filters", "*-frequency-filters")
     for kind in (*kinds, "*-training", "fig3-*", "fig5-*", "fig7-*"):
         for figure in (out / "figures").glob(f"{kind}.png"):
@@ -118,20 +119,18 @@ def _tags(name: str, predicted: dict[str, list[dict]], out: Path) -> str:
     )  # fmt: skip
     values.insert(0, "positives", first.positives)
     values.insert(0, "tag", first.tag)
-    results.write_csv(values, out / "tags" / f"{name}.csv")
+    write_csv(values, out / "tags" / f"{name}.csv")
     figures.tags(values, out / "figures" / f"{name}-tags.png")
-    head = "| tag | positives | " + " | ".join(tables) + " |"
-    lines = []
-    for tag, positives, *areas in values.itertuples(index=False, name=None):
-        dropped = "dropped (not in the test part)"
-        cells = [dropped if pd.isna(area) else f"{area:.4f}" for area in areas]
-        lines.append(f"| {tag} | {positives} | " + " | ".join(cells) + " |")
+    dropped = "dropped (not in the test part)"
+    lines = [
+        [tag, positives, *(dropped if pd.isna(area) else f"{area:.4f}" for area in areas)]
+        for tag, positives, *areas in values.itertuples(index=False, name=None)
+    ]
     for area in ("roc_auc", "pr_auc"):
         means = [np.mean([table[area].mean() for table in found]) for found in tables.values()]
-        cells = " | ".join(f"{mean:.4f}" for mean in means)
-        lines.append(f"| mean {area[:-4].upper()}-AUC | | {cells} |")
-    rule = "|---|--:|" + "--:|" * len(tables)
-    return "\n".join([f"## {name}: ROC-AUC per tag", "", head, rule, *lines, ""])
+        lines.append([f"mean {area[:-4].upper()}-AUC", "", *(f"{mean:.4f}" for mean in means)])
+    page = table(["tag", "positives", *tables], "lr" + "r" * len(tables), lines)
+    return f"## {escaped(name)}: ROC-AUC per tag\n\n{page}\n"
 
 
 def _classes(
@@ -145,12 +144,12 @@ def _classes(
     lines = []
     for row, runs in predicted.items():
         matrix, classes = metrics.confusion(runs, aggregate), runs[0]["classes"]
-        cells = " | ".join(f"{value:.1f}" for value in metrics.recall(matrix))
+        recalls = (f"{value:.1f}" for value in metrics.recall(matrix))
         of_segments = members[row].filter(["segment_accuracy", "raw"]).iloc[:, 0].mean()
-        lines.append(f"| {row} | {of_segments:.2f} | {cells} |")
-        title = f"{row}, {name}\n{matrix.trace()} of {matrix.sum()} tracks right"
+        lines.append([row, f"{of_segments:.2f}", *recalls])
+        title = f"{row}, {figures.label(name)}\n{matrix.trace()} of {matrix.sum()} tracks right"
         path = out / "figures" / f"{name}-{row.replace('/', '-')}-confusion.png"
         figures.confusion(matrix, classes, title, path)
-    head = "| row | segment accuracy | " + " | ".join(f"recall {name}" for name in classes) + " |"
-    rule = "|---|" + "--:|" * (len(classes) + 1)
-    return "\n".join([f"## {name}: segments and classes (per cent)", "", head, rule, *lines, ""])
+    head = ["row", "segment accuracy", *(f"recall {label}" for label in classes)]
+    page = table(head, "lr" + "r" * len(classes), lines)
+    return f"## {escaped(name)}: segments and classes (per cent)\n\n{page}\n"

@@ -20,17 +20,13 @@ from mirkeras.experiment.runs import Run, find_runs
 from mirkeras.pipeline.splits import SEEDED
 from mirkeras.report.tables import PAGE, markdown
 from mirkeras.system.files import write_text
+from mirkeras.system.tables import inferred, read_csv, write_checked_csv
 
 # Columns that must stay text, however much they look like numbers.
-TEXT = {
-    "warning": str,
-    "commit": str,
-    "features": str,
-    "origin": str,
-    "dropped_tags": str,
-    "pretrained": str,
-    "learned_from": str,
-}
+TEXT = (
+    *("paper", "row", "dataset", "split", "protocol", "commit", "features", "origin", "weights"),
+    *("warning", "dropped_tags", "pretrained", "extractors", "learned_from", "tagger", "command"),
+)
 
 
 def collect(out: Path, paper: str, score: Callable[[dict, str], dict]) -> pd.DataFrame:
@@ -85,7 +81,19 @@ def recorded(paper: str) -> pd.DataFrame:
     path = published.RESULTS / "measured" / f"{paper}.csv"
     if not path.exists():
         return pd.DataFrame(columns=["row", *SETUP])
-    return pd.read_csv(path, dtype=TEXT)
+    remedy = f"restore it, or delete it and publish anew: mirkeras compare {paper} --publish"
+    return read_measured(path, remedy)
+
+
+def read_measured(path: Path, remedy: str) -> pd.DataFrame:
+    """Read measured runs, a line each; `remedy` says how to get the file anew.
+
+    Raises
+    ------
+    TableError
+        The file is not as it was written.
+    """
+    return inferred(read_csv(path, ["row", "seed", "fold", *SETUP], remedy, checked=True), TEXT)
 
 
 def listing(paper: str) -> pd.DataFrame:
@@ -128,13 +136,8 @@ def publish(paper: str, measured: pd.DataFrame) -> Path:
     keys = [*SETUP, "row", "seed", "fold"]
     same = both[keys].assign(source=comparison.measurement_of(both))
     both = both[~same.duplicated(keep="last")].sort_values(keys, ignore_index=True)
-    write_csv(both, published.RESULTS / "measured" / f"{paper}.csv")
+    write_checked_csv(both, published.RESULTS / "measured" / f"{paper}.csv")
     page = published.RESULTS / "pages" / f"{paper}.md"
     table = with_known_repeats(paper, both)
     write_text(page, PAGE.format(paper=paper, table=markdown(table), runs=len(both)))
     return page
-
-
-def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table whole."""
-    write_text(path, table.to_csv(index=False))

@@ -1,5 +1,8 @@
 """The suite's figures, Matplotlib; each writes one PNG."""
 
+import re
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mirkeras.system.errors import shown
 from mirkeras.system.files import whole_file
 
 DPI = 130
+LONGEST, LONGEST_TICK = 64, 24  # characters of a name
 PUBLISHED, MEASURED = "#9aa5b1", "#1f6f8b"
 LABELS = {
     "accuracy": "track accuracy (%)",
@@ -26,8 +31,25 @@ LABELS = {
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, whole."""
     FigureCanvasAgg(figure)
-    with whole_file(path) as temporary:
+    with whole_file(path) as temporary, warnings.catch_warnings():
+        # names in scripts the font lacks become boxes
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(temporary, dpi=DPI)
+
+
+def label(name: object, longest: int = LONGEST) -> str:
+    """Write a name so that figures show it: no formula, on one line, not too long."""
+    # bytes that are no text have no picture
+    text = shown(name).encode("utf-8", "backslashreplace").decode()
+    if len(text) > longest:
+        text = f"{text[: longest // 2]}…{text[1 - longest // 2 :]}"
+    # Matplotlib takes $ for a formula's end, and leaves out of legends what begins with _
+    return re.sub("^_", " _", text.replace("$", r"\$"))
+
+
+def ticks(names: Iterable[object]) -> list[str]:
+    """Write names for an axis, see `label`."""
+    return [label(name, LONGEST_TICK) for name in names]
 
 
 def comparison(table: pd.DataFrame, path: Path) -> None:
@@ -51,9 +73,9 @@ def comparison(table: pd.DataFrame, path: Path) -> None:
         )  # fmt: skip
     axes.bar(
         place + 0.2, table.measured, 0.4, yerr=spread, color=MEASURED, capsize=3,
-        label=f"measured ({table.dataset.iloc[0]}, n = {table.n.iloc[0]})",
+        label=f"measured ({label(table.dataset.iloc[0])}, n = {table.n.iloc[0]})",
     )  # fmt: skip
-    axes.set_xticks(place, [name.replace(" ", "\n", 1) for name in table.model])
+    axes.set_xticks(place, [label(name).replace(" ", "\n", 1) for name in table.model])
     metric = table.metric.iloc[0]
     axes.set(ylabel=LABELS[metric])
     if "(%)" in LABELS[metric]:
@@ -78,8 +100,10 @@ def tags(table: pd.DataFrame, path: Path) -> None:
     axes = figure.subplots()
     place = np.arange(len(table))[::-1]
     for row in table.columns[2:]:
-        axes.plot(table[row], place, "o", label=row, alpha=0.8)
-    names = [f"{tag} ({count})" for tag, count in zip(table.tag, table.positives, strict=True)]
+        axes.plot(table[row], place, "o", label=label(row), alpha=0.8)
+    names = [
+        f"{tag} ({count})" for tag, count in zip(ticks(table.tag), table.positives, strict=True)
+    ]
     axes.set_yticks(place, names)
     axes.axvline(0.5, color=PUBLISHED, linestyle=":")  # chance
     axes.set(xlabel="ROC-AUC (tag, positives in the test part)")
@@ -106,8 +130,9 @@ def draw_confusion(axes: Axes, matrix: np.ndarray, classes: np.ndarray) -> None:
         if count:
             dark = share[true, decided] > 0.5
             axes.text(decided, true, count, ha="center", va="center", color="w" if dark else "k")
-    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
-    axes.set_yticks(range(len(classes)), classes)
+    names = ticks(classes)
+    axes.set_xticks(range(len(classes)), names, rotation=45, ha="right")
+    axes.set_yticks(range(len(classes)), names)
     axes.set(xlabel="decided class", ylabel="true class")
 
 

@@ -1,7 +1,12 @@
 """Tables and pages in Markdown."""
 
+import re
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import pandas as pd
+
+from mirkeras.system.errors import shown
 
 # What a paper may print, with its decimals: accuracies in per cent, the others as they are.
 DECIMALS = {"accuracy": 2, "raw": 2, "max": 2, "maj": 2}
@@ -10,31 +15,50 @@ DECIMALS |= {"roc_auc": 4, "pr_auc": 4, "time_ratio": 2}
 # Verdicts that rest on an interval.
 JUDGED = ("consistent", "above", "below")
 
+# What Markdown takes for markup where names may have it; an underscore within a word is none.
+_MARKUP = re.compile(r"[\\`*~$|<]|&(?=#?\w+;)|](?=[(\[])|(?<![^\W_])_|_(?![^\W_])")
 
-def markdown(table: pd.DataFrame) -> str:
+
+def escaped(text: object) -> str:
+    """Write text so that Markdown shows it as it is, on one line."""
+    return _MARKUP.sub(r"\\\g<0>", shown(text)).encode("utf-8", "backslashreplace").decode()
+
+
+def table(head: Sequence[str], align: str, rows: Iterable[Sequence[object]]) -> str:
+    """Lay a table out in Markdown, its cells escaped; `align` has an l or an r per column."""
+    rule = "".join({"l": "|---", "r": "|--:"}[side] for side in align) + "|"
+    lines = ["| " + " | ".join(map(escaped, cells)) + " |" for cells in (head, *rows)]
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def markdown(compared: pd.DataFrame) -> str:
     """Lay a comparison out for people: published | baseline | measured | difference | verdict."""
     head = (
-        "| row | metric | parameters | baseline | published | data | measured | n "
-        "| difference (95 %) | verdict |"
+        *("row", "metric", "parameters", "baseline", "published", "data", "measured", "n"),
+        *("difference (95 %)", "verdict"),
     )
-    lines = [head, "|---|---|--:|--:|--:|---|--:|--:|--:|---|"]
-    for row in table.itertuples(index=False):
-        published = _number(row.published, row.published_std, row.metric)
-        count = row.published_params if pd.isna(row.params) else row.params
-        lines.append(
-            f"| {row.model} | {row.metric.replace('_', ' ')} | {_text(count, ',')} "
-            f"| {_text(row.baseline)} | {published} | {row.dataset} | {_measured_text(row)} "
-            f"| {row.verdict} |"
+    rows = [
+        (
+            row.model,
+            row.metric.replace("_", " "),
+            _text(row.published_params if pd.isna(row.params) else row.params, ","),
+            _text(row.baseline),
+            _number(row.published, row.published_std, row.metric),
+            row.dataset,
+            *_measured(row),
+            row.verdict,
         )
-    said = [text for note in table.note.dropna() for text in note.splitlines()]
-    judged = table.verdict.isin(JUDGED).sum()
+        for row in compared.itertuples(index=False)
+    ]
+    said = [text for note in compared.note.dropna() for text in note.splitlines()]
+    judged = compared.verdict.isin(JUDGED).sum()
     if judged:
         said.append(
             f"{judged} verdict(s) at 95 %: about {judged * 0.05:.2g} of them would be above or "
             "below by chance alone"
         )
-    notes = [f"- {text}" for text in dict.fromkeys(said)]
-    return "\n".join([*lines, "", *notes]) + "\n"
+    notes = [f"- {escaped(text)}" for text in dict.fromkeys(said)]
+    return "\n".join([table(head, "llrrrlrrrl", rows), "", *notes]) + "\n"
 
 
 def _text(value: float, form: str = "") -> str:
@@ -47,14 +71,15 @@ def _number(value: float, std: float, metric: str) -> str:
     return _text(value, f".{digits}f") + ("" if pd.isna(std) else f" ± {std:.{digits}f}")
 
 
-def _measured_text(row: tuple) -> str:
+def _measured(row: tuple) -> tuple[str, object, str]:
+    """Write what was measured, of how many runs, and how it differs."""
     if pd.isna(row.measured):
-        return "– | 0 | –"
+        return "–", 0, "–"
     digits = DECIMALS[row.metric]
     low, high = (f"{bound:+.{digits}f}" for bound in (row.low, row.high))
     interval = "" if pd.isna(row.low) else f" [{low}, {high}]"
     value = _number(row.measured, row.measured_std if row.n > 1 else np.nan, row.metric)
-    return f"{value} | {row.n} | {_text(row.difference, f'+.{digits}f')}{interval}"
+    return value, row.n, _text(row.difference, f"+.{digits}f") + interval
 
 
 PAGE = """\

@@ -17,12 +17,12 @@ from mirkeras.audio.formats import tell_left_out
 from mirkeras.features import find_recipe
 from mirkeras.pretrained import cards
 from mirkeras.pretrained.cards import Card
-from mirkeras.system.errors import UsageError, explained
+from mirkeras.system.errors import UsageError, explained, say, shown
 from mirkeras.system.files import require_writable, sweep, whole_file, write_text
 from mirkeras.tagging import figure
 from mirkeras.tagging.inputs import find_files, output_paths
 from mirkeras.tagging.journal import Journal, job_folder, opened
-from mirkeras.tagging.output import DOCUMENTS, clean, jams, versions, write_embeddings
+from mirkeras.tagging.output import DOCUMENTS, jams, versions, write_embeddings
 from mirkeras.tagging.tagger import Tagged, Tagger
 
 PLACES = ("out", "plot", "embed")
@@ -284,4 +284,4 @@ def _write_out(piece: str) -> None:
 
 def _say(message: str) -> None:
     with tqdm.external_write_mode(file=sys.stderr):
-        print(clean(message), file=sys.stderr)
+        say(shown(message))

@@ -1,13 +1,11 @@
 """The figure of a taggram: how the tags of a track go over time."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from mirkeras.report.figures import save
-from mirkeras.tagging.output import clean
+from mirkeras.report.figures import label, save
 from mirkeras.tagging.tagger import Tagged
 
 WIDTH = 9.0  # inches
@@ -29,13 +27,9 @@ def draw(tagged: Tagged, path: Path, top: int = 10) -> None:
     axes.set_yticks(np.arange(len(best)) + 0.5, [tagged.tags[tag] for tag in best])
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("time (s)")
-    # a $ in a name begins no formula, and bytes that are no text have no picture
-    name = clean(tagged.path.name).encode("utf-8", "replace").decode()
-    axes.set_title(f"{name} — {tagged.model}", fontsize="medium", parse_math=False)
+    axes.set_title(f"{label(tagged.path.name)} — {tagged.model}", fontsize="medium")
     figure.colorbar(image, ax=axes, label="score", pad=0.01)
-    with warnings.catch_warnings():  # names in scripts the font lacks become boxes
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        save(figure, path)
+    save(figure, path)
 
 
 def edges(tagged: Tagged) -> np.ndarray:

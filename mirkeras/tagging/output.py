@@ -2,16 +2,14 @@
 
 Names of files survive whatever they hold. JSON and JAMS are plain ASCII with escapes, where a byte
 that is no UTF-8 is a lone surrogate (``\\udcff`` is the byte FF), as Python reads and writes it;
-text, CSV and HDF5 hold the name's own bytes. Text leaves out control characters and line ends,
-which could deceive a terminal or whoever reads line by line.
+text, CSV and HDF5 hold the name's own bytes. Text escapes control characters and line ends, which
+could deceive a terminal or whoever reads line by line.
 """
 
-import csv
 import io
 import json
 import math
 import os
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from importlib import import_module
@@ -26,7 +24,9 @@ from mirkeras import __version__
 from mirkeras.audio import decoding
 from mirkeras.features import find_recipe
 from mirkeras.pretrained.cards import Card
+from mirkeras.system.errors import shown
 from mirkeras.system.files import whole_file
+from mirkeras.system.tables import csv_line
 from mirkeras.tagging.tagger import Tagged
 
 #: Decimals of scores and times; the networks themselves are proven to 1e-4.
@@ -34,11 +34,6 @@ DECIMALS = 6
 JAMS_VERSION = "0.3.5"
 _CHUNK = 2**18  # bytes of a piece of an HDF5 data set
 _MOST_ROWS = 4096  # in such a piece
-
-
-def clean(text: str) -> str:
-    """Leave out what is no part of a line: control characters, line and paragraph separators."""
-    return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Zl", "Zp"))
 
 
 @lru_cache
@@ -60,18 +55,18 @@ def texts(tracks: Iterable[Tagged], card: Card, top: int) -> Iterator[str]:
     """For every track its path and its `top` tags with their scores, best first."""
     for tagged in tracks:
         repeated = ", repeated to fill a segment" if tagged.repeated else ""
-        yield f"{clean(str(tagged.path))}  ({tagged.seconds:.1f} s{repeated})\n"
+        yield f"{shown(tagged.path)}  ({tagged.seconds:.1f} s{repeated})\n"
         for tag, score in tagged.top(top):
             yield f"  {score:.3f}  {tag}\n"
 
 
 def csv_lines(tracks: Iterable[Tagged], card: Card, top: int) -> Iterator[str]:
     """A line per track: path, seconds, repeated (0 or 1), then the score of every tag."""
-    yield _csv_line(["path", "seconds", "repeated", *card.tags])
+    yield csv_line(["path", "seconds", "repeated", *card.tags])
     for tagged in tracks:
         scores = (f"{score:.{DECIMALS}f}" for score in tagged.scores)
         seconds = f"{tagged.seconds:.3f}"
-        yield _csv_line([str(tagged.path), seconds, int(tagged.repeated), *scores])
+        yield csv_line([str(tagged.path), seconds, int(tagged.repeated), *scores])
 
 
 def json_array(tracks: Iterable[Tagged], card: Card, top: int) -> Iterator[str]:
@@ -220,12 +215,6 @@ def _append(file: h5py.File, name: str, rows: np.ndarray) -> None:
 
 def _plain(values: np.ndarray) -> list:
     return np.round(values.astype(np.float64), DECIMALS).tolist()
-
-
-def _csv_line(cells: list) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
 
 
 def _observation(time: float, duration: float, tag: str, score: float) -> dict:

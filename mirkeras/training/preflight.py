@@ -16,7 +16,7 @@ from mirkeras.features import find_recipe
 from mirkeras.pipeline.segments import consecutive
 from mirkeras.pipeline.splits import DRAWN, SEEDED, STRATIFIED, named_folds
 from mirkeras.system import device
-from mirkeras.system.errors import UsageError
+from mirkeras.system.errors import UsageError, shown
 from mirkeras.training.learner import Learner
 from mirkeras.training.learners import LEARNERS
 
@@ -248,5 +248,5 @@ def build_caches(
     )
     for features in built.values():
         if len(features.rejected):
-            print(features.set_aside)
+            print(shown(features.set_aside))
     return {path.stem: features for path, features in built.items()}

@@ -25,7 +25,7 @@ from mirkeras.features import find_recipe
 from mirkeras.report import figures
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command
-from mirkeras.system.files import write_text
+from mirkeras.system.tables import write_csv
 from mirkeras.transfer.extractors import find_extractor
 from reproductions.lee_samplecnn.ascent import SAMPLES, favourites, input_length, plain_network
 
@@ -94,7 +94,8 @@ def look_into(path: Path, recipe: str | None, layers: Sequence[int], seed: int) 
     if not extractor.recipe.startswith("waveform-"):
         raise UsageError(f"{path} takes {extractor.recipe}; filters are drawn of waveform networks")
     network, rate = plain_network(extractor.path), find_recipe(extractor.recipe).sample_rate
-    title = f"{extractor.row}, {rate:,} Hz, trained on {extractor.dataset}"
+    trained = f"{figures.label(extractor.row)}, {rate:,} Hz"
+    title = f"{trained}, trained on {figures.label(extractor.dataset)}"
     lengths = {layer: input_length(network, layer) for layer in layers}
     found = []
     for number, length in lengths.items():
@@ -202,7 +203,7 @@ def study(networks: Sequence[Network], out: Path) -> str:
     if networks[0].layers[0].number <= COMPARED:
         draw_comparison(networks, out / "fig4.png")
     peaks = table(networks)
-    write_text(out / "filters.csv", peaks.to_csv(index=False, lineterminator="\n"))
+    write_csv(peaks, out / "filters.csv")
     medians = peaks.pivot_table("peak_hz", "network", "layer", "median", sort=False)
     return f"median peak frequency (Hz) per layer:\n{medians.round().astype(int)}\nfigures: {out}"
 

@@ -118,7 +118,9 @@ def figure(
         for number, (mark, value) in enumerate(tight.items()):
             where = points[marks == mark].T
             colour = COLOURS[number % len(COLOURS)]
-            place.scatter(*where, s=14, color=colour, label=f"{mark} ({value:+.2f})", alpha=0.8)
+            place.scatter(
+                *where, s=14, color=colour, label=f"{figures.label(mark)} ({value:+.2f})", alpha=0.8
+            )
         place.set(xticks=[], yticks=[], title=f"layer {layer}")
         place.legend(fontsize="small")
     used = min(perplexity, (len(marks) - 1) / 3)

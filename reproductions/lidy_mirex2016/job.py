@@ -26,8 +26,8 @@ from mirkeras.cli.options import (
 )
 from mirkeras.experiment.runs import claimed
 from mirkeras.system import processes
-from mirkeras.system.errors import UsageError, as_command, say
-from mirkeras.system.files import write_text
+from mirkeras.system.errors import UsageError, as_command, say, shown
+from mirkeras.system.tables import write_csv
 from reproductions.lidy_mirex2016 import mirex_lists, mirex_scores, tasks
 from reproductions.lidy_mirex2016.experiments import EPOCHS, EXPERIMENT, PROTOCOLS
 from reproductions.lidy_mirex2016.mirex import one_seed
@@ -67,7 +67,7 @@ def _job(arguments: argparse.Namespace) -> MirexJob:
     whole = f"none of the {len(set(groups))} groups ({filtered_by}) is in two of them"
     if len(set(groups)) == len(groups):
         whole = f"no groups are known ({filtered_by}): every file is its own"
-    print(f"{prepared.home.name}: {len(folds)} folds of {len(files)} files; {whole}")
+    print(f"{shown(prepared.home.name)}: {len(folds)} folds of {len(files)} files; {whole}")
     # what is known against folds that keep only replicas together
     named = arguments.groups or arguments.filter not in (None, REPLICAS)
     warning = "" if named else prepared.dataset.repeats
@@ -143,11 +143,12 @@ def _report(job: MirexJob, models: Sequence[str]) -> str:
             {file: label for test in tests for file, label in test.items()},
             {file: label for one in outputs for file, label in one.items()},
         )
-        write_text(place / f"confusion-{row.replace('/', '-')}.csv", matrix.to_csv())
+        by_class = matrix.reset_index(names="")  # no class is called that
+        write_csv(by_class, place / f"confusion-{row.replace('/', '-')}.csv")
         parts.append(f"\n{row}: confusions, all folds (true classes in rows)\n{matrix}")
     table = pd.DataFrame(accuracies)
     table.index = pd.Index(range(1, len(table) + 1), name="fold")
-    write_text(place / "accuracy.csv", table.to_csv())
+    write_csv(table.reset_index(), place / "accuracy.csv")
     shown = table.T
     shown.columns = [f"fold {number}" for number in shown]
     shown["mean"], shown["std"] = table.mean(), table.std(ddof=0)

@@ -181,7 +181,7 @@ def study(out: Path, cache_root: Path) -> str:
         found = list(learned_filters(out, row, f"{layer}_conv"))
         for name in sorted({setup_of(record) for _, record, _ in found}):
             runs = [run for run in found if setup_of(run[1]) == name]
-            title = f"{row} filters, {name}, fold {runs[0][1]['fold'] + 1}"
+            title = f"{row} filters, {figures.label(name)}, fold {runs[0][1]['fold'] + 1}"
             draw_filters(runs[0][2], unit, title, out / "figures" / f"{name}-{layer}-filters.png")
             if layer == "time":
                 answers.append(_answer_for(name, runs, out, cache_root))
@@ -201,9 +201,8 @@ def _answer_for(name: str, runs: list[Run], out: Path, cache_root: Path) -> str:
         return f"{name}: filters drawn; its index knows no tempi, so no answer on tempo"
     recipe = find_recipe(RECIPE)
     found = answer(list(kernels), tempi, recipe.sample_rate / recipe.hop)
-    draw_answer(
-        found, f"Do Time filters learn tempo? {name}", out / "figures" / f"{name}-tempo.png"
-    )
+    title = f"Do Time filters learn tempo? {figures.label(name)}"
+    draw_answer(found, title, out / "figures" / f"{name}-tempo.png")
     low, high = 100 * found.inside.min(), 100 * found.inside.max()
     return (
         f"{name}: {100 * found.inside.mean():.0f} % of {len(found.learned)} Time filters (run by "

@@ -25,7 +25,6 @@ from mirkeras import cache
 from mirkeras.cli import options
 from mirkeras.cli.options import DATA_SETS, add_data_options, command_parser, words
 from mirkeras.evaluation.metrics import mean_scores
-from mirkeras.evaluation.results import write_csv
 from mirkeras.experiment import records
 from mirkeras.features import find_recipe
 from mirkeras.pretrained import weights
@@ -33,6 +32,7 @@ from mirkeras.pretrained.cards import Card, find_card
 from mirkeras.report import figures
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.tables import write_csv
 from mirkeras.transfer import segment_features
 
 FIRST = 5  # tags named per class
@@ -208,8 +208,10 @@ def draw(tables: dict[str, pd.DataFrame], title: str, path: Path) -> None:
             colour = "w" if value > 0.5 else "k"
             axes.text(column, line, f"{value:.2f}", ha="center", va="center", color=colour,
                       fontsize="x-small")  # fmt: skip
-        axes.set_xticks(range(table.shape[1]), table.columns, rotation=45, ha="right")
-        axes.set_yticks(range(len(table)), table.index)
+        axes.set_xticks(
+            range(table.shape[1]), figures.ticks(table.columns), rotation=45, ha="right"
+        )
+        axes.set_yticks(range(len(table)), figures.ticks(table.index))
         axes.set_title(model, fontsize="medium")
     figure.suptitle(title)
     figures.save(figure, path)
@@ -247,7 +249,7 @@ def _study_one(prepared: Prepared, cards: list[Card], given: Path | None, out: P
         lines += [line | record for line in describe(tagged)]
         tables[card.name] = telling(tagged.means())
     name = prepared.home.name
-    draw(tables, f"{name}: mean tag scores by class", out / f"genres-{name}.png")
+    draw(tables, f"{figures.label(name)}: mean tag scores by class", out / f"genres-{name}.png")
     return lines
 
 

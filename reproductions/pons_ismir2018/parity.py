@@ -30,6 +30,7 @@ from mirkeras.pretrained.weights import feature_model, load
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, WeightsError, as_command, say
 from mirkeras.system.files import sha256, write_text
+from mirkeras.system.tables import write_csv
 from reproductions.pons_eusipco2017 import originals as pons2017
 from reproductions.pons_ismir2018.changes import changes
 from reproductions.pons_ismir2018.originals import Original
@@ -215,7 +216,8 @@ def main(argv: list[str] | None = None) -> int:
         show("around them, then and now (measured, no tolerance)", measured)
     if arguments.out:
         table = pd.DataFrame([asdict(row) for row in proven + measured])
-        write_text(arguments.out, table.to_csv(index=False, float_format="%.3g"))
+        numbers = table.select_dtypes(float).map("{:.3g}".format, na_action="ignore")
+        write_csv(table.assign(**numbers), arguments.out)
         write_text(arguments.out.with_suffix(".json"), json.dumps(_record(arguments), indent=1))
     failed = [row for row in proven if row.held != "yes"]
     print(f"\n{len(proven) - len(failed)} of {len(proven)} comparisons within {TOLERANCE:.0e}")

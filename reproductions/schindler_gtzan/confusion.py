@@ -103,7 +103,7 @@ def _setup(runs: pd.DataFrame) -> str:
     """Put a set-up into words."""
     first = runs.iloc[0]
     return (
-        f"{first.dataset}, split {first.split}\n"
+        f"{figures.label(first.dataset)}, split {first.split}\n"
         f"protocol {first.protocol}, {len(runs)} run(s) of {first.max_epochs} epochs"
     )
 

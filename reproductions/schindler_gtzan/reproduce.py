@@ -21,6 +21,7 @@ from mirkeras.cli.reproduce import reproduce_parser
 from mirkeras.cli.train import train
 from mirkeras.evaluation.comparison import SETUP
 from mirkeras.evaluation.evaluate import setup_name
+from mirkeras.evaluation.results import read_measured
 from mirkeras.experiment import find_experiment
 from mirkeras.experiment.runs import Run
 from mirkeras.system.errors import as_command
@@ -103,7 +104,8 @@ def _best(arguments: argparse.Namespace) -> pd.DataFrame:
     """
     split = arguments.split or find_experiment(PAPER).protocols[arguments.protocol].split
     data = _prepared(arguments).home.name
-    measured = pd.read_csv(arguments.out / "measured.csv")
+    path, remedy = arguments.out / "measured.csv", "evaluate the runs again, it is written anew"
+    measured = read_measured(path, remedy)
     same = measured[
         measured.dataset.isin([data, f"{data}{PARTIAL}"])
         & (measured.protocol == arguments.protocol)

@@ -57,6 +57,22 @@ def test_name_tells_folders_of_the_same_name_apart(own, tmp_path):
     assert data_prep.get(f"folder:{relative}").name == f"folder-My audio-{digest}"
 
 
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("a\r|\n$x$", "a\\r|\\n$x$"),
+        ("x" * 250, "x" * 96),
+        ("\u2028" * 80, "\\u2028" * 16),
+        (os.fsdecode(b"caf\xe9"), "caf\ufffd"),
+    ],
+)
+def test_the_name_of_a_set_is_one_short_line_of_text(tmp_path, name, called):
+    touch(tmp_path / name / "a" / "1.wav", tmp_path / name / "b" / "1.wav")
+    prepared = run(tmp_path / name, tmp_path)
+    assert prepared.home.name[:-9] == f"folder-{called}"
+    assert len(prepared.index) == 2
+
+
 def test_dots_hide_no_class_and_leftovers_are_no_tracks(own, tmp_path, capsys):
     touch(own / "...And" / ".1.wav", own / ".Hack" / "cd.1" / "2.mp2", own / "a" / ".3.wav")
     touch(own / "a" / "._x.ogg", own / ".git" / "z.wav", own / "__MACOSX" / "a.wav")

@@ -1,14 +1,17 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from mirkeras.evaluation import results
-from mirkeras.evaluation.comparison import COLUMNS
+from mirkeras.evaluation.comparison import COLUMNS, SETUP
 from mirkeras.evaluation.results import with_known_repeats
 from mirkeras.experiment import published
 from mirkeras.experiment.published import ResultsError, published_rows
 from mirkeras.experiment.records import RunError, read_predictions, write_predictions, write_record
 from mirkeras.report.tables import markdown
+from mirkeras.system.tables import CHECK, TableError, write_checked_csv
 
 PAPER = "pons_cbmi2016"
 TIME = "table1/time-1x60"
@@ -242,6 +245,35 @@ def test_publishing_replaces_runs_of_the_same_name(tmp_path, monkeypatch) -> Non
     assert kept.accuracy.tolist() == [80.0] * 5 + [70.0] * 5
     assert kept.commit[0] == "12345e678901"
     assert "75.00 ± 5.00" in (tmp_path / "pages" / f"{PAPER}.md").read_text()
+
+
+@pytest.mark.parametrize("paper", [p for p in published.papers() if len(results.recorded(p))])
+def test_what_was_measured_is_as_it_was_written(paper) -> None:
+    runs = results.recorded(paper)  # checked line by line
+    assert {"row", "seed", *SETUP} < set(runs)
+    assert CHECK not in runs
+    assert runs.paper.unique().tolist() == [paper]
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda text: text.replace(",80.0,", ",90.0,", 1), "line 2: it was changed"),
+        (lambda text: text[: len(text) // 2], "line 6: "),
+        (lambda text: text.replace(",seed,", ",sead,"), "line 1: the table has no column seed"),
+        (lambda text: re.sub(",[^,]+$", "", text, flags=re.MULTILINE), f"column, {CHECK}, are"),
+        (lambda text: "null", "line 1: the table has no column"),
+        (lambda text: "", "line 1: it is empty"),
+        (lambda text: "\xff" + text, "line 2: it was changed"),
+    ],
+)
+def test_an_edited_measurement_is_named_with_the_remedy(tmp_path, monkeypatch, edit, message):
+    monkeypatch.setattr(published, "RESULTS", tmp_path)
+    path = tmp_path / "measured" / f"{PAPER}.csv"
+    write_checked_csv(measured([80.0] * 10).assign(note="a"), path)
+    path.write_bytes(edit(path.read_text()).encode("latin-1"))
+    with pytest.raises(TableError, match=f"{PAPER}.csv, .*{message}.*; restore it, or delete it"):
+        results.recorded(PAPER)
 
 
 def test_predictions_come_back_and_damage_is_named(tmp_path) -> None:

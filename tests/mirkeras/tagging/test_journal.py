@@ -159,7 +159,7 @@ def test_no_flip_changes_a_result(tmp_path, files, name) -> None:
     damaged = tmp_path / "x.job" / name
     whole = {path: path.read_bytes() for path in damaged.parent.iterdir()}
     first_line, refused = whole[tmp_path / "x.job" / "journal.jsonl"].index(b"\n"), {}
-    for place in range(0, len(whole[damaged]), 3):
+    for place in range(0, len(whole[damaged]), 7):
         for path, content in whole.items():
             path.write_bytes(flipped(content, place) if path == damaged else content)
         try:
@@ -177,7 +177,7 @@ def test_no_flip_changes_a_result(tmp_path, files, name) -> None:
             np.testing.assert_array_equal(tagged.features, expected.features)
     assert all("delete it and run again" in message for message in refused.values())
     assert max(refused, default=0) <= first_line
-    assert len(refused) > first_line / 4 or name == "arrays"
+    assert len(refused) > first_line / 9 or name == "arrays"
 
 
 def test_a_damaged_line_costs_its_file_and_is_said_once(tmp_path, files, capsys) -> None:

@@ -67,7 +67,7 @@ def test_text_is_one_line_per_fact(tracks, tmp_path: Path) -> None:
     tag, score = tracks[0].top(1)[0]
     assert lines[1] == f"  {score:.3f}  {tag}"
     assert lines[9].startswith("music/" + NAMES[3])
-    assert lines[15].startswith("music/[31mred[0m.mp3")
+    assert lines[15].startswith(r"music/\x1b[31mred\x1b[0m\u2028.mp3")
 
 
 def test_jams_is_what_its_schema_wants(tracks) -> None:
