@@ -1,5 +1,6 @@
 """The suite's figures, Matplotlib; each writes one PNG."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mirkeras.system.files import whole_file
+from mirkeras.system.files import write_bytes
 
 DPI = 130
 PUBLISHED, MEASURED = "#9aa5b1", "#1f6f8b"
@@ -26,8 +27,9 @@ LABELS = {
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, whole."""
     FigureCanvasAgg(figure)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=DPI)
+    drawn = io.BytesIO()  # on a full disk its writer forgets the system's reason
+    figure.savefig(drawn, dpi=DPI, format="png")
+    write_bytes(path, drawn.getbuffer())
 
 
 def comparison(table: pd.DataFrame, path: Path) -> None:
