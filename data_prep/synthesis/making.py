@@ -5,6 +5,7 @@ The table of tracks is written last, so that an interrupted making is never take
 """
 
 import hashlib
+import io
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -18,7 +19,7 @@ from tqdm import tqdm
 from data_prep.declare import DataError
 from data_prep.index import make_index
 from mirkeras.system import processes as system_processes
-from mirkeras.system.files import sweep, whole_file
+from mirkeras.system.files import sweep, write_bytes
 from mirkeras.system.tables import read_csv, write_csv
 
 TABLE = "tracks.csv"
@@ -91,12 +92,11 @@ def _make_track(root: Path, track: Makeable) -> str:
     if samples is None:
         samples = track.play()
         form = {"channels": 1, "format": "FLAC", "subtype": "PCM_16"}
-        with (
-            whole_file(path) as unfinished,
-            soundfile.SoundFile(unfinished, "w", samplerate=track.sample_rate, **form) as file,
-        ):
+        coded = io.BytesIO()  # libsndfile says nothing of a disk that is full
+        with soundfile.SoundFile(coded, "w", samplerate=track.sample_rate, **form) as file:
             file.comment = track.comment
             file.write(samples)
+        write_bytes(path, coded.getbuffer())
     return hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
 
 

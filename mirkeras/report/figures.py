@@ -1,5 +1,6 @@
 """The suite's figures, Matplotlib; each writes one PNG."""
 
+import io
 import re
 import warnings
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mirkeras.system.errors import shown
-from mirkeras.system.files import whole_file
+from mirkeras.system.files import write_bytes
 
 DPI = 130
 LONGEST, LONGEST_TICK = 64, 24  # characters of a name
@@ -31,10 +32,12 @@ LABELS = {
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, whole."""
     FigureCanvasAgg(figure)
-    with whole_file(path) as temporary, warnings.catch_warnings():
+    drawn = io.BytesIO()  # on a full disk its writer forgets the system's reason
+    with warnings.catch_warnings():
         # names in scripts the font lacks become boxes
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        figure.savefig(temporary, dpi=DPI)
+        figure.savefig(drawn, dpi=DPI, format="png")
+    write_bytes(path, drawn.getbuffer())
 
 
 def label(name: object, longest: int = LONGEST) -> str:

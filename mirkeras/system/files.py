@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from mirkeras.system.errors import say
 
@@ -20,6 +20,8 @@ UNREADABLE = "folder that cannot be read"
 REPEATED = "folder met again by a link"
 LEFTOVER = "folder of the system"
 APPLE_DOUBLE = "companion file of macOS"
+
+Buffer: TypeAlias = bytes | memoryview  # or an array: what lends its bytes
 
 # What systems, file servers and tools leave among data.
 _LEFTOVERS = (
@@ -182,6 +184,13 @@ def _length(path: Path) -> int:
 def _beginning(path: Path) -> bytes:
     with open(path, "rb") as file:
         return hashlib.sha256(file.read(2**16)).digest()
+
+
+def write_bytes(path: Path, *pieces: Buffer) -> None:
+    """Write a file whole, one piece after another."""
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        for piece in pieces:
+            file.write(piece)
 
 
 def write_text(path: Path, text: str) -> None:

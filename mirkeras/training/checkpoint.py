@@ -20,7 +20,8 @@ from mirkeras.system.backend import keras
 import numpy as np
 
 from mirkeras.experiment.runs import CHECKPOINT
-from mirkeras.system.files import whole_file
+from mirkeras.system.arrays import write_archive
+from mirkeras.system.files import about, whole_file
 from mirkeras.training.plan import Plan, Progress, TrainingError
 
 CHECKPOINT_SECONDS = 5.0
@@ -106,7 +107,7 @@ class Checkpoint(keras.callbacks.Callback):
         columns = self.plan.log_columns
         row = [float(f"{values[column]:.6g}") for column in columns]
         self.progress.log.append(row)
-        with open(self.log_path, "a", newline="") as log:
+        with about(self.log_path), open(self.log_path, "a", newline="") as log:
             csv.writer(log).writerow(row)
         self.on_epoch(dict(zip(columns, row, strict=True)))
 
@@ -118,8 +119,7 @@ class Checkpoint(keras.callbacks.Callback):
             f"optimizer_{i}": keras.ops.convert_to_numpy(variable)
             for i, variable in enumerate(self.plan.model.optimizer.variables)
         }
-        with whole_file(self.path) as temporary:
-            np.savez(temporary, state=np.array(json.dumps(asdict(self.progress))), **arrays)
+        write_archive(self.path, state=np.array(json.dumps(asdict(self.progress))), **arrays)
         self.saved_at = time.monotonic()
 
     def resume(self) -> None:

