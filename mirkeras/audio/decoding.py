@@ -66,11 +66,14 @@ class AudioError(ValueError):
         return type(self), (self.path, self.reason, self.detail)
 
 
-def identity() -> dict[str, str]:
-    """Name everything between a file and its samples, as plain strings for a cache's identity."""
+def identity(path: Path | None = None) -> dict[str, str]:
+    """Name everything between a file and its samples, as plain strings for a cache's identity.
+
+    Without a path for all files that libsndfile decodes.
+    """
+    usual = f"soundfile {soundfile.__version__}, libsndfile {soundfile.__libsndfile_version__}"
     return {
-        "decoder": f"soundfile {soundfile.__version__}, "
-        f"libsndfile {soundfile.__libsndfile_version__}",
+        "decoder": (path and foreign.decoder(path)) or usual,
         "mono": "mean over channels",
         "resampler": f"soxr {soxr.__version__} {RESAMPLER_QUALITY}",
     }

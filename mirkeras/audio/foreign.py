@@ -33,11 +33,16 @@ def available() -> bool:
     return importlib.util.find_spec("av") is not None
 
 
+def decoder(path: Path) -> str:
+    """Name what decodes a file of these endings; "" for any other file."""
+    if path.suffix.lower() not in ENDINGS:
+        return ""
+    return f"PyAV {version('av')}" if available() else "not decoded"
+
+
 def sealed(path: Path, digest: str) -> str:
-    """Add the decoder to the digest of a file that is its: another version may decode otherwise."""
-    if not digest or path.suffix.lower() not in ENDINGS:
-        return digest
-    return f"{digest} PyAV {version('av')}" if available() else f"{digest} not decoded"
+    """Add to a file's digest what decodes it: another version may decode otherwise."""
+    return f"{digest} {decoder(path)}".strip() if digest else ""
 
 
 def remedy(path: Path) -> str:

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mirkeras.audio import foreign
 from mirkeras.system.errors import UsageError, say
 from mirkeras.system.files import locked, sha256, write_text
 from mirkeras.tagging.tagger import Tagged
@@ -47,15 +48,16 @@ def fingerprint(path: Path) -> tuple | None:
     """Tell a file from any other and from itself after a change.
 
     Path, size, times of the change of content and of the entry (in ns; the second nobody can set
-    back, as `cp -p` and `rsync` do the first), and number on its disk. None where there is no such
-    file.
+    back, as `cp -p` and `rsync` do the first), and number on its disk; where it is not libsndfile,
+    also what decodes it. None where there is no such file.
     """
     try:
         facts = os.stat(path)
     except OSError:
         return None
     times = facts.st_mtime_ns, facts.st_ctime_ns
-    return os.path.abspath(path), facts.st_size, *times, facts.st_ino
+    other = (decoder,) if (decoder := foreign.decoder(path)) else ()
+    return os.path.abspath(path), facts.st_size, *times, facts.st_ino, *other
 
 
 class Journal:

@@ -37,10 +37,11 @@ _MOST_ROWS = 4096  # in such a piece
 
 
 @lru_cache
-def versions(recipe: str) -> dict[str, str]:
+def versions(recipe: str, path: Path | None = None) -> dict[str, str]:
     """Versions of all that decides the numbers: decoder, resampler, frames of a recipe, network.
 
-    They are part of a job's settings, so that what is written of it was computed by them.
+    Without a path they are part of a job's settings, so that what is written of it was computed by
+    them; with one the decoder is that of this file.
     """
     backend = keras.backend.backend()
     network = {
@@ -48,7 +49,7 @@ def versions(recipe: str) -> dict[str, str]:
         "keras": keras.__version__,
         "backend": f"{backend} {import_module(backend).__version__}",
     }
-    return network | find_recipe(recipe).libraries() | decoding.identity()
+    return network | find_recipe(recipe).libraries() | decoding.identity(path)
 
 
 def texts(tracks: Iterable[Tagged], card: Card, top: int) -> Iterator[str]:
@@ -104,7 +105,7 @@ def as_object(tagged: Tagged, card: Card) -> dict:
         "length": tagged.length,
         "starts": _plain(tagged.starts),
         "taggram": _plain(tagged.taggram),
-        "versions": versions(card.recipe),
+        "versions": versions(card.recipe, tagged.path),
     }
 
 
@@ -135,7 +136,7 @@ def jams(tagged: Tagged, card: Card, top: int) -> str:
             "identifiers": {},
             "jams_version": JAMS_VERSION,
         },
-        "sandbox": {"path": str(tagged.path), "versions": versions(card.recipe)},
+        "sandbox": {"path": str(tagged.path), "versions": versions(card.recipe, tagged.path)},
     }
     return json.dumps(content, indent=1) + "\n"
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from mirkeras import audio
-from mirkeras.audio import foreign, formats, stream
+from mirkeras.audio import decoding, foreign, formats, stream
 
 RATE, SECONDS = 44_100, 4
 TIME = np.arange(RATE * SECONDS) / RATE
@@ -82,6 +82,8 @@ def test_endings_and_digests_follow_the_installed(monkeypatch):
     assert ".m4a" in formats.audio_extensions()
     assert foreign.sealed(Path("a.M4A"), "1f") == "1f PyAV 1.2 of av"
     assert foreign.sealed(Path("a.m4a"), "") == ""
+    assert decoding.identity(Path("a.m4a"))["decoder"] == "PyAV 1.2 of av"
+    assert decoding.identity(Path("a.wav")) == decoding.identity()
 
 
 def test_without_it_the_remedy_is_told(tmp_path, monkeypatch):
