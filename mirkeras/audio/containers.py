@@ -15,7 +15,7 @@ from typing import BinaryIO
 from mirkeras.audio import mpeg
 
 # A size of this order means "not known".
-_UNKNOWN = 0x7FFF0000
+_UNKNOWN = 0x7F000000
 _UNKNOWN_LONG = 2**62
 _HEAD = 2**16  # bytes in which the first frame of an MP3 must lie, behind its tag
 _FLAC_LENGTH = slice(21, 26)  # the last 36 bits are the number of samples, 0: not known
@@ -121,7 +121,8 @@ def _read(source: BinaryIO, at: int, count: int) -> bytes:
 def _chunks(source: BinaryIO, at: int, form: str) -> Iterator[tuple[bytes, int, int, int]]:
     """List chunks: name, where the size stands, where the contents begin, the size."""
     width = 4 + struct.calcsize(form)
-    while len(head := _read(source, at, width)) == width:
+    end = source.seek(0, os.SEEK_END)
+    while at < end and len(head := _read(source, at, width)) == width:
         size = struct.unpack(form, head[4:])[0]
         yield head[:4], at + 4, at + width, size
         at += width + max(0, size) + (size % 2 if width == 8 else 0)
@@ -216,7 +217,8 @@ def promised(kind: str, log: str, frames: int, source: BinaryIO) -> float:
     for told, found in short:
         if found < told < unknown:
             most = max(most, frames * told / found if frames else float("inf"))
-    if kind in _FRAMES and (stated := _FRAMES[kind].findall(log)):
+    is_open = any(told >= unknown for told, _ in short)
+    if kind in _FRAMES and not is_open and (stated := _FRAMES[kind].findall(log)):
         most = max(most, int(stated[-1]))
     if kind == "NIST" and (stated := re.search(rb"sample_count -i (\d+)", _peeked(source, 1024))):
         most = max(most, int(stated[1]))

@@ -64,7 +64,15 @@ def flac(samples: int) -> Callable[[bytes], bytes]:
     return change
 
 
+def aiff(data: bytes) -> bytes:  # as SoX writes it to a pipe
+    size, frames = 0x7F000000, 0x7F000000 // 4
+    data = set_bytes(data, 4, struct.pack(">I", size + 80))
+    data = set_bytes(data, data.index(b"COMM") + 10, struct.pack(">I", frames))
+    return set_bytes(data, data.index(b"SSND") + 4, struct.pack(">I", size + 8))
+
+
 OPEN = {
+    "AIFF": ("AIFF", aiff),
     "WAV 0": ("WAV", riff(0)),
     "WAV all ones": ("WAV", riff(0xFFFFFFFF)),
     "WAV both 0": ("WAV", both(0)),
