@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-JOBS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())")
+JOBS ?= $(shell $(PYTHON) -c "from mirkeras.system.processes import usable_cores; print(usable_cores())")
 PROTOCOL ?=
 ROWS ?=
 EXTRA ?=
@@ -37,9 +37,9 @@ test: $(READY) ## the tests (under 6 minutes)
 test-long: $(READY) ## the long tests: kill -9 at random moments, full-size mini-ballroom
 	@$(BIN)/python -m pytest -m long $(EXTRA)
 
-test-jax: $(READY) ## the model tests on Keras' JAX backend
+test-jax: $(READY) ## the model and training tests on Keras' JAX backend
 	@$(BIN)/python -c "import jax" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[jax]"
-	@KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not long" tests/models $(EXTRA)
+	@KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not long" tests/models tests/mirkeras/training/test_fit.py tests/mirkeras/training/test_waves.py $(EXTRA)
 
 lint: $(READY) ## check format and style
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

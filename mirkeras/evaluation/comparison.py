@@ -213,6 +213,8 @@ def _warnings(runs: pd.DataFrame) -> list[str]:
             ]
             differing = sorted(set.union(*words) - set.intersection(*words))
             warnings.append(f"{first.row}: runs of several {what}: {', '.join(differing)}")
+    for text in runs.changed.dropna().unique() if "changed" in runs else ():
+        warnings.append(f"{first.row}: interrupted and gone on with another {text}")
     if "rejected_tracks" in runs and (missing := runs.rejected_tracks.max()) > 0:
         warnings.append(f"{first.row}: {missing:.0f} track(s) set aside")
         drawn_over = runs.get("drawn_over", pd.Series(pd.NA, runs.index))

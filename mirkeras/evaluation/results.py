@@ -26,6 +26,7 @@ from mirkeras.system.tables import inferred, read_csv, write_checked_csv
 TEXT = (
     *("paper", "row", "dataset", "split", "protocol", "commit", "features", "origin", "weights"),
     *("warning", "dropped_tags", "pretrained", "extractors", "learned_from", "tagger", "command"),
+    "changed",
 )
 
 
@@ -40,18 +41,30 @@ def collect(out: Path, paper: str, score: Callable[[dict, str], dict]) -> pd.Dat
     """
     lines = []
     for directory, record in find_runs(out, paper):
-        flat = {name: value for name, value in record.items() if not isinstance(value, dict)}
+        flat = {n: value for n, value in record.items() if not isinstance(value, dict | list)}
         flat = asdict(Run.of(record)) | flat  # older records name no split
         versions = " ".join(f"{name} {text}" for name, text in record["versions"].items())
         sizes = {f"{part}_segments": size["segments"] for part, size in record["sizes"].items()}
         # a timing has no predictions: its record holds what was measured
         scores = record.get("measurements")
         scores = scores or score(read_predictions(directory), record["protocol"])
-        lines.append(flat | sizes | {"versions": versions} | scores)
+        lines.append(flat | sizes | {"versions": versions, "changed": _changed(record)} | scores)
     if not lines:
         raise ResultsError(f"no finished run of {paper} below {out}; train first, or give --out")
     keys = ["dataset", "split", "protocol", "row", "seed", "fold"]
     return pd.DataFrame(lines).sort_values(keys, ignore_index=True)
+
+
+def _changed(record: dict) -> str | None:
+    """Name what changed between the starts of an interrupted run; None if nothing did."""
+    starts = [{**start, **start["versions"]} for start in record.get("starts", ())]
+    names = dict.fromkeys(name for start in starts for name in start)
+    changed = []
+    for name in names:
+        found = dict.fromkeys(str(start[name]) for start in starts if name in start)
+        if len(found) > 1 and name not in ("time", "command", "versions"):
+            changed.append(f"{name} {', '.join(found)}")
+    return "; ".join(changed) or None
 
 
 def with_known_repeats(paper: str, measured: pd.DataFrame) -> pd.DataFrame:

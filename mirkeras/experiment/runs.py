@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
-from mirkeras.experiment.records import RunError, read_record
+from mirkeras.experiment.records import RunError, check_files, library, major, read_record
 from mirkeras.pipeline.splits import DRAWN
 from mirkeras.system.files import locked, sweep
 
@@ -40,8 +40,10 @@ class Run:
     @classmethod
     def of(cls, record: dict) -> "Run":
         """Return the run that a record, or a line of measured results, is about."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in record.items() if name in known})
+        # whatever has no default must be there
+        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        known = needed | ({field.name for field in fields(cls)} & set(record))
+        return cls(**{name: record[name] for name in known})
 
     @property
     def name(self) -> str:
@@ -84,28 +86,46 @@ def is_finished(run: Run, directory: Path, origin: str) -> bool:
     Parameters
     ----------
     origin : str
-        Digest of all else that decides the run's numbers, see
-        `mirkeras.training.one_run.origin_of`.
+        Digest of all else that decides the run's numbers, see `mirkeras.training.origin`; or its
+        first part only, where no network can be built. Records of older versions hold no more.
 
     Raises
     ------
     RunError
-        If the directory holds another run: other epochs, other features.
+        If the directory holds another run (other epochs, other features, another network or
+        library), or a finished one whose files are no longer those that it left.
     """
     record = read_record(directory)
     if record is None:
         return False
-    wanted = asdict(run) | {"origin": origin}
-    found = asdict(Run.of(record)) | {"origin": record.get("origin")}
-    if found != wanted:
-        name = next(name for name in wanted if found[name] != wanted[name])
-        what = f"{name} {found[name]!r}, now {wanted[name]!r} is asked for"
-        if name == "origin":
-            what = "other tracks, labels, features or protocol than now"
+    if other := _other(record, run, origin):
         raise RunError(
-            f"{directory} holds a run with {what}; choose another --out or delete that folder"
+            f"{directory} holds a run with {other}; choose another --out or delete that folder"
         )
-    return record["status"] == "finished"
+    if record["status"] != "finished":
+        return False
+    check_files(directory, record)
+    return True
+
+
+def _other(record: dict, run: Run, origin: str) -> str:
+    """Name what a record has that the run has not; empty if nothing."""
+    wanted = asdict(run) | library()
+    found = wanted | asdict(Run.of(record)) | {"backend": record.get("backend", "tensorflow")}
+    if "keras" in record["versions"]:
+        found["keras"] = major(str(record["versions"]["keras"]))
+    for name in wanted:
+        if found[name] != wanted[name]:
+            return f"{name} {found[name]!r}, now {wanted[name]!r} is asked for"
+    for what, known, now in zip(
+        ("other tracks, labels, features or protocol", "another network or optimiser"),
+        str(record.get("origin")).split("-"),
+        origin.split("-"),
+        strict=False,  # either may lack the network
+    ):
+        if known != now:
+            return f"{what} than now"
+    return ""
 
 
 @contextmanager

@@ -1,18 +1,20 @@
-"""What this machine has, and how TensorFlow is told to use it."""
+"""What this machine has, and how Keras' backend is told to use it."""
 
 import os
 import platform
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mirkeras.system.backend import keras
 
 import tensorflow as tf
 
-from mirkeras.system import processes
+from mirkeras.system import limits, processes
 
 GIB = 2**30
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 RAM_SHARE = 0.25  # of the free memory, for resident features; the rest is the network's and yours
 GPU_SHARE = 0.25  # while the frames are copied to the card they lie there twice
 
@@ -67,13 +69,12 @@ def find() -> Device:
 
 
 def configure(*, threads: int | None = None, mixed_precision: bool = False) -> None:
-    """Set up TensorFlow for this process; call it before any tensor is made.
+    """Set up Keras' backend for this process; call it before any tensor is made.
 
-    GPU memory grows as needed (two runs can share a GPU), operations are deterministic, and
-    `mixed_precision` computes in half precision, for which a GPU has fast units.
+    As `prepare`; besides, operations are deterministic, and `mixed_precision` computes in half
+    precision, for which a GPU has fast units. JAX chooses its number of threads itself.
     """
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
+    prepare()
     tf.config.experimental.enable_op_determinism()
     tf.get_logger().setLevel("ERROR")  # a process trains many networks; retracing is expected
     if threads:
@@ -82,8 +83,45 @@ def configure(*, threads: int | None = None, mixed_precision: bool = False) -> N
     keras.config.set_dtype_policy("mixed_float16" if mixed_precision else "float32")
 
 
+def prepare() -> None:
+    """Set up what may be set in anybody's process: a GPU is shared, and float32 is float32.
+
+    GPU memory grows as needed (two runs can share a GPU), and no product is rounded to the ten bits
+    of TF32. TensorFlow, where it only feeds another backend, leaves the GPU alone.
+    """
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with suppress(RuntimeError):  # in use already: whoever uses it has decided
+            tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    if backend() != "tensorflow":
+        with suppress(RuntimeError):
+            tf.config.set_visible_devices([], "GPU")
+    if backend() == "jax":
+        _prepare_jax()
+
+
+def has_tf32() -> bool:
+    """Whether this process lets a GPU round float32 to TF32; `prepare` forbids it."""
+    return backend() == "tensorflow" and tf.config.experimental.tensor_float_32_execution_enabled()
+
+
+def _prepare_jax() -> None:
+    import jax
+
+    jax.config.update("jax_default_matmul_precision", "highest")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_gpu_deterministic_ops" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+
+
 def free_memory() -> int:
-    """Bytes of main memory available without swapping."""
+    """Bytes of main memory available without swapping, within a container's limit."""
+    here, allowed = _machine_memory(), limits.memory_left()
+    return here if allowed is None else min(here, allowed)
+
+
+def _machine_memory() -> int:
     try:
         with open("/proc/meminfo") as meminfo:
             fields = dict(line.split(":", 1) for line in meminfo)
@@ -93,10 +131,12 @@ def free_memory() -> int:
 
 
 def free_gpu_memory() -> int:
-    """Bytes free on the first GPU, 0 if `nvidia-smi` is not there to say."""
+    """Bytes free on the first GPU this process may see, 0 if `nvidia-smi` is not there to say."""
     if not shutil.which("nvidia-smi"):
         return 0
+    card = os.environ.get(VISIBLE, "0").partition(",")[0].strip()  # a number or an identity
     query = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    query.append(f"--id={card}")
     answer = subprocess.run(query, capture_output=True, text=True, check=False)
     first = answer.stdout.strip().partition("\n")[0]
     return int(first) * 2**20 if first.isdigit() else 0  # some cards answer "[N/A]"

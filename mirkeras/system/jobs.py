@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from tqdm import tqdm
 
 from mirkeras.system import processes
-from mirkeras.system.errors import EXPECTED, explained
+from mirkeras.system.errors import EXPECTED, UsageError, explained
 
 ENDED_FROM_OUTSIDE = (
     "its process was ended from outside (out of memory, or killed); the same command goes on from "
@@ -27,7 +27,8 @@ class Job:
     """One piece of work: `function(*arguments, report)` in another process.
 
     `report` takes a dictionary with ``epoch``, ``loss``, ``val_loss`` and, if there is one,
-    ``val_accuracy`` after every epoch, or how far an epoch is: ``part``, 0 to 1.
+    ``val_accuracy`` after every epoch, or how far an epoch is: ``part``, 0 to 1. A job without
+    epochs shows nothing.
     """
 
     name: str
@@ -60,7 +61,14 @@ def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> li
     """
     waiting, running, failed = list(jobs), {}, []
     pause = 0.5 if sys.stderr.isatty() else 30  # seconds
-    with tqdm(total=len(jobs), desc="runs", unit="run", position=0, mininterval=pause) as total:
+    with tqdm(
+        total=len(jobs),
+        desc="runs",
+        unit="run",
+        position=0,
+        mininterval=pause,
+        disable=not any(job.epochs for job in jobs),
+    ) as total:
         try:
             while waiting or running:
                 while waiting and len(running) < at_once:
@@ -81,6 +89,18 @@ def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> li
     return failed
 
 
+def apart(set_up: Callable[[], None], function: Callable, *arguments) -> None:
+    """Call `function(*arguments, report)` in a process of its own: a check that touches a device.
+
+    Raises
+    ------
+    UsageError
+        What it could not do.
+    """
+    for _, message in run_all([Job("check", 0, function, arguments)], 1, set_up):
+        raise UsageError(message)
+
+
 def _start(
     job: Job, set_up: Callable[[], None], running: dict[Connection, Worker]
 ) -> tuple[Connection, Worker]:
@@ -95,7 +115,7 @@ def _start(
         unit="epoch",
         position=min(set(range(1, len(taken) + 2)) - taken),
         leave=False,
-        disable=not sys.stderr.isatty(),  # in a log, the count of runs is enough
+        disable=not (job.epochs and sys.stderr.isatty()),  # in a log, the count of runs is enough
     )
     return here, Worker(job, process, bar)
 

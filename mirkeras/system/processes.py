@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+from mirkeras.system import limits
 from mirkeras.system.errors import notes_in_a_line
 from mirkeras.system.quiet import speak_past_silence
 
@@ -24,10 +25,11 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 
 
 def usable_cores() -> int:
-    """Cores this process may run on (containers often allow fewer than the machine has)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores this process may keep busy; containers often allow fewer than the machine has."""
+    bound = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
+    quota = limits.cpu_quota()
+    return cores if quota is None else max(1, min(cores, int(quota)))
 
 
 def begin() -> None:

@@ -26,7 +26,7 @@ from mirkeras.pipeline.segments import stream_segments
 from mirkeras.pretrained.cards import Card, find_card
 from mirkeras.pretrained.inference import scorer
 from mirkeras.pretrained.weights import feature_model, load
-from mirkeras.system import processes, threads
+from mirkeras.system import device, processes, threads
 from mirkeras.system.errors import UsageError
 from mirkeras.tagging.batches import Batch, Track, joined
 
@@ -123,6 +123,7 @@ class Tagger:
         self._hop = _hop_frames(hop, self.card, self._recipe)
         if features is not None:
             self.card.check_feature(features)
+        device.prepare()
         network = load(self.card, weights, mirror=mirror, offline=offline)
         if features is not None:
             network = feature_model(network, features)

@@ -96,7 +96,7 @@ class Checkpoint(keras.callbacks.Callback):
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         rate = float(optimizer.learning_rate)
         for variable in optimizer.variables:
-            variable.assign(keras.ops.zeros_like(variable))
+            variable.assign(keras.ops.zeros_like(keras.ops.convert_to_tensor(variable)))
         optimizer.learning_rate = rate
         self.progress.best = None
 

@@ -97,6 +97,10 @@ class Learner:
         # older digests hold a version of transferred features, also where there are none
         return {"networks": [sha256(path) for path in networks], "embedding": 1}
 
+    def built(self, row: Row, protocol: Protocol, labels: Labels) -> list:
+        """Build what a row trains, as it starts: its network and its optimiser, if it has them."""
+        return []
+
     def networks(self, run: Run, row: Row, setting: Setting) -> list[Path]:
         """Paths of the trained networks a row builds on; those of its fold may not exist yet."""
         needed = self.needs(row, setting.extractors)
@@ -146,6 +150,13 @@ class Network(Learner):
                 f"row {row.id} needs tracks of {row.frames} frames, "
                 f"{features.tracks[frames.argmin()]} has {frames.min()}: leave the row out"
             )
+
+    def built(self, row, protocol, labels) -> list:
+        if row.build is None:
+            return []
+        # how many features a network on features gets, the networks that give them decide
+        options = row.options(protocol, features=1)
+        return [row.build(len(labels.names), labels.activation, **options), protocol.optimizer()]
 
     def inputs(self, run, row, protocol, setting) -> tuple[FeatureCache, dict]:
         cache = open_cache(setting.caches[row.recipe])  # preflight compared its recipe

@@ -20,6 +20,8 @@ from mirkeras.system.errors import UsageError, shown
 from mirkeras.training.learner import Learner
 from mirkeras.training.learners import LEARNERS
 
+#: Backends of Keras that networks are trained on.
+TRAINING = ("tensorflow", "jax")
 #: Ends the name that results go by where tracks of a split have no audio here.
 PARTIAL = "-partial"
 #: What helps, by split, where a class is tested and not trained on.
@@ -176,9 +178,9 @@ def lacks_audio(prepared: Prepared, split: str) -> bool:
 
 def check_machine(arguments: argparse.Namespace) -> None:
     """Refuse what this machine or backend cannot do, before anything starts."""
-    if device.backend() != "tensorflow":
+    if device.backend() not in TRAINING:
         raise UsageError(
-            f"training runs on TensorFlow, KERAS_BACKEND is {device.backend()}: unset it"
+            f"training runs on TensorFlow or JAX, KERAS_BACKEND is {device.backend()}: unset it"
         )
     if arguments.mixed_precision and not device.find().gpus:
         raise UsageError("--mixed-precision needs a GPU and none was found: leave it out")

@@ -45,6 +45,9 @@ class Head(Network):
 class LinearSVM(Head):
     """A linear support vector machine on such features, see `classifiers.scores`."""
 
+    def built(self, row, protocol, labels) -> list:
+        return []
+
     def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
         protocol = experiment.protocol_of(run.protocol, run.row)
         segments = consecutive(cache.offsets, 1)

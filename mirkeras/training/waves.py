@@ -1,12 +1,16 @@
 """Which runs, in which order, and how many at once."""
 
-from mirkeras.experiment import Experiment
+from collections.abc import Callable
+
+from mirkeras.experiment import Experiment, find_experiment
+from mirkeras.experiment.records import read_record
 from mirkeras.experiment.runs import Run, is_finished
 from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.system import jobs
 from mirkeras.system.errors import say
 from mirkeras.training.learners import LEARNERS
-from mirkeras.training.one_run import origin_of, train_run
+from mirkeras.training.one_run import train_run
+from mirkeras.training.origin import JOINT, inputs_of, network_of
 
 
 def plan_waves(
@@ -41,10 +45,12 @@ def plan_waves(
 
 def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_once: int) -> int:
     """Train the runs of a wave that are not finished; returns how many failed."""
-    origins = {run: origin_of(run, experiment, setting) for run in wave}
-    left = [run for run in wave if not is_finished(run, run.directory(setting.out), origins[run])]
-    if done := len(wave) - len(left):
-        print(f"{done} run(s) already finished, skipped")
+    inputs = {run: inputs_of(run, experiment, setting) for run in wave}
+    done = [run for run in wave if is_finished(run, run.directory(setting.out), inputs[run])]
+    left = [run for run in wave if run not in done]
+    if done:
+        _confirm({run: inputs[run] for run in done}, setting)
+        print(f"{len(done)} run(s) already finished, skipped")
 
     # What several runs read is computed first, and once.
     before = []
@@ -54,9 +60,7 @@ def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_onc
     if failed := _run_jobs(before, setting, at_once):
         return failed
 
-    work = [
-        jobs.Job(run.name, run.max_epochs, train_run, (run, origins[run], setting)) for run in left
-    ]
+    work = [jobs.Job(run.name, run.max_epochs, train_run, (run, setting)) for run in left]
     return _run_jobs(work, setting, at_once)
 
 
@@ -68,3 +72,33 @@ def _run_jobs(work: list[jobs.Job], setting: Setting, at_once: int) -> int:
     for job, message in failed:
         say(f"failed: {job.name}: {message}")
     return len(failed)
+
+
+def _confirm(finished: dict[Run, str], setting: Setting) -> None:
+    """Compare the networks of finished runs, given with their inputs, with what is built now.
+
+    Raises
+    ------
+    RunError, UsageError
+        A run is of another network.
+    """
+    old = [run for run in finished if not _knows_its_network(run, setting)]
+    if old:
+        print(f"note: {len(old)} of them are of an older version, which kept no digest of networks")
+    if len(old) < len(finished):
+        jobs.apart(setting.set_up, check_networks, finished, setting)
+
+
+def _knows_its_network(run: Run, setting: Setting) -> bool:
+    return JOINT in read_record(run.directory(setting.out))["origin"]
+
+
+def check_networks(
+    finished: dict[Run, str], setting: Setting, report: Callable[[dict], None]
+) -> None:
+    """Compare networks, as a job (see `mirkeras.system.jobs.Job`); the arguments as `_confirm`."""
+    networks: dict[str, str] = {}
+    for run, inputs in finished.items():
+        if run.row not in networks:
+            networks[run.row] = network_of(run, find_experiment(run.paper), setting)
+        is_finished(run, run.directory(setting.out), f"{inputs}{JOINT}{networks[run.row]}")

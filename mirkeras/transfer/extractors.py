@@ -1,5 +1,6 @@
 """Trained networks that rows take features from: where they are and what they take as input."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from mirkeras.system.backend import keras
@@ -13,6 +14,8 @@ from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Extractor
 from mirkeras.features import find_recipe
 from mirkeras.pretrained import weights as trained
+from mirkeras.pretrained.cards import find_card
+from mirkeras.system import device, jobs
 from mirkeras.system.errors import UsageError
 from mirkeras.transfer.segment_features import embedding_of
 
@@ -87,37 +90,53 @@ def known_to(extractor: Extractor, tracks: set[str]) -> set[str]:
 def check_input(extractor: Extractor, cache: FeatureCache) -> None:
     """Refuse a network that cannot read the segments of a cache.
 
+    It is opened in a process of its own: the one that starts workers must not hold a GPU.
+
     Raises
     ------
     UsageError
         The file is no Keras network, or it takes other features or longer tracks.
     """
+    frames = np.diff(cache.offsets)
+    shortest = int(frames.argmin())
+    track = cache.tracks[shortest], int(frames[shortest])
+    jobs.apart(device.configure, _check_shape, extractor, cache.bands, track)
+
+
+def _check_shape(
+    extractor: Extractor, bands: int, track: tuple[str, int], report: Callable[[dict], None]
+) -> None:
+    """Compare what a network takes with the shortest track of a cache: its name and frames."""
     try:
         shape = keras.saving.load_model(extractor.path, compile=False).input_shape
-    except ValueError as error:  # what Keras raises for files it cannot read
-        raise UsageError(f"{extractor.path} cannot be read as a network: {error}") from error
-    if len(shape) != 3 or shape[2] != cache.bands:
+    except Exception as error:  # a file of anybody's may raise anything
+        why = str(error).partition("\n")[0]
+        raise UsageError(f"{extractor.path} cannot be read as a network: {why}") from error
+    if len(shape) != 3 or shape[1] is None or shape[2] != bands:
         raise UsageError(
             f"{extractor.path} takes segments of shape {shape[1:]}, {extractor.recipe} gives "
-            f"(frames, {cache.bands})"
+            f"(frames, {bands})"
         )
-    shortest = int(np.diff(cache.offsets).argmin())
-    frames = int(np.diff(cache.offsets)[shortest])
+    name, frames = track
     if frames < shape[1]:
         raise UsageError(
             f"{extractor.path} needs tracks of {shape[1]} frames of {extractor.recipe}, "
-            f"{cache.tracks[shortest]} has {frames}"
+            f"{name} has {frames}"
         )
 
 
 def check_tagger(row: Row, weights: Path | None, mirror: str | None) -> None:
-    """Get and check the weights of the trained tagger that a row reads.
+    """Get and check the weights of the trained tagger that a row reads, in a process of its own.
 
     Raises
     ------
     UsageError
-        It is unknown or lacks the row's feature.
-    WeightsError
-        Its weights are missing or not the right ones.
+        It is unknown or lacks the row's feature, or its weights are missing or not the right ones.
     """
-    trained.load(embedding_of(row).card, weights, mirror=mirror)
+    jobs.apart(device.configure, _load, embedding_of(row).card.name, weights, mirror)
+
+
+def _load(
+    card: str, weights: Path | None, mirror: str | None, report: Callable[[dict], None]
+) -> None:
+    trained.load(find_card(card), weights, mirror=mirror)

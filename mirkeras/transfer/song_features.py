@@ -7,6 +7,7 @@ segments of the track. Any network that `keras` can load serves.
 
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from mirkeras.system.backend import keras
 
 import numpy as np
 
-from mirkeras.cache import FeatureCache, open_cache
+from mirkeras.cache import CacheError, FeatureCache, open_cache
 from mirkeras.cache.rows import rows_as_cache
 from mirkeras.experiment import Protocol, Row, records
 from mirkeras.experiment.division import divide, tracks_of
@@ -23,10 +24,10 @@ from mirkeras.experiment.runs import FEATURES, Run
 from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.features import find_recipe
 from mirkeras.layers.blocks import hidden_stages
-from mirkeras.pipeline.feed import open_feed, prediction_batch
+from mirkeras.pipeline.feed import Feed, open_feed, prediction_batch
 from mirkeras.pipeline.segments import consecutive, evenly_spaced
 from mirkeras.system.arrays import write_archive
-from mirkeras.system.files import sha256, write_bytes
+from mirkeras.system.files import locked, sha256, sweep, write_bytes
 from mirkeras.transfer.extractors import known_to, of_record
 
 BLOCK = 200  # tracks in memory at a time
@@ -83,7 +84,12 @@ def _open(path: Path) -> tuple[keras.Model, list[keras.layers.Layer], keras.Mode
 
 
 def song_features(
-    path: Path, cache: FeatureCache, layers: Sequence[int] = LAST, *, overlapping: bool = False
+    path: Path,
+    cache: FeatureCache,
+    layers: Sequence[int] = LAST,
+    *,
+    overlapping: bool = False,
+    partial: Path | None = None,
 ) -> dict[int, np.ndarray]:
     """Compute the features of every track of a cache.
 
@@ -92,6 +98,9 @@ def song_features(
     overlapping : bool
         Segments without overlap from the start, or (the authors' transfer code) one more than fit,
         evenly spaced from start to end.
+    partial : Path or None
+        Folder that keeps block after block of tracks, and gives what it has: an interrupted
+        computation goes on.
 
     Returns
     -------
@@ -99,20 +108,48 @@ def song_features(
         Layer → float32 (tracks, channels).
     """
     network = feature_network(path, layers)
-    frames = network.input_shape[1]
-    segments = (evenly_spaced if overlapping else consecutive)(cache.offsets, frames)
+    segments = (evenly_spaced if overlapping else consecutive)(
+        cache.offsets, network.input_shape[1]
+    )
     feed = open_feed(cache, segments, np.zeros(len(segments), np.int32), memory_budget=0)
-    sums = [
-        np.zeros((len(cache.tracks), output.shape[-1]), np.float32) for output in network.outputs
-    ]
-    batch = prediction_batch(frames * cache.bands)
+    blocks = []
     for begin in range(0, len(cache.tracks), BLOCK):
-        chosen = segments.of_tracks(np.arange(begin, min(begin + BLOCK, len(cache.tracks))))
-        found = network.predict(feed.in_order(chosen, batch=batch), verbose=0)
-        for total, values in zip(sums, found, strict=True):
-            np.add.at(total, segments.track[chosen], values)
-    counts = np.bincount(segments.track, minlength=len(cache.tracks))[:, None]
-    return {layer: total / counts for layer, total in zip(layers, sums, strict=True)}
+        kept = partial and partial / f"{begin:08d}.npz"
+        if kept and kept.exists():
+            blocks.append(_read(kept, layers))
+            continue
+        tracks = np.arange(begin, min(begin + BLOCK, len(cache.tracks)))
+        blocks.append(dict(zip(layers, _means(network, feed, tracks), strict=True)))
+        if kept:
+            _write(kept, blocks[-1])
+    return {layer: np.concatenate([block[layer] for block in blocks]) for layer in layers}
+
+
+def _means(network: keras.Model, feed: Feed, tracks: np.ndarray) -> list[np.ndarray]:
+    """Average what a network makes of the segments of consecutive tracks, layer by layer."""
+    segments = feed.segments
+    chosen = segments.of_tracks(tracks)
+    batch = prediction_batch(segments.length * feed.cache.bands)
+    found = network.predict(feed.in_order(chosen, batch=batch), verbose=0)
+    place, means = segments.track[chosen] - tracks[0], []
+    counts = np.bincount(place, minlength=len(tracks))[:, None]
+    for values in keras.tree.flatten(found):
+        total = np.zeros((len(tracks), values.shape[-1]), np.float32)
+        np.add.at(total, place, values)
+        means.append(total / counts)
+    return means
+
+
+def _write(path: Path, features: dict[int, np.ndarray]) -> None:
+    write_archive(path, **{str(layer): values for layer, values in features.items()})
+
+
+def _read(path: Path, layers: Sequence[int]) -> dict[int, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {layer: arrays[str(layer)] for layer in layers}
+    except Exception as error:  # zip and NumPy raise many kinds
+        raise CacheError(f"{path} is damaged ({error}); delete it and run again") from error
 
 
 def cached_features(
@@ -126,18 +163,35 @@ def cached_features(
     """Return features as `song_features` does, from `folder` if they were computed before.
 
     The `LAST` layers are computed together, since one pass gives them all. They are filed under a
-    digest of the network's file, the cache and the way of cutting segments.
+    digest of the network's file, the cache and the way of cutting segments. An interrupted
+    computation goes on after the last whole block of tracks; of two at once the second waits.
+
+    Raises
+    ------
+    CacheError
+        A kept file is damaged.
     """
     facts = [IMPLEMENTATION, sha256(path), cache.identity, cache.fingerprint, overlapping]
     name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
     target = folder / f"{name}.npz"
     if not target.exists():
-        hidden = len(hidden_stages(_open(path)[2]))
-        together = sorted({*LAST[-hidden:], *layers})  # too many are refused there
-        features = song_features(path, cache, together, overlapping=overlapping)
-        write_archive(target, **{str(layer): values for layer, values in features.items()})
-    with np.load(target, allow_pickle=False) as arrays:
-        return {layer: arrays[str(layer)] for layer in layers}
+        with locked(folder / f".{name}.lock"):
+            if not target.exists():
+                _compute(path, cache, target, layers, overlapping)
+    return _read(target, layers)
+
+
+def _compute(
+    path: Path, cache: FeatureCache, target: Path, layers: Sequence[int], overlapping: bool
+) -> None:
+    """Compute and keep features, for who holds the lock."""
+    sweep(target.parent, [target.name])
+    hidden = len(hidden_stages(_open(path)[2]))
+    together = sorted({*LAST[-hidden:], *layers})  # too many are refused there
+    partial = target.with_suffix(f".layers{''.join(map(str, together))}.partial")
+    sweep(partial)
+    _write(target, song_features(path, cache, together, overlapping=overlapping, partial=partial))
+    shutil.rmtree(partial)
 
 
 def song_cache(

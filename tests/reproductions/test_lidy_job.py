@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mirkeras.cli.evaluate import evaluate
-from mirkeras.experiment.records import read_record
+from mirkeras.experiment.records import read_record, write_record
 from mirkeras.features import extraction
 from mirkeras.system import device
 from reproductions.lidy_mirex2016 import job, mirex, mirex_folds, mirex_lists
@@ -148,7 +148,7 @@ def test_a_job_goes_on_where_it_stopped(
     fold = fold_directories(home / "runs")[1]
     record = json.loads((fold / "run.json").read_text())
     known = record.pop("measurements")
-    (fold / "run.json").write_text(json.dumps(record | {"status": "started"}))
+    write_record(fold, record | {"status": "started"})
     for name in lost:
         (fold / name).unlink()
     assert job.main(job_words(home)) == 0
@@ -213,7 +213,7 @@ def test_a_warning_stands_in_the_records(home: Path, finished, executed: list[st
     record = read_record(fold)
     assert "warning" not in record
     for warning in ("Artists repeat.", ""):
-        (fold / "run.json").write_text(json.dumps(record | {"status": "started"}))
+        write_record(fold, record | {"status": "started"})
         mirex_folds.run_fold(replace(made, warning=warning), "1", 0, features)
         assert read_record(fold).get("warning", "") == warning
     assert "Train" not in executed

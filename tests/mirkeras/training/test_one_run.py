@@ -1,8 +1,11 @@
 """From a run to a plan: augmented rows, and what a run's origin is made of."""
 
+import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -15,7 +18,7 @@ from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Setting
 from mirkeras.features.augmented import Deformed
 from mirkeras.pipeline.segments import TRAINING
-from mirkeras.training.one_run import origin_of
+from mirkeras.training.origin import inputs_of, nameless, network_of, origin_of
 from mirkeras.training.plan import plan_run
 
 PAPER = "schindler_gtzan"
@@ -66,10 +69,10 @@ def test_lists_of_other_splits_make_no_other_run(
     header, *lines = setting.index.read_text().splitlines()
     other = tmp_path / "index.csv"
     other.write_text("\n".join([f"{header},official", *(f"{line},1" for line in lines)]) + "\n")
-    expected = origin_of(RUN, experiment, setting)
-    assert origin_of(RUN, experiment, replace(setting, index=other)) == expected
+    expected = inputs_of(RUN, experiment, setting)
+    assert inputs_of(RUN, experiment, replace(setting, index=other)) == expected
     named = replace(RUN, split="official")
-    assert origin_of(named, experiment, replace(setting, index=other)) != expected
+    assert inputs_of(named, experiment, replace(setting, index=other)) != expected
 
 
 def test_a_track_set_aside_decides_where_folds_are_drawn(
@@ -84,8 +87,8 @@ def test_a_track_set_aside_decides_where_folds_are_drawn(
         text = [f"{header},official", *(f"{line},1" for line in [*lines, more][:number])]
         indices[-1].write_text("\n".join(text) + "\n")
     whole, less = (replace(setting, index=index) for index in indices)
-    assert origin_of(named, experiment, whole) == origin_of(named, experiment, less)
-    assert origin_of(RUN, experiment, whole) != origin_of(RUN, experiment, less)
+    assert inputs_of(named, experiment, whole) == inputs_of(named, experiment, less)
+    assert inputs_of(RUN, experiment, whole) != inputs_of(RUN, experiment, less)
 
 
 def test_only_fields_that_are_not_as_by_default_decide_an_origin() -> None:
@@ -96,3 +99,53 @@ def test_only_fields_that_are_not_as_by_default_decide_an_origin() -> None:
     assert replace(paper, summary="").chosen() == chosen
     assert replace(paper, overlapping=True).chosen() != chosen
     assert np.all([isinstance(value, str) for value in chosen.values()])
+
+
+def networks(features: int = 4, rate: float = 0.5, name: str = "x", **conv) -> keras.Model:
+    """Make a network of two branches, with options that decide and names that do not."""
+    start = keras.Input((80, features), name=f"{name}_input")
+    layer = keras.layers.Conv1D(conv.pop("filters", 2), 3, name=name, **conv)
+    left, right = layer(start), keras.layers.Conv1D(2, 3, use_bias=False)(start)
+    both = keras.layers.Concatenate()([left, right][:: -1 if name == "swapped" else 1])
+    inner = keras.Model(start, keras.layers.Dropout(rate)(both), name=f"{name}_inner")
+    return keras.Model(again := keras.Input((80, features)), inner(again))
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"name": "y"}, True),
+        ({"name": "swapped"}, False),
+        ({"rate": 0.1}, False),
+        ({"filters": 3}, False),
+        ({"features": 5}, False),
+        ({"activation": "relu"}, False),
+        ({"use_bias": False}, False),
+        ({"kernel_constraint": "non_neg"}, False),
+        ({"kernel_initializer": "he_uniform"}, False),
+        ({"kernel_regularizer": "l1"}, False),
+    ],
+)
+def test_a_network_is_what_it_computes_not_its_names(changes: dict, same: bool) -> None:
+    one, other = (nameless(networks(**given).get_config()) for given in ({}, changes))
+    assert (one == other) is same
+    assert "_inner" not in json.dumps(one)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [partial(keras.optimizers.SGD, 0.1), partial(keras.optimizers.Adam, 0.001, epsilon=1e-8)],
+)
+def test_an_origin_sees_network_and_optimiser(
+    setting: Setting, opened: FeatureCache, optimizer: partial
+) -> None:
+    experiment = find_experiment(PAPER)
+    origin = origin_of(RUN, experiment, setting)
+    assert origin == f"{inputs_of(RUN, experiment, setting)}-{network_of(RUN, experiment, setting)}"
+    paper = replace(experiment.protocols["paper"], optimizer=optimizer)
+    other = replace(experiment, protocols={"paper": paper})
+    assert network_of(RUN, other, setting) != network_of(RUN, experiment, setting)
+    rows = {ROW: replace(experiment.rows[ROW], build=experiment.rows["table2/shallow-100"].build)}
+    same = replace(experiment, rows=rows)
+    assert network_of(RUN, same, setting) == network_of(RUN, experiment, setting)
