@@ -9,6 +9,8 @@ from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 
+from mirkeras.system import interrupts
+
 
 class ExpectedError(Exception):
     """An error a user can mend: commands show its message without a traceback."""
@@ -23,7 +25,7 @@ class WeightsError(ExpectedError):
 
 
 #: What commands show as one message; `explained` puts it into words.
-EXPECTED = (ExpectedError, OSError)
+EXPECTED = (ExpectedError, OSError, MemoryError)
 
 _FULL = "make room, then run the same command again"
 _FORBIDDEN = "choose another folder or change its permissions"
@@ -37,6 +39,7 @@ _REMEDIES = {
     errno.ENXIO: _FAILING,
     errno.ENODEV: _FAILING,
     errno.ETIMEDOUT: _FAILING,
+    errno.EAGAIN: "allow more processes (`ulimit -u`) or use fewer --jobs, then run it again",
     errno.EMFILE: "allow more (`ulimit -n 4096`), then run the same command again",
     errno.ENFILE: "close other programs, then run the same command again",
     errno.ENOMEM: "close other programs or use fewer --jobs, then run the same command again",
@@ -52,6 +55,15 @@ _REMEDIES = {
 _HELD = (errno.EAGAIN, errno.EBUSY, errno.ETXTBSY)
 
 
+def is_expected(error: BaseException) -> bool:
+    """Whether commands show an error as one message."""
+    return isinstance(error, EXPECTED) or _lacks_threads(error)
+
+
+def _lacks_threads(error: BaseException) -> bool:
+    return isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+
+
 def explained(error: Exception, kept: bool = True) -> str:
     """Put an expected error into words; a bare `OSError` gets its file and what to do.
 
@@ -62,6 +74,10 @@ def explained(error: Exception, kept: bool = True) -> str:
     kept : bool
         Whether the command keeps what it has finished.
     """
+    if isinstance(error, MemoryError):
+        error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), "memory")
+    if _lacks_threads(error):
+        error = OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
     if not isinstance(error, OSError) or error.errno is None:
         return str(error)
     if error.errno in _HELD and error.filename:
@@ -129,22 +145,29 @@ def as_command(function: Callable[..., int]) -> Callable[..., int]:
     @wraps(function)
     def command(*arguments, **options) -> int:
         _speak_utf8()
-        try:
+        with interrupts.under_way():
             try:
-                return function(*arguments, **options)
-            finally:  # what is still to be written may fail, too
-                if sys.stdout:
-                    sys.stdout.flush()
-        except EXPECTED as error:
-            if isinstance(error, OSError) and _nobody_reads():
-                return 141
-            say(f"error: {explained(error)}")
-            return 1
-        except KeyboardInterrupt:
-            say("\nstopped; finished work is kept, the same command goes on")
-            return 130
+                try:
+                    return function(*arguments, **options)
+                finally:  # what is still to be written may fail, too
+                    if sys.stdout:
+                        sys.stdout.flush()
+            except BaseException as error:
+                return _status(error)
 
     return command
+
+
+def _status(error: BaseException) -> int:
+    """Say why a command ends, in one line; returns its exit status."""
+    if interrupts.came(error):
+        return interrupts.stop(str(error) if isinstance(error, KeyboardInterrupt) else "")
+    if isinstance(error, OSError) and _nobody_reads():
+        return 141
+    if not is_expected(error):
+        raise error
+    say(f"error: {explained(error)}")
+    return 1
 
 
 def _speak_utf8() -> None:
