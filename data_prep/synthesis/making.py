@@ -7,7 +7,8 @@ The table of tracks is written last, so that an interrupted making is never take
 import hashlib
 import io
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -18,9 +19,9 @@ from tqdm import tqdm
 
 from data_prep.declare import DataError
 from data_prep.index import make_index
-from mirkeras.system import processes as system_processes
 from mirkeras.system.files import sweep, write_bytes
 from mirkeras.system.tables import read_csv, write_csv
+from mirkeras.system.workers import work
 
 TABLE = "tracks.csv"
 
@@ -66,27 +67,21 @@ def make_tracks(
     """
     for folder in root.glob("*/"):
         sweep(folder)
-    pool = ProcessPoolExecutor(
-        processes, mp_context=system_processes.SPAWN, initializer=system_processes.begin
-    )
-    with pool, tqdm(total=len(tracks), desc=title, unit="track") as bar:
-        try:
-            # the pool starts its processes at the first submissions
-            with system_processes.light_start():
-                sums = pool.map(_make_track, [root] * len(tracks), tracks)
-            rows = []
-            for track, checksum in zip(tracks, sums, strict=True):
-                rows.append(track.row | {"sha256": checksum})
-                bar.update()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    rows = []
+    make = partial(_make_track, root)
+    with (
+        tqdm(total=len(tracks), desc=title, unit="track") as bar,
+        closing(work(make, tracks, processes, name=lambda track: root / track.name)) as made,
+    ):
+        for row in made:
+            rows.append(row)
+            bar.update()
     table = pd.DataFrame(rows).sort_values("track")
     write_csv(table, root / TABLE)
 
 
-def _make_track(root: Path, track: Makeable) -> str:
-    """Make one track unless it is there; return the SHA-256 of its samples."""
+def _make_track(root: Path, track: Makeable) -> dict[str, object]:
+    """Make one track unless it is there; return its line in the table."""
     path = root / f"{track.name}.flac"
     samples = _read_own(path, track)
     if samples is None:
@@ -97,7 +92,8 @@ def _make_track(root: Path, track: Makeable) -> str:
             file.comment = track.comment
             file.write(samples)
         write_bytes(path, coded.getbuffer())
-    return hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
+    digest = hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
+    return track.row | {"sha256": digest}
 
 
 def _read_own(path: Path, track: Makeable) -> np.ndarray | None:

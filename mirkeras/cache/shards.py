@@ -12,7 +12,6 @@ import math
 import os
 import shutil
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from operator import attrgetter
@@ -36,6 +35,7 @@ from mirkeras.system.errors import explained, say
 from mirkeras.system.files import locked, sweep, write_text
 from mirkeras.system.memory import Memory
 from mirkeras.system.tables import write_csv
+from mirkeras.system.workers import WorkersLost
 
 
 def make(builds: Sequence[Build], jobs: int | None, audio: Memory) -> None:
@@ -88,16 +88,9 @@ def exclusive(builds: Sequence[Build]) -> Iterator[None]:
 def as_cache_errors(builds: Sequence[Build]) -> Iterator[None]:
     """Turn what may stop a build into a message that says how to go on."""
     paths = ", ".join(str(build.path) for build in builds)
-    kept = "finished tracks are kept: run the same command again to go on"
     try:
         yield
-    except KeyboardInterrupt:
-        say(f"\n{paths}: interrupted; {kept}")
-        raise
-    except BrokenProcessPool as error:
-        cause = "a worker process was killed, for want of memory? Then use fewer jobs"
-        raise CacheError(f"{paths}: cannot be built: {cause}; {kept}") from error
-    except OSError as error:
+    except (OSError, MemoryError, WorkersLost) as error:
         raise CacheError(f"{paths}: cannot be built: {explained(error)}") from error
 
 

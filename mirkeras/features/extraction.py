@@ -4,10 +4,10 @@ A track is decoded once for all recipes that are wanted of it; each recipe gets 
 """
 
 import json
+import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from errno import EINVAL, ENOENT
+from errno import EINVAL, ENOENT, ENOMEM
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -18,10 +18,10 @@ from mirkeras import audio
 from mirkeras.audio import foreign
 from mirkeras.audio.decoding import as_audio_error
 from mirkeras.features.recipe import Recipe
-from mirkeras.system import processes
 from mirkeras.system.arrays import write_archive
 from mirkeras.system.files import sha256
 from mirkeras.system.memory import Stamp
+from mirkeras.system.workers import work
 
 
 @dataclass(frozen=True)
@@ -91,20 +91,10 @@ def extract_all(
     ------
     OSError
         A shard could not be written.
-    concurrent.futures.process.BrokenProcessPool
-        A worker was killed.
+    WorkersLost
+        Workers were killed.
     """
-    jobs = min(jobs or processes.usable_cores(), len(tracks)) or 1
-    pool = ProcessPoolExecutor(jobs, mp_context=processes.SPAWN, initializer=processes.begin)
-    try:
-        with (
-            processes.light_start()
-        ):  # a spawning pool starts its processes at the first submissions
-            futures = [pool.submit(extract_track, tasks) for tasks in tracks]
-        for future in as_completed(futures):
-            yield future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    yield from work(extract_track, tracks, jobs, name=lambda tasks: tasks[0].path)
 
 
 def extract_track(tasks: Sequence[Task]) -> list[Extracted]:
@@ -122,6 +112,8 @@ def extract_track(tasks: Sequence[Task]) -> list[Extracted]:
     """
     try:
         return _extract_track(tasks)
+    except MemoryError as error:
+        raise OSError(ENOMEM, os.strerror(ENOMEM), str(tasks[0].path)) from error
     except Exception as error:
         error.add_note(f"while extracting {tasks[0].path}")
         raise

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 
+from mirkeras.system import interrupts
 from mirkeras.system.quiet import speak_past_silence
 
 # Control characters, line ends, and marks that turn the direction of what follows.
@@ -56,7 +57,7 @@ class Note(UserWarning):
 
 
 #: What commands show as one message; `explained` puts it into words.
-EXPECTED = (ExpectedError, OSError)
+EXPECTED = (ExpectedError, OSError, MemoryError)
 
 _FULL = "make room, then run the same command again"
 _FORBIDDEN = "choose another folder or change its permissions"
@@ -70,6 +71,7 @@ _REMEDIES = {
     errno.ENXIO: _FAILING,
     errno.ENODEV: _FAILING,
     errno.ETIMEDOUT: _FAILING,
+    errno.EAGAIN: "allow more processes (`ulimit -u`) or use fewer --jobs, then run it again",
     errno.EMFILE: "allow more (`ulimit -n 4096`), then run the same command again",
     errno.ENFILE: "close other programs, then run the same command again",
     errno.ENOMEM: "close other programs or use fewer --jobs, then run the same command again",
@@ -85,6 +87,15 @@ _REMEDIES = {
 _HELD = (errno.EAGAIN, errno.EBUSY, errno.ETXTBSY)
 
 
+def is_expected(error: BaseException) -> bool:
+    """Whether commands show an error as one message."""
+    return isinstance(error, EXPECTED) or _lacks_threads(error)
+
+
+def _lacks_threads(error: BaseException) -> bool:
+    return isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+
+
 def explained(error: Exception, kept: bool = True) -> str:
     """Put an expected error into words; a bare `OSError` gets its file and what to do.
 
@@ -95,6 +106,10 @@ def explained(error: Exception, kept: bool = True) -> str:
     kept : bool
         Whether the command keeps what it has finished.
     """
+    if isinstance(error, MemoryError):
+        error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), "memory")
+    if _lacks_threads(error):
+        error = OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
     if not isinstance(error, OSError) or error.errno is None:
         return str(error)
     if error.errno in _HELD and error.filename:
@@ -164,20 +179,15 @@ def as_command(function: Callable[..., int]) -> Callable[..., int]:
         _speak_utf8()
         speak_past_silence()
         notes_in_a_line()
-        try:
+        with interrupts.under_way():
             try:
-                return function(*arguments, **options)
-            finally:  # what is still to be written may fail, too
-                if sys.stdout:
-                    sys.stdout.flush()
-        except EXPECTED as error:
-            if isinstance(error, OSError) and _nobody_reads():
-                return 141
-            say(f"error: {explained(error)}")
-            return 1
-        except KeyboardInterrupt:
-            say("\nstopped; finished work is kept, the same command goes on")
-            return 130
+                try:
+                    return function(*arguments, **options)
+                finally:  # what is still to be written may fail, too
+                    if sys.stdout:
+                        sys.stdout.flush()
+            except BaseException as error:
+                return _status(error)
 
     return command
 
@@ -191,6 +201,18 @@ def notes_in_a_line() -> None:
         return _USUAL_FORM(message, category, *place, line=line)
 
     warnings.formatwarning = form
+
+
+def _status(error: BaseException) -> int:
+    """Say why a command ends, in one line; returns its exit status."""
+    if interrupts.came(error):
+        return interrupts.stop(str(error) if isinstance(error, KeyboardInterrupt) else "")
+    if isinstance(error, OSError) and _nobody_reads():
+        return 141
+    if not is_expected(error):
+        raise error
+    say(f"error: {explained(error)}")
+    return 1
 
 
 def _speak_utf8() -> None:

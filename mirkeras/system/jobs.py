@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from tqdm import tqdm
 
 from mirkeras.system import processes
-from mirkeras.system.errors import EXPECTED, UsageError, explained
+from mirkeras.system.errors import UsageError, explained, is_expected
 
 ENDED_FROM_OUTSIDE = (
     "its process was ended from outside (out of memory, or killed); the same command goes on from "
@@ -82,9 +82,8 @@ def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> li
                     if message:
                         failed.append((worker.job, message))
         finally:
+            processes.end(worker.process for worker in running.values())
             for worker in running.values():
-                worker.process.kill()
-                worker.process.join()
                 worker.bar.close()
     return failed
 
@@ -104,10 +103,7 @@ def apart(set_up: Callable[[], None], function: Callable, *arguments) -> None:
 def _start(
     job: Job, set_up: Callable[[], None], running: dict[Connection, Worker]
 ) -> tuple[Connection, Worker]:
-    here, there = processes.SPAWN.Pipe(duplex=False)
-    process = processes.SPAWN.Process(target=_in_process, args=(there, set_up, job))
-    process.start()
-    there.close()  # so that the end of the process is the end of the pipe
+    connection, process = processes.start(_do, set_up, job)
     taken = {abs(worker.bar.pos) for worker in running.values()}
     bar = tqdm(
         total=job.epochs,
@@ -117,7 +113,7 @@ def _start(
         leave=False,
         disable=not (job.epochs and sys.stderr.isatty()),  # in a log, the count of runs is enough
     )
-    return here, Worker(job, process, bar)
+    return connection, Worker(job, process, bar)
 
 
 def _listen(connection: Connection, worker: Worker) -> tuple[bool, str | None]:
@@ -146,14 +142,11 @@ def _finish(connection: Connection, running: dict[Connection, Worker]) -> Worker
     return worker
 
 
-def _in_process(connection: Connection, set_up: Callable[[], None], job: Job) -> None:
-    processes.begin()
+def _do(connection: Connection, set_up: Callable[[], None], job: Job) -> None:
     message = None
     try:
         set_up()
         job.function(*job.arguments, lambda line: connection.send(("line", line)))
-    except EXPECTED as error:
-        message = explained(error)
-    except Exception:
-        message = traceback.format_exc()
+    except Exception as error:
+        message = explained(error) if is_expected(error) else traceback.format_exc()
     connection.send(("ended", message))

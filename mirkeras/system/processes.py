@@ -6,18 +6,25 @@ HDF5 file may hang.
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from types import ModuleType
+from typing import NoReturn
 
-from mirkeras.system import limits
+from mirkeras.system import interrupts, limits
 from mirkeras.system.errors import notes_in_a_line
 from mirkeras.system.quiet import speak_past_silence
 
 SPAWN = multiprocessing.get_context("spawn")
+GRACE = 1.0  # seconds, less than that of `interrupts`
 
 # Each worker is one of several: more threads inside would only compete, and the number of threads
 # changes the last bits of BLAS. Read when NumPy is loaded, hence set before the workers start.
@@ -32,12 +39,63 @@ def usable_cores() -> int:
     return cores if quota is None else max(1, min(cores, int(quota)))
 
 
+def start(target: Callable, *arguments: object) -> tuple[Connection, BaseProcess]:
+    """Start a process that calls ``target(connection, *arguments)``.
+
+    Returns
+    -------
+    (Connection, BaseProcess)
+        The other end of the connection, which is closed when the process has ended; the process.
+    """
+    here, there = SPAWN.Pipe()
+    # Packed, so that what unpacking imports is imported by a process that has begun.
+    work = pickle.dumps((target, arguments))
+    process = SPAWN.Process(target=_in_process, args=(there, work))
+    with interrupts.held():
+        process.start()
+    there.close()
+    return here, process
+
+
+def end(started: Iterable[BaseProcess]) -> None:
+    """End processes: what they are writing is put away, where that takes no longer than `GRACE`."""
+    started, until = list(started), time.monotonic() + GRACE
+    for process in started:
+        process.terminate()
+    for process in started:
+        process.join(max(0, until - time.monotonic()))
+        process.kill()
+        process.join()
+
+
 def begin() -> None:
     """Begin a worker: Ctrl-C is the parent's to handle, and the parent's death ends the worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     notes_in_a_line()
     speak_past_silence()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _in_process(connection: Connection, work: bytes) -> None:
+    status = 1
+    try:
+        begin()
+        target, arguments = pickle.loads(work)
+        target(connection, *arguments)
+        status = 0
+    except SystemExit:
+        pass
+    except Exception:
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status)  # frameworks take their time to tidy up what ends anyway
+
+
+def _leave(*_) -> NoReturn:
+    """Leave what is under way as for an error: nothing half-written remains."""
+    raise SystemExit
 
 
 def _end_with_parent() -> None:

@@ -93,11 +93,10 @@ def run(options: argparse.Namespace) -> int:
                 _resume(request, job)
     except BrokenPipeError:  # who read the output has left, as `head` does
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         if kept is not None:
             raise  # the command says that it goes on
-        _say("stopped; with --out, what is finished is kept")
-        return 130
+        raise KeyboardInterrupt("stopped; with --out, what is finished is kept") from stop
     return 1 if request.failed else 0
 
 

@@ -140,27 +140,31 @@ def press_ctrl_c() -> None:
     raise KeyboardInterrupt
 
 
-def test_a_killed_worker_is_explained(root, tmp_path, monkeypatch):
+def test_a_killed_worker_costs_its_track_and_names_it(root, finished, tmp_path, monkeypatch):
     path = tmp_path / "cbmi2016.h5"
-    # the pool needs work to miss the worker
-    index = pd.concat(
-        [index_of(root).assign(track=lambda t, i=i: t["track"] + str(i)) for i in range(20)]
-    )
-    monkeypatch.setattr(extraction, "extract_all", after_the_first_outcome(kill_workers))
-    with pytest.raises(cache.CacheError, match="worker process"):
-        cache.build_cache(index, root, RECIPE, path, jobs=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(extraction, "extract_all", after_the_first_outcome(kill_workers))
+        with pytest.raises(cache.CacheError, match="ended from outside") as caught:
+            cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
+    (lost,) = [name for name in index_of(root)["path"] if str(root / name) in str(caught.value)]
     assert not path.exists()
-    assert list(partial_folder(path).glob("*.npz"))
+    shards = partial_folder(path).glob("[!.]*.npz")
+    assert len(list(shards)) == len(index_of(root)) - 1
+    assert lost
+    cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
+    assert path.read_bytes() == finished.path.read_bytes()
 
 
-def test_ctrl_c_says_how_to_go_on(root, finished, tmp_path, monkeypatch, capfd):
+def test_ctrl_c_keeps_what_is_finished(root, finished, tmp_path, monkeypatch, capfd):
     path = tmp_path / "cbmi2016.h5"
     with monkeypatch.context() as patch:
         patch.setattr(extraction, "extract_all", after_the_first_outcome(press_ctrl_c))
         with pytest.raises(KeyboardInterrupt):
             cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
-    assert "run the same command again" in capfd.readouterr().err
+    assert not [name for name in os.listdir(partial_folder(path)) if ".part" in name]
+    assert "Traceback" not in capfd.readouterr().err
     cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
+    assert "of 5 tracks are done" in capfd.readouterr().err
     assert path.read_bytes() == finished.path.read_bytes()
 
 

@@ -40,7 +40,8 @@ def drawing() -> Figure:
 
 
 def make(folder: Path) -> None:
-    track = SimpleNamespace(name="file", comment="1", sample_rate=8000, samples=16_000, play=noise)
+    about = {"name": "file", "comment": "1", "row": {}, "sample_rate": 8000, "samples": 16_000}
+    track = SimpleNamespace(**about, play=noise)
     making._make_track(folder, track)
 
 
