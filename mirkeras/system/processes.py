@@ -71,6 +71,7 @@ def end(started: Iterable[BaseProcess]) -> None:
 def begin() -> None:
     """Begin a worker: Ctrl-C is the parent's to handle, and the parent's death ends the worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
     notes_in_a_line()
     speak_past_silence()
     threading.Thread(target=_end_with_parent, daemon=True).start()
