@@ -38,11 +38,7 @@ def find_extractor(path: Path, recipe: str | None) -> Extractor:
         record = read_record(path)
         if record is None:
             raise UsageError(f"{path} holds no run.json; give a run's directory or a .keras file")
-        try:
-            return of_record(finished_network(path, record["row"]), record)
-        except (KeyError, TypeError) as error:
-            why = f"{path / 'run.json'} is not the record of a network ({error!r})"
-            raise UsageError(f"{why}; give the directory of a finished run") from error
+        return of_record(finished_network(path, record["row"]), record)
     if not path.is_file():
         raise UsageError(f"{path}: neither a run's directory nor a .keras file")
     if not recipe:

@@ -1,6 +1,5 @@
 """Networks from anywhere, as extractors: usable ones are opened, others are one line, none runs."""
 
-import json
 import re
 import shutil
 import zipfile
@@ -17,7 +16,7 @@ from mirkeras.cache import FeatureCache
 from mirkeras.cache.rows import rows_as_cache
 from mirkeras.experiment.setting import Extractor
 from mirkeras.system.errors import UsageError
-from mirkeras.transfer.extractors import check_shape, find_extractor
+from mirkeras.transfer.extractors import check_shape
 from mirkeras.transfer.networks import load_network
 from mirkeras.transfer.song_features import song_features
 
@@ -188,12 +187,3 @@ def test_values_that_are_no_numbers_are_refused(good, tracks, tmp_path) -> None:
     model.save(tmp_path / "x.keras")
     with pytest.raises(UsageError, match=r"x\.keras gives values that are no numbers"):
         song_features(tmp_path / "x.keras", tracks, [-1])
-
-
-@pytest.mark.parametrize("record", [{}, {"recipe": None}, {"recipe": {"recipe": {}}}])
-def test_a_foreign_record_is_one_line(good, tmp_path, record) -> None:
-    shutil.copy(good, tmp_path / "model.keras")
-    plain = {"paper": "p", "row": "r", "status": "finished", "versions": {}}
-    (tmp_path / "run.json").write_text(json.dumps(plain | record))
-    with pytest.raises(UsageError, match=r"run\.json is not the record of a network"):
-        find_extractor(tmp_path, None)
