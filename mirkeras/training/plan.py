@@ -22,6 +22,7 @@ from mirkeras.pipeline.feed import Feed, open_feed
 from mirkeras.pipeline.labels import Labels, read_labels
 from mirkeras.pipeline.segments import Segments, cut
 from mirkeras.system.errors import ExpectedError
+from mirkeras.transfer.networks import load_network
 
 
 class TrainingError(ExpectedError):
@@ -204,7 +205,7 @@ def trained_before(run: Run, row: Row, out: Path) -> list[keras.Model]:
     networks = []
     for name in row.starts_from:
         path = records.finished_network(replace(run, row=name).directory(out), name)
-        networks.append(keras.saving.load_model(path, compile=False).layers[-1])
+        networks.append(load_network(path).layers[-1])
     return networks
 
 

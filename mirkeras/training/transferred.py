@@ -29,7 +29,7 @@ class Head(Network):
 
     def check_caches(self, row, caches, extractors) -> None:
         for extractor in extractors:
-            check_input(extractor, caches[extractor.recipe])
+            check_input(extractor, caches[extractor.recipe], row.layers)
 
     def networks(self, run, row, setting) -> list:
         given = [extractor.path for extractor in setting.extractors]

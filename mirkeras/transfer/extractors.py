@@ -1,9 +1,7 @@
 """Trained networks that rows take features from: where they are and what they take as input."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from mirkeras.system.backend import keras
 
 import numpy as np
 
@@ -17,6 +15,7 @@ from mirkeras.pretrained import weights as trained
 from mirkeras.pretrained.cards import find_card
 from mirkeras.system import device, jobs
 from mirkeras.system.errors import UsageError
+from mirkeras.transfer.networks import feature_network
 from mirkeras.transfer.segment_features import embedding_of
 
 
@@ -87,31 +86,31 @@ def known_to(extractor: Extractor, tracks: set[str]) -> set[str]:
     return tracks - set(found["tracks"].tolist())
 
 
-def check_input(extractor: Extractor, cache: FeatureCache) -> None:
-    """Refuse a network that cannot read the segments of a cache.
+def check_input(extractor: Extractor, cache: FeatureCache, layers: Sequence[int]) -> None:
+    """Refuse a network that cannot make features of the segments of a cache.
 
     It is opened in a process of its own: the one that starts workers must not hold a GPU.
 
     Raises
     ------
     UsageError
-        The file is no Keras network, or it takes other features or longer tracks.
+        As of `feature_network`; or it takes other features or longer tracks.
     """
     frames = np.diff(cache.offsets)
     shortest = int(frames.argmin())
     track = cache.tracks[shortest], int(frames[shortest])
-    jobs.apart(device.configure, _check_shape, extractor, cache.bands, track)
+    jobs.apart(device.configure, check_shape, extractor, layers, cache.bands, track)
 
 
-def _check_shape(
-    extractor: Extractor, bands: int, track: tuple[str, int], report: Callable[[dict], None]
+def check_shape(
+    extractor: Extractor,
+    layers: Sequence[int],
+    bands: int,
+    track: tuple[str, int],
+    report: Callable[[dict], None],
 ) -> None:
     """Compare what a network takes with the shortest track of a cache: its name and frames."""
-    try:
-        shape = keras.saving.load_model(extractor.path, compile=False).input_shape
-    except Exception as error:  # a file of anybody's may raise anything
-        why = str(error).partition("\n")[0]
-        raise UsageError(f"{extractor.path} cannot be read as a network: {why}") from error
+    shape = feature_network(extractor.path, layers).input_shape
     if len(shape) != 3 or shape[1] is None or shape[2] != bands:
         raise UsageError(
             f"{extractor.path} takes segments of shape {shape[1:]}, {extractor.recipe} gives "

@@ -23,64 +23,17 @@ from mirkeras.experiment.division import divide, tracks_of
 from mirkeras.experiment.runs import FEATURES, Run
 from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.features import find_recipe
-from mirkeras.layers.blocks import hidden_stages
 from mirkeras.pipeline.feed import Feed, open_feed, prediction_batch
 from mirkeras.pipeline.segments import consecutive, evenly_spaced
 from mirkeras.system.arrays import write_archive
+from mirkeras.system.errors import UsageError
 from mirkeras.system.files import locked, sha256, sweep, write_bytes
 from mirkeras.transfer.extractors import known_to, of_record
+from mirkeras.transfer.networks import LAST, count_hidden, feature_network
 
 BLOCK = 200  # tracks in memory at a time
-#: Hidden layers that are computed and kept together, counted from the back (fewer if there are).
-LAST = (-3, -2, -1)
 # Raise by one whenever a change of this module changes numbers: what was kept is computed anew.
 IMPLEMENTATION = 1
-
-
-def feature_network(path: Path, layers: Sequence[int] = LAST) -> keras.Model:
-    """Load a network and give it the strongest activation per channel of hidden layers as outputs.
-
-    Parameters
-    ----------
-    path : Path
-        A ``.keras`` file; nothing in it is executed (`safe_mode`).
-    layers : sequence of int
-        Hidden stages counted from the back: -1 is the last.
-
-    Returns
-    -------
-    keras.Model
-        Segments → one (batch, channels) per layer.
-
-    Raises
-    ------
-    ValueError
-        The file holds no Keras network, or one with fewer hidden layers, or with branches.
-    """
-    model, front, network = _open(path)
-    stages = hidden_stages(network)
-    if len(stages) < -min(layers):
-        raise ValueError(f"{path} has {len(stages)} hidden layers, {-min(layers)} are asked for")
-    pooled = []
-    for layer in layers:
-        activation = stages[layer].output
-        places = tuple(range(1, len(activation.shape) - 1))  # none behind a dense layer
-        pooled.append(keras.ops.max(activation, axis=places) if places else activation)
-    x = start = keras.Input(model.input_shape[1:])
-    for layer in front:
-        x = layer(x)
-    return keras.Model(start, keras.Model(network.inputs, pooled)(x), name="features")
-
-
-def _open(path: Path) -> tuple[keras.Model, list[keras.layers.Layer], keras.Model]:
-    """Load a network: the whole, what stands in front of it (its z-score), and its layers."""
-    model = keras.saving.load_model(path, compile=False)
-    inner = model.layers[-1]
-    front, network = (model.layers[:-1], inner) if isinstance(inner, keras.Model) else ([], model)
-    front = [layer for layer in front if not isinstance(layer, keras.layers.InputLayer)]
-    if any(isinstance(layer.input, list) and len(layer.input) > 1 for layer in network.layers):
-        raise ValueError(f"{path} has branches that meet: which hidden layer is its last is open")
-    return model, front, network
 
 
 def song_features(
@@ -120,6 +73,8 @@ def song_features(
             continue
         tracks = np.arange(begin, min(begin + BLOCK, len(cache.tracks)))
         blocks.append(dict(zip(layers, _means(network, feed, tracks), strict=True)))
+        if not all(np.isfinite(values).all() for values in blocks[-1].values()):
+            raise UsageError(f"{path} gives values that are no numbers: give another network")
         if kept:
             _write(kept, blocks[-1])
     return {layer: np.concatenate([block[layer] for block in blocks]) for layer in layers}
@@ -186,8 +141,7 @@ def _compute(
 ) -> None:
     """Compute and keep features, for who holds the lock."""
     sweep(target.parent, [target.name])
-    hidden = len(hidden_stages(_open(path)[2]))
-    together = sorted({*LAST[-hidden:], *layers})  # too many are refused there
+    together = sorted({*LAST[-count_hidden(path) :], *layers})  # too many are refused there
     partial = target.with_suffix(f".layers{''.join(map(str, together))}.partial")
     sweep(partial)
     _write(target, song_features(path, cache, together, overlapping=overlapping, partial=partial))

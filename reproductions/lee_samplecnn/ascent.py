@@ -10,6 +10,7 @@ filters of a layer at once, need the same, which `keras` has no mode for; hence 
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from mirkeras.system.backend import keras
 
@@ -17,6 +18,7 @@ import numpy as np
 from keras import ops
 
 from mirkeras.system.errors import UsageError
+from mirkeras.transfer.networks import load_network
 
 SAMPLES = 729  # length of the input (section 7.1)
 AMPLITUDE = 0.03  # of the noise to start from, peak to peak
@@ -25,18 +27,15 @@ LEAST_FRAMES = 3  # what the paper's deepest layer (6) sees; batch norm needs mo
 TOGETHER = 64  # filters computed at a time, fewer where inputs are longer: some 100 MB
 
 
-def plain_network(path: str) -> keras.Model:
+def plain_network(path: Path) -> keras.Model:
     """Load a SampleCNN without the layers that prepare its input (nothing in the file is executed).
 
     Raises
     ------
     UsageError
-        The file holds another network, or one that takes spectrograms.
+        The file holds no network, another one, or one that takes spectrograms.
     """
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    except ValueError as error:  # what Keras raises for files it cannot read
-        raise UsageError(f"{path} cannot be read as a Keras network: {error}") from error
+    model = load_network(path)
     inner = model.layers[-1]
     network = inner if isinstance(inner, keras.Model) else model
     if not {"conv0", "bn0", "conv1", "bn1"} <= {layer.name for layer in network.layers}:

@@ -29,7 +29,8 @@ from mirkeras.report import figures
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command
 from mirkeras.transfer.extractors import find_extractor
-from mirkeras.transfer.song_features import LAST, cached_features, song_features
+from mirkeras.transfer.networks import LAST
+from mirkeras.transfer.song_features import cached_features, song_features
 
 LAYERS = (-3, -1)  # Fig. 5 a and b
 PERPLEXITY = 30.0  # the paper names none: scikit-learn's own
@@ -155,10 +156,7 @@ def study(arguments: argparse.Namespace) -> str:
         members=prepared.members,
     )
     marks = marks.reindex(built.tracks).to_numpy(str)
-    try:
-        features = _features(extractor.path, built, arguments.layers, prepared.home)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    features = _features(extractor.path, built, arguments.layers, prepared.home)
     chosen = {layer: values[marks != ""] for layer, values in features.items()}
     marks = marks[marks != ""]
     path = arguments.out / f"fig5-{'-'.join(arguments.marks).replace(' ', '_')}.png"

@@ -26,6 +26,7 @@ from mirkeras.features import find_recipe
 from mirkeras.report import figures
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command
+from mirkeras.transfer.networks import load_network
 from reproductions.pons_cbmi2016.experiments import RECIPE
 
 PAPER = "pons_cbmi2016"
@@ -113,11 +114,9 @@ def answer(kernels: list[np.ndarray], tempi: np.ndarray, frame_rate: float) -> A
 
 def learned_filters(out: Path, row: str, layer: str) -> Iterator[Run]:
     """Go through the finished runs of a row: (directory, record, kernel (taps, filters))."""
-    import keras
-
     for directory, record in find_runs(out, PAPER):
         if record["row"] == row:
-            model = keras.saving.load_model(directory / "model.keras", compile=False)
+            model = load_network(directory / "model.keras")
             kernel = model.layers[-1].get_layer(layer).get_weights()[0]
             yield directory, record, kernel.reshape(-1, kernel.shape[-1])
 

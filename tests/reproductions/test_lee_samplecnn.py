@@ -182,7 +182,7 @@ def test_the_other_published_split_is_another_run(trained: Path, home: Path) -> 
         ({"rows": "table6/layer-1", "extractor": "TEXT"}, "what does it take?"),
         (
             {"rows": "table6/layer-1", "extractor": "TEXT", "extractor-recipe": "waveform-2000"},
-            "cannot be read as a network",
+            "is no file of a Keras network",
         ),
         (
             {"rows": "table6/layer-1", "extractor": "FILE", "extractor-recipe": "waveform-100"},
