@@ -195,10 +195,10 @@ def as_command(function: Callable[..., int]) -> Callable[..., int]:
 def notes_in_a_line() -> None:
     """Show a `Note` as one line; other warnings are for programmers and stay as they are."""
 
-    def form(message: Warning, category: type, *place: object, line: str | None = None) -> str:
+    def form(message: Warning, category: type, *place: object, **line: str | None) -> str:
         if issubclass(category, Note):
             return f"note: {message}\n"
-        return _USUAL_FORM(message, category, *place, line=line)
+        return _USUAL_FORM(message, category, *place, **line)
 
     warnings.formatwarning = form
 
