@@ -37,11 +37,17 @@ def report() -> str:
         f"  GPU memory    {'grows as needed' if found.gpus else '–'}",
         "  precision     float32, never TF32"
         f"{' (--mixed-precision for float16)' if found.gpus else ''}",
-        f"  XLA           off{'' if found.gpus else ' (slower on CPUs for these networks)'}",
+        f"  XLA           {_xla(found)}",
         f"  jobs          one run uses all {found.cores} cores; --jobs {found.cores} trains "
         f"{found.cores} runs at once on one core each, which is faster for small networks",
     ]
     return "\n".join(lines)
+
+
+def _xla(found: device.Device) -> str:
+    if device.backend() == "jax":
+        return "on (JAX has nothing else)"
+    return f"off{'' if found.gpus else ' (slower on CPUs for these networks)'}"
 
 
 def _installed(name: str, extra: str) -> str:

@@ -60,8 +60,7 @@ with silenced(), _own_settings():
     keras.config.set_epsilon(1e-7)
     keras.config.set_max_epochs(None)
     keras.config.set_max_steps_per_epoch(None)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow
+    import tensorflow  # feeds every backend
 
-        # the first look at the devices complains where there is no GPU
-        tensorflow.config.list_physical_devices("GPU")
+    # the first look at the devices complains where there is no GPU
+    tensorflow.config.list_physical_devices("GPU")

@@ -17,6 +17,7 @@ from mirkeras.audio.formats import tell_left_out
 from mirkeras.features import find_recipe
 from mirkeras.pretrained import cards
 from mirkeras.pretrained.cards import Card
+from mirkeras.system import device
 from mirkeras.system.errors import UsageError, explained, say, shown
 from mirkeras.system.files import require_writable, sweep, whole_file, write_text
 from mirkeras.tagging import figure
@@ -82,6 +83,7 @@ def run(options: argparse.Namespace) -> int:
         An output cannot be written: found before anything is tagged, if it can be.
     """
     request = _request(options)
+    device.configure()
     kept = options.out or options.embed
     try:
         if kept is None:

@@ -202,6 +202,7 @@ def show(title: str, rows: list[Comparison]) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Print the tables; the exit status is 1 if a difference exceeds the tolerance."""
     arguments = _parser().parse_args(argv)
+    device.configure()
     sounds = [Sound("sine 440 Hz"), *(Sound(path.name, path) for path in arguments.audio)]
     found = [(card, _at_hand(card, arguments.weights)) for card in all_cards().values()]
     found = [(card, path) for card, path in found if path is not None]

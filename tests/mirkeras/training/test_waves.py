@@ -18,6 +18,8 @@ from mirkeras.experiment.setting import Setting
 from mirkeras.system import jobs, processes
 from mirkeras.training import preflight
 
+BACKEND = keras.backend.backend()
+ON_TENSORFLOW = pytest.mark.skipif(BACKEND != "tensorflow", reason="about TensorFlow")
 PAPER, ROW, HEAD = "waves_paper", "net", "head"
 
 
@@ -102,6 +104,13 @@ def as_of_old(directory: Path, **changes) -> None:
     (directory / "run.json").write_text(json.dumps(record))
 
 
+def test_a_record_says_what_computed_it(trained: list[Path]) -> None:
+    record = read_record(trained[0])
+    assert record["backend"] == BACKEND
+    assert record["versions"].keys() >= {"keras", BACKEND}
+    assert (record["mixed_precision"], record["tf32"]) == (False, False)
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"build": partial(build, filters=3)}, {"build": partial(build, rate=0.2)}],
@@ -119,6 +128,7 @@ def test_a_finished_run_of_another_network_is_not_finished(
     assert str(trained[0]) in error
 
 
+@ON_TENSORFLOW
 def test_finished_runs_of_older_versions_are_finished(
     kept: Path, paper, words, monkeypatch, capsys
 ) -> None:
@@ -190,6 +200,7 @@ def test_an_interrupted_run_keeps_its_threads_and_lists_its_starts(
     assert record["started"] == first["time"]
 
 
+@ON_TENSORFLOW
 def test_what_starts_the_workers_touches_no_device(
     trained: list[Path], words, tmp_path: Path, monkeypatch
 ) -> None:
@@ -209,7 +220,7 @@ def test_what_starts_the_workers_touches_no_device(
     assert train(PAPER, words) == 0
     given = ["--rows", HEAD, "--extractor", str(trained[0]), "--out", str(tmp_path)]
     assert train(PAPER, [*words, *given]) == 0
-    assert asked == ["check_networks", "_check_shape", "train_run", "train_run"]
+    assert asked == ["check_networks", "check_shape", "train_run", "train_run"]
 
 
 def test_a_row_on_a_given_network_is_trained_on_what_it_can_read(
