@@ -13,6 +13,7 @@ import lzma
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -24,17 +25,17 @@ from data_prep.declare import DataError, as_data_errors
 from data_prep.fetch import parts
 
 MAX_MEMBERS = 100_000  # the largest music collections of the field stay well below
+MAX_FOLDERS, MAX_NAME = 50, 255  # folders above a member, bytes of a name
 _CHUNK = 2**20  # bytes
 
 # `filter` came with 3.11.4; before, `_judge_tar` and `set_attrs=False` carry the whole burden.
 _TAR_FILTER = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+# What readers raise where an archive is damaged or lies about itself: headers nested without end,
+# methods and versions nobody knows, names that are no text.
 _DAMAGED = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    gzip.BadGzipFile,
-    EOFError,
-    zlib.error,
-    lzma.LZMAError,
+    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, RecursionError, NotImplementedError, ValueError, LookupError, OverflowError),
+    struct.error,
 )
 _COLLIDING = (FileExistsError, IsADirectoryError, NotADirectoryError)
 
@@ -92,13 +93,16 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int, further: Sequence[Pat
             _unpack_zip(archive, all_parts, folder, max_bytes)
         else:
             _unpack_tar(archive, folder, max_bytes)
-    except _DAMAGED as error:
-        what = f"{parts.describe(all_parts)}: one part" if is_part else archive
-        raise ArchiveError(
-            f"{what} is damaged or cut short ({error}). Remove it and fetch it again."
-        ) from error
     except _COLLIDING as error:
         raise ArchiveError(f"{archive}: refused, two members collide ({error}).") from error
+    except (*_DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system's, not the archive's
+        what = f"{parts.describe(all_parts)}: one part" if is_part else archive
+        why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
+        raise ArchiveError(
+            f"{what} is damaged or cut short ({why}). Remove it and fetch it again."
+        ) from error
 
 
 def _unpack_tar(archive: Path, folder: Path, max_bytes: int) -> None:
@@ -106,7 +110,7 @@ def _unpack_tar(archive: Path, folder: Path, max_bytes: int) -> None:
     files: set[str] = set()
     with tarfile.open(archive) as tar:
         for member in tar:
-            name = _judge_name(archive, member.name)
+            name = _judge_name(archive, member.name, member.isdir())
             _judge_tar(archive, member, files)
             budget.spend(member.size if member.isreg() else 0, member.name)
             # Owners, modes and times of the packer's machine are none of ours.
@@ -141,7 +145,7 @@ def _unpack_zip(archive: Path, all_parts: Sequence[Path], folder: Path, max_byte
         zipfile.ZipFile(file) as packed,
     ):
         for member in packed.infolist():
-            name = _judge_name(archive, member.filename)
+            name = _judge_name(archive, member.filename, member.filename.endswith("/"))
             _judge_zip(archive, member)
             budget.spend(member.file_size, member.filename)
             if member.is_dir():
@@ -165,13 +169,19 @@ def _judge_zip(archive: Path, member: zipfile.ZipInfo) -> None:
         )
 
 
-def _judge_name(archive: Path, name: str) -> str:
+def _judge_name(archive: Path, name: str, is_folder: bool) -> str:
     """The member's normalised name, if it stays below the folder on Unix and on Windows alike."""
+    normal = os.path.normpath(name)
+    if normal == "." and not is_folder:
+        raise ArchiveError(f"{archive}: refused, a member has no name.")
+    names = normal.split(os.sep)
+    if len(names) > MAX_FOLDERS + 1 or max(len(os.fsencode(part)) for part in names) > MAX_NAME:
+        raise ArchiveError(f"{archive}: refused, {name[:50]!r}… is too long or too deep a name.")
     # Windows paths know both separators and drives: whatever they call harmless, is.
     seen_by_windows = PureWindowsPath(name)
     if seen_by_windows.anchor or ".." in seen_by_windows.parts:
         raise ArchiveError(f"{archive}: refused, {name!r} leads out of the folder.")
-    return os.path.normpath(name)
+    return normal
 
 
 class _Budget:

@@ -8,7 +8,6 @@ A stand-in (a mirror's miniature of a published set) states its own counts in `s
 exist there. Without this file the published counts apply.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import pandas as pd
 
 from data_prep.declare import DataError, DataSet
 from data_prep.fetch.download import STAND_IN
+from mirkeras.system.files import read_json
 
 DEMO = "Without this data, `make demo` runs the whole path on a set it makes itself."
 
@@ -38,7 +38,7 @@ def with_own_counts(dataset: DataSet, root: Path) -> DataSet:
     if not path.is_file():
         return dataset
     try:
-        stated = json.loads(path.read_text(encoding="utf-8"))
+        stated = read_json(path)
         tracks, splits = stated["tracks"], stated.get("splits", {})
         counts = [n for parts in splits.values() for n in parts.values()]
         counts += [tracks] if dataset.tags else tracks.values()

@@ -18,7 +18,7 @@ from data_prep.fetch import archives, checksums, download
 from data_prep.fetch.counts import DEMO, indented
 from data_prep.fetch.lists import archive_folder, kept_file
 from data_prep.fetch.parts import whole_name
-from mirkeras.system.files import locked, whole_file
+from mirkeras.system.files import locked, read_json, whole_file
 
 #: Written into a data set that was downloaded: which archives, from where, with which checksums.
 SOURCE = "mirkeras-source.json"
@@ -87,14 +87,29 @@ def kept_files(dataset: DataSet, root: Path, mirror: str | None, offline: bool) 
 
 
 def is_stand_in(dataset: DataSet, root: Path) -> bool:
-    """Whether a record says that other files than the published ones were unpacked here."""
+    """Whether a record says that other files than the published ones were unpacked here.
+
+    Raises
+    ------
+    DataError
+        The record is damaged.
+    """
     if not (root / SOURCE).is_file():
         return False
     declared = {archive.filename: archive.checksum for archive in dataset.archives}
-    return any(
-        entry.get("stand_in", declared.get(entry["archive"]) != entry["checksum"])
-        for entry in json.loads((root / SOURCE).read_text(encoding="utf-8"))
-    )
+    try:
+        entries = list(read_json(root / SOURCE))
+        if not entries:
+            raise ValueError("it names no archive")
+        return any(
+            entry.get("stand_in", declared.get(entry["archive"]) != entry["checksum"])
+            for entry in entries
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(
+            f"{root / SOURCE} is damaged ({type(error).__name__}: {error}). Move {root} away and "
+            "run again to have the set provided anew."
+        ) from error
 
 
 def _check_present(archive: Archive, root: Path, path: Path, stand_in: bool) -> None:

@@ -32,7 +32,7 @@ from mirkeras.cache.file import (
 from mirkeras.cache.kept import Kept, kept_of
 from mirkeras.features import extraction
 from mirkeras.system.errors import explained, say
-from mirkeras.system.files import locked, sweep, write_text
+from mirkeras.system.files import locked, read_json, sweep, write_text
 from mirkeras.system.memory import Memory
 from mirkeras.system.tables import write_csv
 from mirkeras.system.workers import WorkersLost
@@ -98,10 +98,11 @@ def _start_work(build: Build) -> None:
     """Make the folder of shards, discarding one that belongs to another identity."""
     partial, marker = build.partial, build.partial / "identity.json"
     if partial.exists():
-        found = {"format": "unknown"}
+        found = None
         with suppress(OSError, ValueError):
-            found = dict(json.loads(marker.read_text()))
-        difference = first_difference(found, build.identity)
+            found = read_json(marker)
+        known = found if isinstance(found, dict) else {"format": "unknown"}
+        difference = first_difference(known, build.identity)
         if not difference:
             sweep(partial)
             return

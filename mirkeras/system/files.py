@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -191,6 +192,20 @@ def write_bytes(path: Path, *pieces: Buffer) -> None:
     with whole_file(path) as temporary, open(temporary, "wb") as file:
         for piece in pieces:
             file.write(piece)
+
+
+def read_json(path: Path) -> object:
+    """Read a JSON file.
+
+    Raises
+    ------
+    ValueError
+        Its content is none, or nested deeper than can be read.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from mirkeras.system.files import write_text
+from mirkeras.system.files import read_json, write_text
 
 #: Nanoseconds within which a file may change twice and show the same time (FAT: 2 s).
 _TICK = 2 * 10**9
@@ -57,7 +57,7 @@ class Memory:
         self._place, self._changed = place, False
         self._known = {}
         with suppress(OSError, ValueError):
-            known = json.loads(place.read_text(encoding="utf-8"))
+            known = read_json(place)
             self._known = known if isinstance(known, dict) else {}
 
     def recall(self, path: Path, find_out: Callable[[Path], str]) -> str:

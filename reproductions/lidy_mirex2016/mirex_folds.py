@@ -22,7 +22,7 @@ from mirkeras.pipeline.segments import cut
 from mirkeras.pipeline.splits import STRATIFIED, cut_folds
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError
-from mirkeras.system.files import write_text
+from mirkeras.system.files import read_json, write_text
 from reproductions.lidy_mirex2016 import mirex_features, mirex_lists, mirex_model, mirex_scores
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features
@@ -189,7 +189,11 @@ def _train_and_classify(job: MirexJob, model: str, fold: Fold, directory: Path) 
         made = job.scratch / mirex_model.FOLDER / "model.json"
         write_text(description, made.read_text(encoding="utf-8"))
         _call(job, "Classify", [], tested, output)
-    return json.loads(description.read_text(encoding="utf-8"))
+    try:
+        return read_json(description)
+    except ValueError as error:
+        what = f"{description} is damaged ({error})"
+        raise UsageError(f"{what}; delete its folder and run again") from error
 
 
 def _outcome(

@@ -4,7 +4,6 @@
 ``log.csv``; `mirex_training` leaves them there. A scratch folder has one model.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from mirkeras.pipeline.feed import prediction_batch
 from mirkeras.pipeline.segments import Segments, cut
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError
-from mirkeras.system.files import sha256
+from mirkeras.system.files import read_json, sha256
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features
 
@@ -101,9 +100,10 @@ def _scores(
 def read(place: Path) -> dict:
     """Read the description; empty if there is none, or none that can be read."""
     try:
-        return json.loads((place / "model.json").read_text(encoding="utf-8"))
+        found = read_json(place / "model.json")
     except (FileNotFoundError, ValueError):
         return {}
+    return found if isinstance(found, dict) and "status" in found else {}
 
 
 def digest_of(place: Path) -> str:

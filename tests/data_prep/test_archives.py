@@ -190,6 +190,72 @@ def test_a_web_page_is_no_archive(place, name):
     assert_refused(place / name, "damaged or cut short")
 
 
+def header(kind, size):
+    """A tar header alone: L, a long name follows; x and g, facts of the next member or of all."""
+    info = tarfile.TarInfo("x")
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize("kind", [b"L", b"x", b"g"])
+def test_headers_nested_without_end_are_refused(place, kind):
+    facts = b"12 path=abc\n"
+    packed = (header(kind, len(facts)) + facts.ljust(512, b"\0")) * 2000
+    (place / "a.tar").write_bytes(packed + header(b"0", 0) + bytes(1024))
+    assert_refused(place / "a.tar", r"a\.tar is damaged .*recursion.*Remove it")
+
+
+@pytest.mark.parametrize("make", [tar_of, zip_of])
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        (".", "a member has no name"),
+        ("a/" * 2000 + "x", "'a/a/a.* is too long or too deep a name"),
+        ("a" * 300, "'aaa.* is too long or too deep a name"),
+        ("é" * 150, "is too long"),
+    ],
+)
+def test_names_that_are_none_or_too_much_are_refused(place, make, name, match):
+    assert_refused(make(place / ("a.zip" if make is zip_of else "a.tar.gz"), (name, b"x")), match)
+
+
+def test_a_member_without_a_name_is_refused(place):
+    assert_refused(tar_of(place / "a.tar.gz", special("", tarfile.REGTYPE)), "has no name")
+    packed = bytearray(zip_of(place / "a.zip", ("n", b"x")).read_bytes())
+    for mark, length, head in ((b"PK\x03\x04", 26, 30), (b"PK\x01\x02", 28, 46)):
+        begin = packed.index(mark)
+        packed[begin + length] = 0
+        del packed[begin + head]
+    end = packed.index(b"PK\x05\x06")
+    begin = packed.index(b"PK\x01\x02")
+    struct.pack_into("<II", packed, end + 12, end - begin, begin)
+    (place / "a.zip").write_bytes(packed)
+    assert_refused(place / "a.zip", "a member has no name")
+
+
+@pytest.mark.parametrize(
+    ("place_of", "value", "match"),
+    [(10, 99, "compression method"), (6, 99, "version 9.9"), (42, 9**5, "header")],
+)
+def test_zips_of_another_kind_are_refused(place, place_of, value, match):
+    packed = bytearray(zip_of(place / "a.zip", ("n", b"x" * 99)).read_bytes())
+    struct.pack_into("<H", packed, packed.index(b"PK\x01\x02") + place_of, value % 2**16)
+    (place / "a.zip").write_bytes(packed)
+    assert_refused(place / "a.zip", f"a.zip is damaged .*{match}")
+
+
+@pytest.mark.parametrize("form", ["gz", "bz2", "xz"])
+def test_damage_within_a_compressed_stream_is_named(place, form):
+    with tarfile.open(place / f"a.tar.{form}", f"w:{form}") as tar:
+        info = tarfile.TarInfo("x")
+        info.size = 200_000
+        tar.addfile(info, io.BytesIO(np.random.RandomState(0).bytes(info.size)))
+    packed = bytearray((place / f"a.tar.{form}").read_bytes())
+    packed[150_000:150_100] = bytes(100)
+    (place / f"a.tar.{form}").write_bytes(packed)
+    assert_refused(place / f"a.tar.{form}", rf"a\.tar\.{form} is damaged or cut short \(")
+
+
 def test_full_target_is_never_replaced(place):
     (place / "out").mkdir()
     (place / "out" / "mine").write_text("keep")

@@ -241,6 +241,17 @@ def test_stand_in_is_remembered(tmp_path, places, declare, capsys):
         assert "NOT the published archive" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "text", ["", "null", "{}", "[]", "[1]", '[{"a": 1}]', "[" * 10**5, "\xff", "7"]
+)
+def test_a_damaged_note_of_where_a_set_is_from_is_named(tmp_path, places, declare, text):
+    name = declare(archives=(pack(tmp_path / "mirror" / "little.tar.gz"),))
+    root = prepare(name, **places, mirror=str(tmp_path / "mirror")).root
+    (root / "mirkeras-source.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=r"mirkeras-source\.json is damaged .*Move .* away"):
+        prepare(name, **places)
+
+
 def test_archive_without_published_checksum_is_recorded_and_no_stand_in(tmp_path, places, declare):
     archive = pack(tmp_path / "mirror" / "little.tar.gz")
     name = declare(archives=(dataclasses.replace(archive, checksum=None),))
