@@ -108,11 +108,11 @@ def explained(error: Exception, kept: bool = True) -> str:
     """
     if isinstance(error, MemoryError):
         error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), "memory")
-    if _lacks_threads(error):
-        error = OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    if _lacks_threads(error) or (isinstance(error, BlockingIOError) and not error.filename):
+        error = OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), "another process or thread")
     if not isinstance(error, OSError) or error.errno is None:
         return str(error)
-    if error.errno in _HELD and error.filename:
+    if error.errno in _HELD and error.filename and os.path.exists(error.filename):
         return f"{error.filename}: in use by another process, {_holder(error.filename)}"
     remedy = _REMEDIES.get(error.errno)
     if remedy is None:
@@ -235,8 +235,9 @@ def _nobody_reads() -> bool:
     for stream in (1, 2):
         poll.register(stream, 0)
     closed = [stream for stream, event in poll.poll(0) if event & select.POLLERR]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in closed:  # Python writes what is left of its buffers when it ends
-        os.dup2(nowhere, stream)
-    os.close(nowhere)
+    if closed:  # Python writes what is left of its buffers when it ends
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in closed:
+            os.dup2(nowhere, stream)
+        os.close(nowhere)
     return bool(closed)

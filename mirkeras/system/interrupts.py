@@ -26,14 +26,14 @@ _ending = threading.Lock()
 
 
 def take_over() -> None:
-    """Answer Ctrl-C from now on, if this process is a command; called at the first import."""
+    """Answer Ctrl-C from now on; called at the first import of a command."""
     global _ours, _stderr
     # a shell lets commands in the background ignore it
-    if not _is_command() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         return
     _ours = True
     signal.signal(signal.SIGINT, _answer)
-    with suppress(OSError, RuntimeError):  # no more files or threads: commands say that later
+    with suppress(OSError, RuntimeError):  # no more files or threads is said elsewhere
         _stderr = os.dup(2)  # that of the process is sent nowhere while libraries chatter
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
@@ -41,7 +41,7 @@ def take_over() -> None:
         threading.Thread(target=_watch, args=(reader,), daemon=True).start()
 
 
-def _is_command() -> bool:
+def is_command() -> bool:
     """Whether Python was asked for `mirkeras`, or for a module of this suite by ``-m``."""
     words = sys.orig_argv
     if "mirkeras" in map(os.path.basename, words[1:3]):

@@ -13,14 +13,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import NoReturn
 
 from mirkeras.system import interrupts, limits
-from mirkeras.system.errors import notes_in_a_line
+from mirkeras.system.errors import explained, is_expected, notes_in_a_line, say
 from mirkeras.system.quiet import speak_past_silence
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -86,11 +86,15 @@ def _in_process(connection: Connection, work: bytes) -> None:
         status = 0
     except SystemExit:
         pass
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        if not is_expected(error):
+            traceback.print_exc()
+        else:
+            say(explained(error))
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        with suppress(OSError, ValueError, AttributeError):  # nobody may listen any more
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)  # frameworks take their time to tidy up what ends anyway
 
 

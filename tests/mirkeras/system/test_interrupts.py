@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+REPOSITORY = Path(__file__).parents[3]
 STOPPED = "stopped; finished work is kept, the same command goes on\n"
 PROGRAM = """
 import sys
@@ -48,21 +49,34 @@ PLACES = {
         "import threading; threading.Timer(0.1, press).start()",
         "hashlib.pbkdf2_hmac('sha256', b'', b'', 10**8)",
     ),
+    "workers": (
+        "from pathlib import Path\n"
+        "from mirkeras.system.workers import work\n"
+        "from tests.mirkeras.system.test_workers import begin_a_file\n"
+        "import threading; threading.Timer(1, press).start()",
+        "list(work(begin_a_file, [Path('a'), Path('b')], 2))",
+    ),
     "twice": ("", "exec('try: press()\\nfinally: press(); time.sleep(9)')"),
     "output left": ("", "print('x', end=''); press(); time.sleep(9)"),
 }
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_ctrl_c_is_one_line_and_130(place: str) -> None:
+def test_ctrl_c_is_one_line_and_130(place: str, tmp_path: Path) -> None:
     before, body = PLACES[place]
     program = PROGRAM.format(before=before, body=body)
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.stderr, done.returncode) == (STOPPED, 130)
     assert time.monotonic() - began < 5
+    assert not list(tmp_path.iterdir())
 
 
 def test_programs_that_only_import_the_suite_keep_their_ctrl_c() -> None:
@@ -79,13 +93,10 @@ def test_commands_in_the_background_go_on() -> None:
     assert (done.stderr, done.returncode) == ("", 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("signals", "status"),
-    [
-        pytest.param([signal.SIGINT], 130, marks=pytest.mark.long),
-        ([signal.SIGINT] * 3, 130),
-        pytest.param([signal.SIGKILL], -signal.SIGKILL, marks=pytest.mark.long),
-    ],
+    [([signal.SIGINT], 130), ([signal.SIGINT] * 3, 130), ([signal.SIGKILL], -signal.SIGKILL)],
 )
 def test_workers_end_with_their_command(signals: list, status: int, tmp_path: Path) -> None:
     words = ["data", "get", "mini_ballroom", "--data-root", tmp_path, "--cache-root", tmp_path]
