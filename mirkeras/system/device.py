@@ -94,10 +94,15 @@ def prepare() -> None:
             tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.experimental.enable_tensor_float_32_execution(False)
     if backend() != "tensorflow":
-        with suppress(RuntimeError):
-            tf.config.set_visible_devices([], "GPU")
+        leave_gpus()
     if backend() == "jax":
         _prepare_jax()
+
+
+def leave_gpus() -> None:
+    """Let TensorFlow compute on the processor: the GPUs are other processes'."""
+    with suppress(RuntimeError):  # it computes already
+        tf.config.set_visible_devices([], "GPU")
 
 
 def has_tf32() -> bool:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from zipfile import BadZipFile
 
 from mirkeras.system.backend import keras
 
@@ -128,7 +127,7 @@ class Checkpoint(keras.callbacks.Callback):
             try:
                 with np.load(self.path, allow_pickle=False) as arrays:
                     self._restore(dict(arrays))
-            except (OSError, EOFError, ValueError, TypeError, KeyError, BadZipFile) as error:
+            except Exception as error:  # a damaged archive raises many kinds
                 raise TrainingError(
                     f"{self.path} cannot be read ({error}); delete its folder and train again"
                 ) from error

@@ -68,10 +68,14 @@ def network_of(run: Run, experiment: Experiment, setting: Setting) -> str:
     recipe = sorted(learner.recipes(experiment, row, setting.extractors))[0]
     tracks = tracks_of(open_cache(setting.caches[recipe]), setting.index, setting.tags)
     labels = read_labels(tracks[tracks.heard], setting.tags)
+    return digest_of(learner.built(row, protocol, labels))
+
+
+def digest_of(built: list) -> str:
+    """Digest networks and optimisers, and what computes them."""
     computed = library()
     parts = [computed, major(version(computed["backend"]))]
-    for made in learner.built(row, protocol, labels):
-        parts.append([type(made).__name__, nameless(made.get_config())])
+    parts += [[type(one).__name__, nameless(one.get_config())] for one in built]
     return _digest(parts)
 
 

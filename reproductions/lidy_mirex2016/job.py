@@ -25,7 +25,7 @@ from mirkeras.cli.options import (
     words,
 )
 from mirkeras.experiment.runs import claimed
-from mirkeras.system import processes
+from mirkeras.system import device, processes
 from mirkeras.system.errors import UsageError, as_command, say, shown
 from mirkeras.system.tables import write_csv
 from reproductions.lidy_mirex2016 import mirex_lists, mirex_scores, tasks
@@ -45,6 +45,7 @@ KNOWN_TASKS = "MIREX's tasks:\n" + "".join(
 def main(argv: list[str] | None = None) -> int:
     """Run a job and print its table; returns the exit status."""
     arguments = _parser().parse_args(argv)
+    device.leave_gpus()  # they are the executables'
     job = _job(arguments)
     with claimed(job.scratch):
         features = extract(job)

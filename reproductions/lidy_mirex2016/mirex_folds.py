@@ -23,6 +23,7 @@ from mirkeras.pipeline.splits import STRATIFIED, cut_folds
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError
 from mirkeras.system.files import read_json, write_text
+from mirkeras.training.origin import JOINT
 from reproductions.lidy_mirex2016 import mirex_features, mirex_lists, mirex_model, mirex_scores
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features
@@ -172,7 +173,8 @@ def _origin(job: MirexJob, model: str, fold: Fold, features: Features) -> str:
         "protocol": options.rules.chosen(),
         "row": [options.row.frames, EXPERIMENT.batch],
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    inputs = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return f"{inputs}{JOINT}{options.built(len(set(fold.train.values())))}"
 
 
 def _train_and_classify(job: MirexJob, model: str, fold: Fold, directory: Path) -> dict:

@@ -24,6 +24,7 @@ from mirkeras.pipeline.labels import Labels
 from mirkeras.pipeline.segments import cut
 from mirkeras.system import device
 from mirkeras.system.files import write_text
+from mirkeras.training import origin
 from mirkeras.training.fit import train
 from mirkeras.training.plan import Plan, make_plan
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
@@ -74,6 +75,11 @@ class Options:
         most = self.rules.max_epochs
         return min(self.epochs or most, most)
 
+    def built(self, classes: int) -> str:
+        """Digest of the network for so many classes, and of its optimiser."""
+        network = self.row.build(classes, "softmax", **self.row.options(self.rules, 1))
+        return origin.digest_of([network, self.rules.optimizer()])
+
 
 def fit(
     scratch: Path,
@@ -97,7 +103,8 @@ def fit(
     place, wanted = scratch / FOLDER, _identity(classes, features, options)
     description = place / "model.json"
     with claimed(place):
-        found = read(place)
+        # descriptions of older versions lack what was built
+        found = {"built": wanted["built"]} | read(place)
         if {name: found.get(name) for name in wanted} != wanted:
             # of another training; its description goes first: nothing of it is valid
             description.unlink(missing_ok=True)
@@ -141,6 +148,7 @@ def _identity(classes: Mapping[str, str], features: Features, options: Options) 
         "rules": hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest(),
         "recipe": features.identity,
         "features": features.fingerprint,
+        "built": options.built(len(set(classes.values()))),
     }
 
 

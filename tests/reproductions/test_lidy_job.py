@@ -15,6 +15,7 @@ from mirkeras.experiment.records import read_record, write_record
 from mirkeras.features import extraction
 from mirkeras.system import device
 from reproductions.lidy_mirex2016 import job, mirex, mirex_folds, mirex_lists
+from reproductions.lidy_mirex2016.mirex_training import Options
 from tests.conftest import extract_here
 from tests.reproductions.mirex_tones import make_tones
 
@@ -132,6 +133,17 @@ def test_finished_folds_are_skipped_scored_and_evaluated(
     table = pd.read_csv(out / "comparison.csv").dropna(subset="measured")
     assert table.n.tolist() == [3]
     assert table.measured.iloc[0] == pytest.approx(np.mean(accuracies), abs=0.01)
+
+
+def test_finished_folds_of_another_network_are_refused(
+    home: Path, finished, executed: list[str], monkeypatch, capsys
+) -> None:
+    record = read_record(fold_directories(home / "runs")[0])
+    assert record["origin"].count("-") == 1
+    monkeypatch.setattr(Options, "built", lambda options, classes: "another")
+    assert job.main(job_words(home)) == 1
+    assert "holds a run with another network or optimiser than now" in capsys.readouterr().err
+    assert executed == ["extractFeatures"]
 
 
 @pytest.mark.parametrize(
