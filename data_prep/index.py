@@ -10,7 +10,7 @@ import pandas as pd
 from data_prep.declare import DataError
 from mirkeras.audio.formats import audio_extensions
 from mirkeras.system.files import files_below, is_leftover
-from mirkeras.system.tables import read_csv
+from mirkeras.system.tables import TableError, read_csv
 
 #: Columns of every index, in this order; one column for each split at hand follows.
 COLUMNS = ("track", "path", "label", "group", "tempo")
@@ -149,4 +149,10 @@ def read_index(path: Path) -> pd.DataFrame:
         The file is damaged.
     """
     remedy = "delete it, the command that reads the data set writes it anew"
+    content = path.read_bytes()
+    try:
+        content.decode()  # `make_index` takes no other names
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise TableError(f"{path}, line {line}: it is not UTF-8; {remedy}") from error
     return read_csv(path, COLUMNS, remedy, numbers=["tempo"])

@@ -30,9 +30,9 @@ _CHUNK = 2**20  # bytes
 
 # `filter` came with 3.11.4; before, `_judge_tar` and `set_attrs=False` carry the whole burden.
 _TAR_FILTER = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-# What readers raise where an archive is damaged or lies about itself: headers nested without end,
-# methods and versions nobody knows, names that are no text.
-_DAMAGED = (
+#: What readers raise where an archive is damaged or lies about itself: headers nested without end,
+#: methods and versions nobody knows, names that are no text.
+DAMAGED = (
     *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError),
     *(EOFError, RecursionError, NotImplementedError, ValueError, LookupError, OverflowError),
     struct.error,
@@ -95,7 +95,7 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int, further: Sequence[Pat
             _unpack_tar(archive, folder, max_bytes)
     except _COLLIDING as error:
         raise ArchiveError(f"{archive}: refused, two members collide ({error}).") from error
-    except (*_DAMAGED, OSError) as error:
+    except (*DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the system's, not the archive's
         what = f"{parts.describe(all_parts)}: one part" if is_part else archive

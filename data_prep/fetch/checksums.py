@@ -24,7 +24,7 @@ def of(path: Path, like: str) -> str:
 
 def stated(voucher: Path) -> str:
     """The sum in a file as `sha256sum` writes it."""
-    return "sha256:" + (voucher.read_text().split() or ["(empty)"])[0].lower()
+    return "sha256:" + (voucher.read_text("utf-8", "replace").split() or ["(empty)"])[0].lower()
 
 
 def require_equal(found: str, expected: str) -> None:

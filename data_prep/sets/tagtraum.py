@@ -16,12 +16,12 @@ recorded.
 """
 
 import zipfile
-import zlib
 from pathlib import Path
 
 import pandas as pd
 
 from data_prep.declare import DataError, DataSet
+from data_prep.fetch.archives import DAMAGED
 from data_prep.fetch.lists import needed_file, published_list
 from data_prep.sets.msd import LAYOUT, index_songs
 
@@ -59,7 +59,7 @@ def _genres(root: Path, songs: set[str]) -> dict[str, str]:
     try:
         with zipfile.ZipFile(path) as packed, packed.open(_GENRES) as member:
             content = member.read(_LIMIT + 1)
-    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except DAMAGED as error:
         raise DataError(f"{path} is damaged or holds no {_GENRES} ({error}).") from error
     if len(content) > _LIMIT:
         raise DataError(f"{path}: {_GENRES} is longer than {_LIMIT:,} bytes.")

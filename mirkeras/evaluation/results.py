@@ -26,6 +26,7 @@ from mirkeras.system.tables import inferred, read_csv, write_checked_csv
 TEXT = (
     *("paper", "row", "dataset", "split", "protocol", "commit", "features", "origin", "weights"),
     *("warning", "dropped_tags", "pretrained", "extractors", "learned_from", "tagger", "command"),
+    *("python", "versions", "changed", "started", "finished"),
     "changed",
 )
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 import results
 from mirkeras.system.errors import ExpectedError
+from mirkeras.system.tables import inferred, read_csv
 
 
 class ResultsError(ExpectedError):
@@ -31,12 +32,20 @@ def published_rows(paper: str) -> pd.DataFrame:
         folds (nan: unknown), baseline, baseline_source, source, note, outputs (classes of a data
         set that is not one of `data_prep`), protocol (the only one it can be compared with; empty:
         any).
+
+    Raises
+    ------
+    ResultsError
+        There is no such paper.
+    TableError
+        The file is damaged.
     """
     path = RESULTS / "published" / f"{paper}.csv"
     if not path.exists():
         raise ResultsError(f"unknown paper {paper!r}; known: {', '.join(papers())}")
-    text = ("row", "split", "note", "protocol")
-    table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+    needed = ("id", "row", "model", "params", "dataset", "split", "metric", "value", "std", "folds")
+    text = ("id", "row", "model", "dataset", "split", "note", "protocol", "source")
+    table = inferred(read_csv(path, needed, "restore it, it came with the suite"), text)
     for optional in {"note", "outputs", "protocol"} - set(table):
         table[optional] = pd.NA
     return table.fillna(dict.fromkeys(text, ""))

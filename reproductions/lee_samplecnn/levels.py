@@ -7,6 +7,7 @@ tight a mark is, is printed as a number too, because the eye finds clusters in a
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ from mirkeras.cli.options import DATA_SETS, add_data_options, command_parser, wo
 from mirkeras.features import find_recipe
 from mirkeras.report import figures
 from mirkeras.system import device
-from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.errors import UsageError, as_command, shown
 from mirkeras.transfer.extractors import find_extractor
 from mirkeras.transfer.networks import LAST
 from mirkeras.transfer.song_features import cached_features, song_features
@@ -159,12 +160,13 @@ def study(arguments: argparse.Namespace) -> str:
     features = _features(extractor.path, built, arguments.layers, prepared.home)
     chosen = {layer: values[marks != ""] for layer, values in features.items()}
     marks = marks[marks != ""]
-    path = arguments.out / f"fig5-{'-'.join(arguments.marks).replace(' ', '_')}.png"
+    called = re.sub(r"[^\w.,&+-]", "_", "-".join(arguments.marks))[:60]
+    path = arguments.out / f"fig5-{called}.png"
     figure(chosen, marks, path, perplexity=arguments.perplexity, seed=arguments.seed)
     lines = [f"{len(marks)} tracks of {prepared.home.name}: {path}"]
     lines.append(f"network: {extractor.row}, trained on {extractor.dataset}")
     for layer, values in chosen.items():
-        tight = [f"{mark} {value:+.3f}" for mark, value in tightness(values, marks).items()]
+        tight = [f"{shown(mark)} {value:+.3f}" for mark, value in tightness(values, marks).items()]
         lines.append(f"layer {layer}, silhouette: {', '.join(tight)}")
     return "\n".join(lines)
 

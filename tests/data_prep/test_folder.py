@@ -12,9 +12,11 @@ import soundfile
 
 import data_prep
 from data_prep.declare import DataError
+from data_prep.index import read_index
 from data_prep.prepare import prepare
 from data_prep.sets import folder, music_speech
 from mirkeras.audio.formats import audio_extensions
+from mirkeras.system.tables import TableError
 
 
 def touch(*paths):
@@ -71,6 +73,25 @@ def test_the_name_of_a_set_is_one_short_line_of_text(tmp_path, name, called):
     prepared = run(tmp_path / name, tmp_path)
     assert prepared.home.name[:-9] == f"folder-{called}"
     assert len(prepared.index) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"track,path,label,group,tempo\na,a.wav,x\xff,a,\n", "line 2: it is not UTF-8"),
+        (b"track,path,label,group,tempo\na,a.wav,x,a,fast\n", "line 2: 'fast' in column tempo"),
+        (b"track,path,label,group,tempo\na,a.wav\n", "line 2: 2 of 5 columns"),
+        (b"", "line 1: it is empty"),
+        (b"\x89HDF\r\n", "line 1: it is not UTF-8"),
+    ],
+)
+def test_a_damaged_index_is_named(own, tmp_path, content, message):
+    path = run(own, tmp_path).home / "index.csv"
+    path.write_bytes(content)
+    with pytest.raises(TableError, match=f"index.csv, {message}.*; delete it"):
+        read_index(path)
+    run(own, tmp_path)
+    assert len(read_index(path)) == 3
 
 
 def test_dots_hide_no_class_and_leftovers_are_no_tracks(own, tmp_path, capsys):

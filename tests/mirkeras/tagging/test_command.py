@@ -205,6 +205,23 @@ def test_what_is_no_regular_file_is_not_replaced(music, words, kind, capsys) -> 
     assert not list(Path().glob("*.job"))
 
 
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("--plot music/b.mp3/figures", "music/b.mp3/figures/a.png: Not a directory"),
+        ("--plot /proc/figures", "/proc/figures/a.png: No such file"),
+        ("--plot new/deep --out music/b.mp3/t", "music/b.mp3/t: Not a directory"),
+        ("--format jams --out /proc/tags", "/proc/tags/a.jams: No such file"),
+        ("--embed /proc/e.h5", "/proc/e.h5: No such file"),
+    ],
+)
+def test_an_unwritable_place_is_found_before_anything_is_tagged(music, words, place, capsys):
+    assert main(["tag", "music/a.wav", *words.split()]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {place}")
+    assert asked() == []
+    assert sorted(os.listdir()) == ["linked", "music"]
+
+
 class FullDisk:
     """A standard output that takes nothing."""
 
