@@ -89,7 +89,17 @@ _HELD = (errno.EAGAIN, errno.EBUSY, errno.ETXTBSY)
 
 def is_expected(error: BaseException) -> bool:
     """Whether commands show an error as one message."""
-    return isinstance(error, EXPECTED) or _lacks_threads(error)
+    return isinstance(error, EXPECTED) or _lacks_threads(error) or _lacks_memory(error)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether it is a full disk that an error tells of."""
+    return isinstance(error, OSError) and _REMEDIES.get(error.errno) == _FULL
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    # TensorFlow's is an error of its own, of a card's memory as well
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
 
 
 def _lacks_threads(error: BaseException) -> bool:
@@ -106,7 +116,7 @@ def explained(error: Exception, kept: bool = True) -> str:
     kept : bool
         Whether the command keeps what it has finished.
     """
-    if isinstance(error, MemoryError):
+    if _lacks_memory(error):
         error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), "memory")
     if _lacks_threads(error) or (isinstance(error, BlockingIOError) and not error.filename):
         error = OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), "another process or thread")

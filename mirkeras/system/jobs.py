@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from tqdm import tqdm
 
 from mirkeras.system import processes
-from mirkeras.system.errors import UsageError, explained, is_expected
+from mirkeras.system.errors import UsageError, explained, is_expected, is_full
 
 ENDED_FROM_OUTSIDE = (
     "its process was ended from outside (out of memory, or killed); the same command goes on from "
@@ -39,11 +39,18 @@ class Job:
 
 @dataclass
 class Worker:
-    """A job under way."""
+    """A job under way.
+
+    Attributes
+    ----------
+    full : bool
+        Whether it failed because a disk is full.
+    """
 
     job: Job
     process: BaseProcess
     bar: tqdm
+    full: bool = False
 
 
 def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> list[tuple[Job, str]]:
@@ -52,7 +59,8 @@ def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> li
     Returns
     -------
     list of (job, message)
-        Those that failed; the others are done. A failed job does not stop its neighbours.
+        Those that failed; the others are done. A failed job does not stop its neighbours, but on a
+        full disk none that waits is begun: it would fail like the first.
 
     Raises
     ------
@@ -81,6 +89,7 @@ def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> li
                         total.update()
                     if message:
                         failed.append((worker.job, message))
+                        waiting = [] if worker.full else waiting
         finally:
             processes.end(worker.process for worker in running.values())
             for worker in running.values():
@@ -122,7 +131,8 @@ def _listen(connection: Connection, worker: Worker) -> tuple[bool, str | None]:
         kind, content = connection.recv()
     except (EOFError, OSError):  # OSError: it died in the middle of a message
         return True, ENDED_FROM_OUTSIDE
-    if kind == "ended":
+    if kind in ("ended", "full"):
+        worker.full = kind == "full"
         return True, content
     if "part" in content:
         worker.bar.set_description_str(f"{worker.job.name} {content['part']:4.0%}")
@@ -143,10 +153,11 @@ def _finish(connection: Connection, running: dict[Connection, Worker]) -> Worker
 
 
 def _do(connection: Connection, set_up: Callable[[], None], job: Job) -> None:
-    message = None
+    kind, message = "ended", None
     try:
         set_up()
         job.function(*job.arguments, lambda line: connection.send(("line", line)))
     except Exception as error:
         message = explained(error) if is_expected(error) else traceback.format_exc()
-    connection.send(("ended", message))
+        kind = "full" if is_full(error) else kind
+    connection.send((kind, message))

@@ -4,7 +4,11 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
+from mirkeras.system.files import write_text
 from mirkeras.system.jobs import Job, run_all
+from tests.full_disk import room
 
 
 def set_up() -> None:
@@ -40,6 +44,35 @@ def test_a_killed_process_is_explained(tmp_path: Path) -> None:
     assert job.name == "victim"
     assert "ended from outside" in message
     assert (tmp_path / "next").exists()
+
+
+def fill(folder: Path, report) -> None:
+    with room(100):
+        write_text(folder / "log.txt", "words " * 100)
+
+
+def test_on_a_full_disk_nothing_more_is_begun(tmp_path: Path) -> None:
+    jobs = [Job("first", 1, succeed, (tmp_path / "first",)), Job("full", 1, fill, (tmp_path,))]
+    jobs += [Job("never", 1, succeed, (tmp_path / "never",))]
+    ((job, message),) = run_all(jobs, 1, set_up)
+    assert job.name == "full"
+    assert message.startswith(f"{tmp_path / 'log.txt'}: File too large; make room, then run")
+    assert [path.name for path in tmp_path.iterdir()] == ["first"]
+
+
+class ResourceExhaustedError(Exception):
+    """As TensorFlow's."""
+
+
+@pytest.mark.parametrize("error", [MemoryError("many"), ResourceExhaustedError("OOM\nby …")])
+def test_a_want_of_memory_is_one_line(error: Exception) -> None:
+    ((_, message),) = run_all([Job("large", 1, want, (error,))], 1, set_up)
+    remedy = "close other programs or use fewer --jobs, then run the same command again"
+    assert message == f"memory: Cannot allocate memory; {remedy}"
+
+
+def want(error: Exception, report) -> None:
+    raise error
 
 
 def linger(folder: Path, report) -> None:
