@@ -15,9 +15,11 @@ from mirkeras.evaluation.comparison import COLUMNS
 from mirkeras.experiment.records import read_predictions, read_record, write_predictions
 from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Extractor, Setting
+from mirkeras.system import jobs
 from mirkeras.transfer import song_features
 from reproductions.lee_samplecnn import reproduce
 from reproductions.lee_samplecnn.experiments import EXPERIMENT, DecayingSGD
+from tests.conftest import run_here
 from tests.data_prep.miniature import make_mirror
 
 PAPER = "lee_samplecnn"
@@ -192,8 +194,9 @@ def test_the_other_published_split_is_another_run(trained: Path, home: Path) -> 
     ],
 )
 def test_mistakes_are_one_clear_message(
-    changes: dict, message: str, trained: Path, home: Path, capsys
+    changes: dict, message: str, trained: Path, home: Path, monkeypatch, capsys
 ) -> None:
+    monkeypatch.setattr(jobs, "run_all", run_here)
     text = home / "network.keras"
     text.write_text("no network")
     places = {
