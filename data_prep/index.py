@@ -9,8 +9,8 @@ import pandas as pd
 
 from data_prep.declare import DataError
 from mirkeras.audio.formats import audio_extensions
-from mirkeras.system.files import files_below, is_leftover
-from mirkeras.system.tables import TableError, read_csv
+from mirkeras.storage.files import files_below, is_leftover
+from mirkeras.storage.tables import TableError, read_csv
 
 #: Columns of every index, in this order; one column for each split at hand follows.
 COLUMNS = ("track", "path", "label", "group", "tempo")

@@ -18,9 +18,9 @@ from data_prep.fetch.counts import check_counts, with_own_counts
 from data_prep.index import TAG_SEPARATOR
 from data_prep.sets import folder
 from mirkeras.audio.formats import BROKEN_LINK, tell_left_out, undecoded
+from mirkeras.storage.files import write_text
+from mirkeras.storage.tables import csv_text
 from mirkeras.system.errors import shown
-from mirkeras.system.files import write_text
-from mirkeras.system.tables import csv_text
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ from mirkeras.evaluation import comparison, evaluate, results
 from mirkeras.experiment.records import read_predictions, write_predictions
 from mirkeras.features import find_recipe
 from mirkeras.report import figures, tables
+from mirkeras.storage.files import is_leftover
+from mirkeras.storage.tables import read_csv, write_checked_csv
 from mirkeras.system.errors import shown
-from mirkeras.system.files import is_leftover
-from mirkeras.system.tables import read_csv, write_checked_csv
 from mirkeras.tagging import output
 from tests.mirkeras.tagging.fake_tagger import CARD, guess
 

@@ -8,7 +8,7 @@ import hashlib
 from pathlib import Path
 
 from data_prep.declare import Archive, as_data_errors
-from mirkeras.system.files import write_text
+from mirkeras.storage.files import write_text
 
 
 class TransferError(Exception):

@@ -16,7 +16,7 @@ import pandas as pd
 
 from data_prep.declare import DataError, DataSet
 from data_prep.fetch.download import STAND_IN
-from mirkeras.system.files import read_json
+from mirkeras.storage.files import read_json
 
 DEMO = "Without this data, `make demo` runs the whole path on a set it makes itself."
 

@@ -18,7 +18,7 @@ from data_prep.fetch import archives, checksums, download
 from data_prep.fetch.counts import DEMO, indented
 from data_prep.fetch.lists import archive_folder, kept_file
 from data_prep.fetch.parts import whole_name
-from mirkeras.system.files import locked, read_json, whole_file
+from mirkeras.storage.files import locked, read_json, whole_file
 
 #: Written into a data set that was downloaded: which archives, from where, with which checksums.
 SOURCE = "mirkeras-source.json"

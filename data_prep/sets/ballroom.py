@@ -21,7 +21,7 @@ import pandas as pd
 
 from data_prep.declare import Archive, DataError, DataSet
 from data_prep.index import from_class_folders
-from mirkeras.system.files import files_below
+from mirkeras.storage.files import files_below
 
 _CONTEST = "mtg.upf.edu/ismir2004/contest/tempoContest"
 

@@ -13,7 +13,7 @@ from data_prep.declare import Archive, DataError, DataSet
 from data_prep.fetch.lists import add_split
 from data_prep.index import find_layout, make_index
 from mirkeras.audio.formats import audio_extensions
-from mirkeras.system.files import files_below
+from mirkeras.storage.files import files_below
 
 CLASSES = (
     "airplane", "breathing", "brushing_teeth", "can_opening", "car_horn", "cat", "chainsaw",

@@ -23,8 +23,8 @@ import pandas as pd
 from data_prep.declare import DataError, DataSet
 from data_prep.index import make_index
 from mirkeras.audio.formats import BROKEN_LINK, audio_among, tell_left_out, undecoded
+from mirkeras.storage.files import LEFTOVER, UNREADABLE, copies, files_below, is_leftover
 from mirkeras.system.errors import shown
-from mirkeras.system.files import LEFTOVER, UNREADABLE, copies, files_below, is_leftover
 
 PREFIX = "folder:"
 

@@ -28,7 +28,7 @@ from data_prep.fetch.lists import add_split, needed_file, published_list, read_l
 from data_prep.fetch.pickled import read_strings
 from data_prep.index import TAG_SEPARATOR, make_index
 from mirkeras.audio.formats import audio_extensions
-from mirkeras.system.files import files_below
+from mirkeras.storage.files import files_below
 
 SPLIT = "msd-lee"
 SPLITS = {SPLIT: {"train": 201_680, "validation": 11_774, "test": 28_435}}

@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from data_prep.declare import DataError
 from data_prep.index import make_index
-from mirkeras.system.files import sweep, write_bytes
-from mirkeras.system.tables import read_csv, write_csv
+from mirkeras.storage.files import sweep, write_bytes
+from mirkeras.storage.tables import read_csv, write_csv
 from mirkeras.system.workers import work
 
 TABLE = "tracks.csv"
@@ -127,7 +127,7 @@ def read_table(root: Path, title: str, *further: str) -> pd.DataFrame | None:
     data_prep.DataError
         The table or one of the files it lists is missing: the making was interrupted or files were
         removed.
-    mirkeras.system.tables.TableError
+    mirkeras.storage.tables.TableError
         The table is damaged.
     """
     remedy = (

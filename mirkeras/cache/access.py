@@ -11,7 +11,7 @@ from mirkeras.cache.build import Build, list_tasks
 from mirkeras.cache.file import FORMAT, CacheError, FeatureCache
 from mirkeras.cache.kept import kept_of, read_or_refuse, refuse_difference, verified
 from mirkeras.features import Recipe
-from mirkeras.system.memory import Memory
+from mirkeras.storage.memory import Memory
 
 #: Beside the caches: the digests of the audio files.
 AUDIO = ".audio.json"

@@ -31,8 +31,8 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from mirkeras.storage.files import reading, require_room, whole_file
 from mirkeras.system.errors import ExpectedError
-from mirkeras.system.files import reading, require_room, whole_file
 
 # Part of every identity and so of every finished run: raise by one when what is stored means
 # something else, not when the layout of the file changes.

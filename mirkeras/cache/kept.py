@@ -14,9 +14,9 @@ from mirkeras.cache.file import (
     read_cache,
 )
 from mirkeras.features import extraction
+from mirkeras.storage.files import about
+from mirkeras.storage.memory import Memory, Stamp
 from mirkeras.system.errors import unusable
-from mirkeras.system.files import about
-from mirkeras.system.memory import Memory, Stamp
 
 REMEDY = "delete it, or use another cache root"
 

@@ -31,10 +31,10 @@ from mirkeras.cache.file import (
 )
 from mirkeras.cache.kept import Kept, kept_of
 from mirkeras.features import extraction
+from mirkeras.storage.files import locked, read_json, sweep, write_text
+from mirkeras.storage.memory import Memory
+from mirkeras.storage.tables import write_csv
 from mirkeras.system.errors import explained, say
-from mirkeras.system.files import locked, read_json, sweep, write_text
-from mirkeras.system.memory import Memory
-from mirkeras.system.tables import write_csv
 from mirkeras.system.workers import WorkersLost
 
 

@@ -77,8 +77,8 @@ def _add_list(commands: argparse._SubParsersAction) -> None:
 def _list(arguments: argparse.Namespace) -> int:
     from mirkeras.evaluation import comparison, results
     from mirkeras.experiment.published import papers
+    from mirkeras.storage.tables import csv_text
     from mirkeras.system import device
-    from mirkeras.system.tables import csv_text
 
     device.configure()
     for paper in [arguments.paper] if arguments.paper else papers():

@@ -12,8 +12,8 @@ from mirkeras.experiment.runs import Run
 from mirkeras.pipeline.splits import DRAWN, SEEDED
 from mirkeras.report import figures
 from mirkeras.report.tables import escaped, markdown, table
-from mirkeras.system.files import whole_file, write_text
-from mirkeras.system.tables import write_checked_csv, write_csv
+from mirkeras.storage.files import whole_file, write_text
+from mirkeras.storage.tables import write_checked_csv, write_csv
 
 
 def summary(compared: pd.DataFrame, out: Path) -> str:

@@ -19,8 +19,8 @@ from mirkeras.experiment.records import read_predictions
 from mirkeras.experiment.runs import Run, find_runs
 from mirkeras.pipeline.splits import SEEDED
 from mirkeras.report.tables import PAGE, markdown
-from mirkeras.system.files import write_text
-from mirkeras.system.tables import inferred, read_csv, write_checked_csv
+from mirkeras.storage.files import write_text
+from mirkeras.storage.tables import inferred, read_csv, write_checked_csv
 
 # Columns that must stay text, however much they look like numbers.
 TEXT = (

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 import results
+from mirkeras.storage.tables import inferred, read_csv
 from mirkeras.system.errors import ExpectedError
-from mirkeras.system.tables import inferred, read_csv
 
 
 class ResultsError(ExpectedError):

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mirkeras.system.arrays import write_archive
+from mirkeras.storage.arrays import write_archive
+from mirkeras.storage.files import sha256, write_text
 from mirkeras.system.errors import ExpectedError
-from mirkeras.system.files import sha256, write_text
 
 PACKAGES = ("keras", "tensorflow", "numpy", "scipy", "scikit-learn", "librosa", "soundfile", "soxr")
 #: Files of a finished run that its record holds digests of.

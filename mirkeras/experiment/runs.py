@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mirkeras.experiment.records import RunError, check_files, library, major, read_record
 from mirkeras.pipeline.splits import DRAWN
-from mirkeras.system.files import locked, sweep
+from mirkeras.storage.files import locked, sweep
 
 #: What only a training that goes on needs, in a run's directory until it is finished.
 CHECKPOINT, FEATURES = "checkpoint.npz", "features.raw"

@@ -18,9 +18,9 @@ from mirkeras import audio
 from mirkeras.audio import foreign
 from mirkeras.audio.decoding import as_audio_error
 from mirkeras.features.recipe import Recipe
-from mirkeras.system.arrays import write_archive
-from mirkeras.system.files import sha256
-from mirkeras.system.memory import Stamp
+from mirkeras.storage.arrays import write_archive
+from mirkeras.storage.files import sha256
+from mirkeras.storage.memory import Stamp
 from mirkeras.system.workers import work
 
 

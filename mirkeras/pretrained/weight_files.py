@@ -23,8 +23,8 @@ import platformdirs
 
 from data_prep.declare import Archive
 from data_prep.fetch import download
+from mirkeras.storage.files import about, locked, sha256, whole_file
 from mirkeras.system.errors import WeightsError, say, unusable
-from mirkeras.system.files import about, locked, sha256, whole_file
 
 if TYPE_CHECKING:
     from mirkeras.pretrained.cards import Source

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mirkeras.storage.files import write_bytes
 from mirkeras.system.errors import shown
-from mirkeras.system.files import write_bytes
 
 DPI = 130
 LONGEST, LONGEST_TICK = 64, 24  # characters of a name

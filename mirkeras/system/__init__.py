@@ -1,1 +1,1 @@
-"""What the suite asks of the machine: files, processes, threads, devices, errors."""
+"""What the suite asks of the machine: processes, threads, devices, limits, errors."""

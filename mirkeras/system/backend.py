@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mirkeras.system import ulimits
+from mirkeras.system import limits
 from mirkeras.system.quiet import silenced
 
 __all__ = ["keras"]
@@ -49,7 +49,7 @@ def _own_settings() -> Iterator[None]:
 
 os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
 _check_backend(os.environ["KERAS_BACKEND"])
-ulimits.require_address_space(ulimits.WITH_TENSORFLOW)
+limits.require_address_space(limits.WITH_TENSORFLOW)
 for _name in IGNORED:
     os.environ.pop(_name, None)
 

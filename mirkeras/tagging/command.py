@@ -17,9 +17,9 @@ from mirkeras.audio.formats import tell_left_out
 from mirkeras.features import find_recipe
 from mirkeras.pretrained import cards
 from mirkeras.pretrained.cards import Card
+from mirkeras.storage.files import require_writable, sweep, whole_file, write_text
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, explained, say, shown
-from mirkeras.system.files import require_writable, sweep, whole_file, write_text
 from mirkeras.tagging import figure
 from mirkeras.tagging.inputs import find_files, output_paths
 from mirkeras.tagging.journal import Journal, job_folder, opened

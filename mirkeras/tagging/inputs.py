@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mirkeras.audio.formats import BROKEN_LINK, audio_among, tell_left_out, undecoded
+from mirkeras.storage.files import UNREADABLE, files_below, is_leftover
 from mirkeras.system.errors import UsageError
-from mirkeras.system.files import UNREADABLE, files_below, is_leftover
 
 # File systems allow 255 bytes; a file being written has a longer name, see `files.whole_file`.
 LONGEST_STEM = 200

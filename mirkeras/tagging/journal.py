@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 
 from mirkeras.audio import foreign
+from mirkeras.storage.files import locked, sha256, write_text
 from mirkeras.system.errors import UsageError, say
-from mirkeras.system.files import locked, sha256, write_text
 from mirkeras.tagging.tagger import Tagged
 
 #: Raise by one when the form of a job changes, or what the engine computes (beyond rounding).

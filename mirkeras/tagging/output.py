@@ -24,9 +24,9 @@ from mirkeras import __version__
 from mirkeras.audio import decoding
 from mirkeras.features import find_recipe
 from mirkeras.pretrained.cards import Card
+from mirkeras.storage.files import whole_file
+from mirkeras.storage.tables import csv_line
 from mirkeras.system.errors import shown
-from mirkeras.system.files import whole_file
-from mirkeras.system.tables import csv_line
 from mirkeras.tagging.tagger import Tagged
 
 #: Decimals of scores and times; the networks themselves are proven to 1e-4.

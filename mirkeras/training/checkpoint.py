@@ -19,8 +19,8 @@ from mirkeras.system.backend import keras
 import numpy as np
 
 from mirkeras.experiment.runs import CHECKPOINT
-from mirkeras.system.arrays import write_archive
-from mirkeras.system.files import about, whole_file
+from mirkeras.storage.arrays import write_archive
+from mirkeras.storage.files import about, whole_file
 from mirkeras.training.plan import Plan, Progress, TrainingError
 
 CHECKPOINT_SECONDS = 5.0

@@ -9,7 +9,7 @@ from mirkeras.system.backend import keras
 import numpy as np
 
 from mirkeras.pipeline.feed import prediction_batch
-from mirkeras.system.files import write_bytes
+from mirkeras.storage.files import write_bytes
 from mirkeras.training.checkpoint import Checkpoint
 from mirkeras.training.plan import Plan, Progress, TrainingError
 

@@ -17,8 +17,8 @@ from mirkeras.features import find_recipe
 from mirkeras.layers import count_trainable
 from mirkeras.pipeline.labels import Labels
 from mirkeras.pipeline.segments import Segments
+from mirkeras.storage.files import sha256
 from mirkeras.system.errors import UsageError
-from mirkeras.system.files import sha256
 from mirkeras.system.jobs import Job
 from mirkeras.training.fit import predict, train
 from mirkeras.training.plan import plan_run

@@ -25,9 +25,9 @@ from mirkeras.pipeline.segments import stream_segments
 from mirkeras.pretrained import weights as trained
 from mirkeras.pretrained.cards import Card, find_card
 from mirkeras.pretrained.inference import Score, scorer
-from mirkeras.system.arrays import write_rows
+from mirkeras.storage.arrays import write_rows
+from mirkeras.storage.files import locked, sweep
 from mirkeras.system.errors import UsageError
-from mirkeras.system.files import locked, sweep
 
 #: The name, among features, of the tagger's own output: the scores of its tags.
 TAGGRAM = "taggram"

@@ -25,9 +25,9 @@ from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.features import find_recipe
 from mirkeras.pipeline.feed import Feed, open_feed, prediction_batch
 from mirkeras.pipeline.segments import consecutive, evenly_spaced
-from mirkeras.system.arrays import write_archive
+from mirkeras.storage.arrays import write_archive
+from mirkeras.storage.files import locked, sha256, sweep, write_bytes
 from mirkeras.system.errors import UsageError
-from mirkeras.system.files import locked, sha256, sweep, write_bytes
 from mirkeras.transfer.extractors import known_to, of_record
 from mirkeras.transfer.networks import LAST, count_hidden, feature_network
 

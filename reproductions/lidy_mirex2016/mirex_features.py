@@ -21,9 +21,9 @@ from mirkeras.cache.access import AUDIO
 from mirkeras.cache.rows import rows_as_cache
 from mirkeras.features import Recipe, find_recipe
 from mirkeras.features.extraction import digest_of
-from mirkeras.system.files import whole_file
-from mirkeras.system.memory import Memory
-from mirkeras.system.tables import read_csv
+from mirkeras.storage.files import whole_file
+from mirkeras.storage.memory import Memory
+from mirkeras.storage.tables import read_csv
 
 #: The window is 3,072 samples at 44.1 kHz and scaled proportionally for half and quarter.
 RECIPES = {rate: f"lidy2016-{rate}" for rate in (44_100, 22_050, 11_025)}

@@ -10,8 +10,8 @@ mark, with CR LF, with blank lines and with spaces at the ends of lines and fiel
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from mirkeras.storage.files import write_text
 from mirkeras.system.errors import UsageError
-from mirkeras.system.files import write_text
 
 
 def read_files(path: Path) -> list[str]:

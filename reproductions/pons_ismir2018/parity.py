@@ -27,10 +27,10 @@ from mirkeras.features import find_recipe
 from mirkeras.pretrained.cards import Card, all_cards
 from mirkeras.pretrained.weight_files import locate, read_arrays
 from mirkeras.pretrained.weights import feature_model, load
+from mirkeras.storage.files import sha256, write_text
+from mirkeras.storage.tables import write_csv
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, WeightsError, as_command, say
-from mirkeras.system.files import sha256, write_text
-from mirkeras.system.tables import write_csv
 from reproductions.pons_eusipco2017 import originals as pons2017
 from reproductions.pons_ismir2018.changes import changes
 from reproductions.pons_ismir2018.originals import Original

@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 from mirkeras.cli import options
 from mirkeras.cli.options import DATA_SETS, add_data_options, command_parser, positive
+from mirkeras.storage.files import write_text
 from mirkeras.system.errors import as_command
-from mirkeras.system.files import write_text
 from reproductions.schindler_gtzan import disputes, excerpts
 from reproductions.schindler_gtzan.disputes import Choice, Dispute
 from reproductions.schindler_gtzan.excerpts import Tick

@@ -16,7 +16,7 @@ from data_prep.index import read_index
 from data_prep.prepare import prepare
 from data_prep.sets import folder, music_speech
 from mirkeras.audio.formats import audio_extensions
-from mirkeras.system.tables import TableError
+from mirkeras.storage.tables import TableError
 
 
 def touch(*paths):

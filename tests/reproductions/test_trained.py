@@ -14,8 +14,8 @@ from mirkeras.features import find_recipe
 from mirkeras.layers import count_trainable
 from mirkeras.pretrained import weight_files, weights
 from mirkeras.pretrained.cards import Card, Source, all_cards, find_card
+from mirkeras.storage.files import sha256
 from mirkeras.system.errors import UsageError
-from mirkeras.system.files import sha256
 from reproductions.pons_ismir2018 import originals, parity
 from reproductions.pons_ismir2018.experiments import EXPERIMENT
 from reproductions.pons_ismir2018.replay import PATIENCE, replay

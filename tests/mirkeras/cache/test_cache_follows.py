@@ -14,7 +14,7 @@ import soundfile
 from mirkeras import cache, features
 from mirkeras.cache.file import FeatureCache
 from mirkeras.features import extraction
-from mirkeras.system import memory
+from mirkeras.storage import memory
 
 RECIPE = features.RECIPES["cbmi2016"]
 

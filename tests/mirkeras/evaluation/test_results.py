@@ -11,7 +11,7 @@ from mirkeras.experiment import published
 from mirkeras.experiment.published import ResultsError, published_rows
 from mirkeras.experiment.records import RunError, read_predictions, write_predictions, write_record
 from mirkeras.report.tables import markdown
-from mirkeras.system.tables import CHECK, TableError, write_checked_csv
+from mirkeras.storage.tables import CHECK, TableError, write_checked_csv
 
 PAPER = "pons_cbmi2016"
 TIME = "table1/time-1x60"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mirkeras.system.files import write_text
+from mirkeras.storage.files import write_text
 from mirkeras.system.jobs import Job, run_all
 from tests.full_disk import room
 

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from mirkeras.system import ulimits
+from mirkeras.system import limits
 from mirkeras.system.errors import as_command
 
 
@@ -23,7 +23,7 @@ def limited(command: list[str], limit: int, value: int) -> subprocess.CompletedP
 @pytest.mark.parametrize(
     ("limit", "value", "message"),
     [
-        (resource.RLIMIT_AS, 150 * ulimits.MIB, "150 MiB of address space (`ulimit -v`)"),
+        (resource.RLIMIT_AS, 150 * limits.MIB, "150 MiB of address space (`ulimit -v`)"),
         (resource.RLIMIT_NOFILE, 10, "may open 10 files (`ulimit -n`)"),
     ],
 )
@@ -37,18 +37,18 @@ def test_a_command_that_may_use_too_little_ends_in_one_line(module, limit, value
 
 def test_tensorflow_needs_more() -> None:
     command = [sys.executable, "-c", "import mirkeras.system.backend"]
-    done = limited(command, resource.RLIMIT_AS, 2000 * ulimits.MIB)
+    done = limited(command, resource.RLIMIT_AS, 2000 * limits.MIB)
     assert "2000 MiB of address space" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
 def test_programs_that_only_import_the_suite_are_not_looked_at() -> None:
-    done = limited([sys.executable, "-c", "import mirkeras"], resource.RLIMIT_AS, 150 * ulimits.MIB)
+    done = limited([sys.executable, "-c", "import mirkeras"], resource.RLIMIT_AS, 150 * limits.MIB)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_too_few_threads_end_in_one_line(monkeypatch) -> None:
-    ulimits.require_threads()
+    limits.require_threads()
     start, started = threading.Thread.start, []
 
     def refuse(thread: threading.Thread) -> None:
@@ -59,7 +59,7 @@ def test_too_few_threads_end_in_one_line(monkeypatch) -> None:
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(SystemExit, match="only 3 threads can be started"):
-        ulimits.require_threads()
+        limits.require_threads()
     assert not any(thread.is_alive() for thread in started)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mirkeras.storage.files import whole_file
 from mirkeras.system import processes
-from mirkeras.system.files import whole_file
 from mirkeras.system.workers import MOST_LOST, WorkersLost, work
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from mirkeras.system.files import read_json, write_text
+from mirkeras.storage.files import read_json, write_text
 
 #: Nanoseconds within which a file may change twice and show the same time (FAT: 2 s).
 _TICK = 2 * 10**9

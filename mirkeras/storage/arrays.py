@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras.system.files import write_bytes
+from mirkeras.storage.files import write_bytes
 
 
 def write_archive(path: Path, **arrays: np.ndarray) -> None:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from mirkeras.storage.files import write_text
 from mirkeras.system.errors import ExpectedError
-from mirkeras.system.files import write_text
 
 #: The last column of a checked table: of each line a digest, see `_check`.
 CHECK = "check"

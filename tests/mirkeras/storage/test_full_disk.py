@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from data_prep.synthesis import making
 from mirkeras.experiment import records
 from mirkeras.report import figures
-from mirkeras.system import arrays, files
+from mirkeras.storage import arrays, files
 from mirkeras.system.errors import as_command
 from mirkeras.training import fit
 from mirkeras.transfer import song_features

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mirkeras.system.tables import (
+from mirkeras.storage.tables import (
     CHECK,
     TableError,
     csv_line,

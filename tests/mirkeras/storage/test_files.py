@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mirkeras.experiment.runs import claimed
+from mirkeras.storage.files import sweep, whole_file, write_text
 from mirkeras.system.errors import EXPECTED, explained
-from mirkeras.system.files import sweep, whole_file, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
