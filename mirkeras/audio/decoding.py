@@ -230,6 +230,8 @@ def opened(path: Path) -> Iterator[_Forward | foreign.Foreign]:
                 detail = f"a sample rate of {file.samplerate} Hz, {SLOWEST} to {FASTEST} are taken"
                 raise AudioError(path, "implausible", detail)
             yield file
+    except AudioError:
+        raise
     except Exception as error:
         raise as_audio_error(path, error) from error
 
