@@ -1,5 +1,6 @@
 """Small audio data sets that the tests make themselves."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 import soundfile
 
 RATE = 44_100
+
+# A shell lets what it runs in the background ignore Ctrl-C, and its children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pulses(beats_per_minute: float, seconds: float, seed: int) -> np.ndarray:
