@@ -28,7 +28,7 @@ RESAMPLER_QUALITY = "HQ"
 LOUDEST = 4.0
 # Sample rates in Hz that sound is recorded at.
 SLOWEST, FASTEST = 4_000, 400_000
-# Channels whose mean has less than this share of their power cancel each other.
+# Channels whose mean has less than this share of the first one's energy cancel each other.
 CANCELLED = 1e-3
 # What a file may lack of the length that its header states: seconds, or a frame of its codec.
 TOLERANCE = 0.05
@@ -307,9 +307,9 @@ def pieces(file: _Forward | foreign.Foreign, seconds: float = _PIECE) -> Iterato
             if first_alone:
                 mono = samples[:, 0].copy()
                 _note(file.path, "its channels cancel each other; the first one is taken alone")
-        elif first_alone is None and _power(samples[:, :1]):
-            first_alone = False
         decoded, peak = decoded + len(mono), max(peak, _peak(file.path, mono))
+        if first_alone is None and peak >= SILENCE_PEAK:
+            first_alone = False
         yield mono
     _check_length(file, decoded)
     if peak < SILENCE_PEAK:
@@ -352,13 +352,13 @@ def _mix(samples: np.ndarray) -> np.ndarray:
     return samples @ np.full(samples.shape[1], 1 / samples.shape[1], np.float32)
 
 
-def _power(samples: np.ndarray) -> float:
-    return float(np.square(samples, dtype=np.float64).mean()) if samples.size else 0.0
+def _energy(channel: np.ndarray) -> float:
+    return float(channel @ channel)
 
 
 def _cancels(samples: np.ndarray, mono: np.ndarray) -> bool:
     """Whether channels (samples, channels) are inverse to each other: a wrong cable, karaoke."""
-    return samples.shape[1] > 1 and _power(mono) < CANCELLED * _power(samples[:, :1])
+    return samples.shape[1] > 1 and _energy(mono) < CANCELLED * _energy(samples[:, 0])
 
 
 def _cancel_throughout(path: Path) -> bool:
@@ -367,8 +367,8 @@ def _cancel_throughout(path: Path) -> bool:
     with opened(path) as file:
         size = max(1, min(int(_PIECE * file.samplerate), _PIECE_VALUES // file.channels))
         while len(samples := file.block(size)):
-            mixed += _power(_mix(samples)) * len(samples)
-            first += _power(samples[:, :1]) * len(samples)
+            mixed += _energy(_mix(samples))
+            first += _energy(samples[:, 0])
     return mixed < CANCELLED * first
 
 
