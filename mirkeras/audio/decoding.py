@@ -172,7 +172,7 @@ class _Forward(soundfile.SoundFile):
 
     def __init__(self, path: Path, source: BinaryIO, read_from: BinaryIO | None = None) -> None:
         self.path, self.source, self.failure = path, source, None
-        self.read_from = read_from or source
+        self.read_from, self._given = read_from or source, 0
         real = isinstance(self.read_from, io.FileIO) and os.name != "nt"
         with silenced():  # mpg123 has much to say, for no file by name
             super().__init__(source.fileno() if real else self.read_from, closefd=False)
@@ -187,10 +187,13 @@ class _Forward(soundfile.SoundFile):
         """
         if self.failure:
             return np.zeros((0, self.channels), np.float32)
+        count = min(count, max(1, self.frames - self._given))  # no room for what will not come
         samples = np.full((count, self.channels), np.nan, np.float32)
         try:
             with silenced():
-                return self.read(out=samples)
+                samples = self.read(out=samples)
+            self._given += len(samples)
+            return samples
         except soundfile.LibsndfileError as error:
             self.failure = error.error_string.rstrip(".") or "broken or truncated"
             untouched = np.isnan(samples).all(axis=1)
