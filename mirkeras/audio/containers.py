@@ -191,6 +191,14 @@ def _counted(source: BinaryIO) -> int:
     return samples
 
 
+def bytes_before(source: BinaryIO) -> int:
+    """Count bytes of an MP3 between its tags and its first frame: what stood there is lost."""
+    reached = source.tell()
+    first = mpeg.first_frame(_read(source, _behind_tags(source), _HEAD))
+    source.seek(reached)
+    return first or 0
+
+
 def promised(kind: str, log: str, frames: int, source: BinaryIO) -> float:
     """Return how many samples (per channel) the header promises; inf: more than there are by an
     unknown number, nan: it does not say.

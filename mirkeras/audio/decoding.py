@@ -34,6 +34,7 @@ CANCELLED = 1e-3
 TOLERANCE = 0.05
 _FRAME = {"MP3": 1152, "FLAC": 4608}
 
+_LONGEST_FRAME = 1441  # bytes, of an MP3 (layer 3, 320 kbit/s at 32 kHz)
 # libsndfile's error numbers of a format that it does not know, and of a damaged header
 _UNRECOGNISED, _MALFORMED = 1, 3
 
@@ -343,6 +344,8 @@ def _check_length(file: _Forward | foreign.Foreign, decoded: int) -> None:
             f"the decoder ends after {decoded / file.samplerate:.2f} s, but audio goes on behind "
             f"that: files joined, or a wrong length; rewrite it, e.g. ffmpeg -i {name}",
         )
+    if file.format == "MP3" and (lost := containers.bytes_before(file.source)) > _LONGEST_FRAME:
+        _note(file.path, f"{lost} bytes before its first frame are no sound; used as it is")
     if missing > 0 or file.failure or missing < -tolerated:
         milliseconds = 1000 * abs(missing) / file.samplerate
         how = "longer" if missing < 0 else "shorter"

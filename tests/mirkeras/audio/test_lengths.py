@@ -136,6 +136,15 @@ def test_every_page_of_an_ogg_counts(tmp_path):
             audio.decode(put(tmp_path, data[:cut]))
 
 
+@pytest.mark.parametrize("share", [0.05, 0.3])
+def test_a_lost_beginning_of_an_mp3_is_noted(tmp_path, share):
+    data = CONTENTS["MP3"]
+    lost = int(share * len(data))
+    with pytest.warns(Note, match=r"a\.x: \d+ bytes before its first frame are no sound"):
+        decoded = audio.decode(put(tmp_path, bytes(lost) + data[lost:]))
+    assert len(decoded.samples) < (1 - share / 2) * len(MONO)
+
+
 def test_a_title_behind_a_recording_without_samples_is_no_sound(tmp_path):
     empty = bytes(written("WAV", NOISE[:0]))
     title = b"LIST" + struct.pack("<I", 12) + b"INFOINAM" + bytes(4)
