@@ -302,7 +302,7 @@ def pieces(file: _Forward | foreign.Foreign, seconds: float = _PIECE) -> Iterato
     AudioError
         As `decode` does, as soon as it is known.
     """
-    size = max(1, min(int(seconds * file.samplerate), _PIECE_VALUES // file.channels))
+    size = _samples_at_once(file, seconds)
     decoded, peak, first_alone = 0, 0.0, None  # not known yet
     while len(samples := file.block(size)):
         mono = samples[:, 0].copy() if first_alone else _mix(samples)
@@ -318,6 +318,10 @@ def pieces(file: _Forward | foreign.Foreign, seconds: float = _PIECE) -> Iterato
     _check_length(file, decoded)
     if peak < SILENCE_PEAK:
         raise AudioError(file.path, "silent", f"peak {peak:.1e} of full scale")
+
+
+def _samples_at_once(file: _Forward | foreign.Foreign, seconds: float) -> int:
+    return max(1, min(int(seconds * file.samplerate), _PIECE_VALUES // file.channels))
 
 
 def _note(path: Path, text: str) -> None:
@@ -371,7 +375,7 @@ def _cancel_throughout(path: Path) -> bool:
     """Whether they do so in the whole file, of which the beginning is suspicious."""
     mixed, first = 0.0, 0.0
     with opened(path) as file:
-        size = max(1, min(int(_PIECE * file.samplerate), _PIECE_VALUES // file.channels))
+        size = _samples_at_once(file, _PIECE)
         while len(samples := file.block(size)):
             mixed += _energy(_mix(samples))
             first += _energy(samples[:, 0])

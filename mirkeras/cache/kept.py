@@ -127,8 +127,7 @@ def _compared(
     reasons = dict(zip(zip(*columns, strict=True), cache.rejected["reason"], strict=True))
     kept = Kept(cache, places=places, note=note)
     for task in build.tasks:
-        digest = foreign.sealed(task.path, audio.recall(task.path, extraction.digest_of))
-        seen = Stamp.of(task.path)
+        digest, seen = extraction.digest_of(task.path, audio), Stamp.of(task.path)
         relative = task.path.relative_to(build.root).as_posix()
         if (number := places.get(digest)) is not None:
             frames = int(cache.offsets[number + 1] - cache.offsets[number])
@@ -149,7 +148,7 @@ def _with_digests(cache: FeatureCache, build: Build, audio: Memory) -> tuple[Fea
     """
     paths = {task.track: task.path for task in build.tasks}
     digests = tuple(
-        audio.recall(paths[track], extraction.digest_of) if track in paths else ""
+        extraction.digest_of(paths[track], audio) if track in paths else ""
         for track in cache.tracks
     )
     if fingerprint(zip(cache.tracks, digests, strict=True)) != cache.fingerprint:

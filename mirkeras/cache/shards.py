@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mirkeras.audio import foreign
 from mirkeras.cache.build import Build
 from mirkeras.cache.file import (
     CacheError,
@@ -115,9 +114,7 @@ def _start_work(build: Build) -> None:
 def _with_shards(build: Build, kept: Kept, audio: Memory) -> Kept:
     """Add to what a cache holds what earlier, interrupted builds left as valid shards."""
     outcomes = [
-        extraction.finished(
-            task, foreign.sealed(task.path, audio.recall(task.path, extraction.digest_of))
-        )
+        extraction.finished(task, extraction.digest_of(task.path, audio))
         if task.shard.exists()
         else None
         for task in kept.missing

@@ -9,6 +9,8 @@ from mirkeras.experiment.records import RunError, check_files, library, major, r
 from mirkeras.pipeline.splits import DRAWN
 from mirkeras.storage.files import locked, sweep
 
+#: Between the two parts of an origin: the digests of its inputs and of its network.
+JOINT = "-"
 #: What only a training that goes on needs, in a run's directory until it is finished.
 CHECKPOINT, FEATURES = "checkpoint.npz", "features.raw"
 
@@ -119,8 +121,8 @@ def _other(record: dict, run: Run, origin: str) -> str:
             return f"{name} {found[name]!r}, now {wanted[name]!r} is asked for"
     for what, known, now in zip(
         ("other tracks, labels, features or protocol", "another network or optimiser"),
-        str(record.get("origin")).split("-"),
-        origin.split("-"),
+        str(record.get("origin")).split(JOINT),
+        origin.split(JOINT),
         strict=False,  # either may lack the network
     ):
         if known != now:

@@ -20,7 +20,7 @@ from mirkeras.audio.decoding import as_audio_error
 from mirkeras.features.recipe import Recipe
 from mirkeras.storage.arrays import write_archive
 from mirkeras.storage.files import sha256
-from mirkeras.storage.memory import Stamp
+from mirkeras.storage.memory import Memory, Stamp
 from mirkeras.system.workers import work
 
 
@@ -123,7 +123,7 @@ def _extract_track(tasks: Sequence[Task]) -> list[Extracted]:
     path, outcomes = tasks[0].path, []
     seen = Stamp.of(path)
     recording, reason = _decoded(path)
-    digest = foreign.sealed(path, digest_of(path))
+    digest = digest_of(path)
     # The samples may then be of other audio than the digest.
     if Stamp.of(path).look != seen.look or not (digest or reason):
         digest, reason = "", "changed while it was read"
@@ -166,8 +166,23 @@ def _words(error: audio.AudioError) -> str:
     return f"{error.reason}: {error.detail}".removesuffix(": ")
 
 
-def digest_of(path: Path) -> str:
-    """Hash a file: hexadecimal SHA-256, "" if it cannot be read."""
+def digest_of(path: Path, known: Memory | None = None) -> str:
+    """Tell the audio of a file from any other: by SHA-256, and what decodes it if not libsndfile.
+
+    Parameters
+    ----------
+    known
+        Remembers the hashes of files.
+
+    Returns
+    -------
+    str
+        Hexadecimal digits, perhaps a space and the decoder; "" if the file cannot be read.
+    """
+    return foreign.sealed(path, known.recall(path, _hashed) if known else _hashed(path))
+
+
+def _hashed(path: Path) -> str:
     try:
         return sha256(path)
     except OSError:

@@ -12,7 +12,7 @@ from mirkeras.cache import open_cache
 from mirkeras.experiment import Experiment
 from mirkeras.experiment.division import holds_out_by_class, tracks_of
 from mirkeras.experiment.records import library, major
-from mirkeras.experiment.runs import Run
+from mirkeras.experiment.runs import JOINT, Run
 from mirkeras.experiment.setting import Setting
 from mirkeras.features import find_recipe
 from mirkeras.pipeline.labels import read_labels
@@ -20,8 +20,6 @@ from mirkeras.pipeline.splits import SEEDED
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.plan import batch_of
 
-#: Between the two digests.
-JOINT = "-"
 #: Of a layer in a network's configuration: what it is called, and what `Setting` decides.
 _IGNORED = ("name", "registered_name", "module", "dtype", "build_config")
 _LINKS = ("inbound_nodes", "input_layers", "output_layers")

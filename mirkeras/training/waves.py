@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from mirkeras.experiment import Experiment, find_experiment
 from mirkeras.experiment.records import read_record
-from mirkeras.experiment.runs import Run, is_finished
+from mirkeras.experiment.runs import JOINT, Run, is_finished
 from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.system import jobs
 from mirkeras.system.errors import say
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.one_run import train_run
-from mirkeras.training.origin import JOINT, inputs_of, network_of
+from mirkeras.training.origin import inputs_of, network_of
 
 
 def plan_waves(

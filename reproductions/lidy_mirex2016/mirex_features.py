@@ -150,11 +150,11 @@ def _look_up(scratch: Path, wanted: set[str], recipe: Recipe) -> Features:
     audio = Memory(scratch / FOLDER / AUDIO)
     for found in _caches(scratch, recipe):
         for number, file in enumerate(found.tracks):
-            if file in wanted and found.digests[number] == audio.recall(Path(file), digest_of):
+            if file in wanted and found.digests[number] == digest_of(Path(file), audio):
                 held[file] = found, number
         for line in found.rejected.itertuples():
             # one that was mended since is worth another try
-            if line.track in wanted and line.digest == audio.recall(Path(line.track), digest_of):
+            if line.track in wanted and line.digest == digest_of(Path(line.track), audio):
                 unusable[line.track] = line.reason
     audio.save()
     unusable = {file: why for file, why in unusable.items() if file not in held}

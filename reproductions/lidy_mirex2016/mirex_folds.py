@@ -17,13 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from mirkeras.experiment import records
-from mirkeras.experiment.runs import Run, claimed, is_finished
+from mirkeras.experiment.runs import JOINT, Run, claimed, is_finished
 from mirkeras.pipeline.segments import cut
 from mirkeras.pipeline.splits import STRATIFIED, cut_folds
 from mirkeras.storage.files import read_json, write_text
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError
-from mirkeras.training.origin import JOINT
 from reproductions.lidy_mirex2016 import mirex_features, mirex_lists, mirex_model, mirex_scores
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features

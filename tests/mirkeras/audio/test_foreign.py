@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
-from mirkeras import audio
+from mirkeras import audio, cache
 from mirkeras.audio import decoding, foreign, formats, stream
+from mirkeras.features import extraction, find_recipe
 
 RATE, SECONDS = 44_100, 4
 TIME = np.arange(RATE * SECONDS) / RATE
@@ -107,3 +109,14 @@ def test_what_libsndfile_finds_malformed_is_not_taken_as_far_as_it_goes(tmp_path
     (tmp_path / "a.caf").write_bytes(data[: len(data) // 2])
     with pytest.raises(audio.AudioError, match="unreadable"):
         audio.decode(tmp_path / "a.caf")
+
+
+def test_a_cache_knows_such_files_again(tmp_path):
+    path = encode(tmp_path / "a.m4a", "aac")
+    index = pd.DataFrame({"track": ["a"], "path": ["a.m4a"]})
+    recipe, built = find_recipe("cbmi2016"), tmp_path / "c.h5"
+    first = cache.build_cache(index, tmp_path, recipe, built, jobs=1)
+    inode = built.stat().st_ino
+    assert first.digests == (extraction.digest_of(path),)
+    cache.build_cache(index, tmp_path, recipe, built, jobs=1)
+    assert built.stat().st_ino == inode

@@ -11,6 +11,8 @@ import soundfile
 
 from mirkeras import audio, features
 from mirkeras.features import extraction, waveform
+from mirkeras.storage.files import sha256
+from mirkeras.storage.memory import Memory
 from tests.full_disk import room
 
 RECIPE = features.RECIPES["cbmi2016"]
@@ -164,3 +166,15 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
     parent.kill()
     # The workers hold the other end of this pipe: it ends only when the last of them has left.
     parent.communicate(timeout=20)
+
+
+@pytest.mark.parametrize(("name", "decoder"), [("a.wav", ""), ("a.M4A", " not decoded")])
+def test_a_digest_names_another_decoder_remembered_or_not(tmp_path, name, decoder):
+    path = tmp_path / name
+    path.write_bytes(b"sound")
+    os.utime(path, (0, 0))
+    known = Memory(tmp_path / "known.json")
+    expected = sha256(path) + decoder
+    assert [extraction.digest_of(path, known) for _ in range(2)] == [expected] * 2
+    assert extraction.digest_of(path) == expected
+    assert extraction.digest_of(tmp_path / "gone.m4a", known) == ""

@@ -12,11 +12,12 @@ import pytest
 from tensorflow.python.eager.context import Context
 
 from mirkeras.cli.train import train
-from mirkeras.experiment import Constant, Experiment, Protocol, Row
+from mirkeras.experiment import Experiment, Row
 from mirkeras.experiment.records import read_record, write_record
 from mirkeras.experiment.setting import Setting
 from mirkeras.system import jobs, processes
 from mirkeras.training import preflight
+from tests.one_epoch import PROTOCOL
 
 BACKEND = keras.backend.backend()
 ON_TENSORFLOW = pytest.mark.skipif(BACKEND != "tensorflow", reason="about TensorFlow")
@@ -32,19 +33,6 @@ def build(outputs: int, activation: str, *, filters: int = 2, rate: float = 0.1)
         keras.layers.Dense(outputs, activation=activation),
     ]
     return keras.Sequential(layers)
-
-
-PROTOCOL = Protocol(
-    name="paper",
-    summary="",
-    normalise_on="training tracks",
-    validate_by="track",
-    keep_groups=False,
-    drop_incomplete=False,
-    rule=Constant(),
-    max_epochs=1,
-    optimizer=partial(keras.optimizers.SGD, 0.1),
-)
 
 
 def build_head(outputs: int, activation: str, *, features: int) -> keras.Model:

@@ -3,11 +3,9 @@
 import re
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-import keras
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -16,7 +14,7 @@ from sklearn.svm import SVC
 from mirkeras.cache import CacheError, FeatureCache, open_cache
 from mirkeras.cli.train import train
 from mirkeras.evaluation import metrics
-from mirkeras.experiment import Constant, Experiment, Protocol, Row
+from mirkeras.experiment import Experiment, Protocol, Row
 from mirkeras.experiment.division import Parts
 from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.pipeline.segments import stream_segments
@@ -25,6 +23,7 @@ from mirkeras.system.errors import UsageError
 from mirkeras.training import preflight
 from mirkeras.transfer import classifiers, segment_features
 from tests import fake_card
+from tests.one_epoch import PROTOCOL
 
 PAPER = "fake_paper"
 HOP = 40
@@ -43,17 +42,6 @@ ROWS = {
     "other/no-tagger": replace(ROW, id="other/no-tagger", pretrained="MTT_nothing"),
     "other/no-feature": replace(ROW, id="other/no-feature", feature="max_pool"),
 }
-TRAINED = Protocol(
-    name="paper",
-    summary="",
-    normalise_on="training tracks",
-    validate_by="track",
-    keep_groups=False,
-    drop_incomplete=False,
-    rule=Constant(),
-    max_epochs=1,
-    optimizer=partial(keras.optimizers.SGD, 0.1),
-)
 FITTED = Protocol(
     name="transfer",
     summary="",
@@ -65,7 +53,7 @@ FITTED = Protocol(
     aggregate="majority",
     folds=2,
 )
-PROTOCOLS = {protocol.name: protocol for protocol in (TRAINED, FITTED)}
+PROTOCOLS = {protocol.name: protocol for protocol in (PROTOCOL, FITTED)}
 EXPERIMENT = Experiment(PAPER, ROWS, ("network",), PROTOCOLS, batch=1)
 
 
