@@ -93,8 +93,10 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     given = getattr(arguments, "extractor", [])
     extractors = tuple(find_extractor(path, arguments.extractor_recipe) for path in given)
     rows = plan_rows(experiment, arguments.rows, extractors)
-    protocol = choose_protocol(experiment, rows, arguments.protocol)
-    learners = {row: LEARNERS[experiment.learner_of(protocol.name, row)] for row in rows}
+    chosen = choose_protocol(experiment, rows, arguments.protocol).name
+    learners = {row: LEARNERS[experiment.learner_of(chosen, row)] for row in rows}
+    protocols = {row: experiment.protocol_of(chosen, row) for row in rows}
+    protocol = protocols[rows[0]]  # what division and warnings need, rows of a command share
     weights = getattr(arguments, "weights", None)
 
     # what can be refused before any data is looked at
@@ -102,7 +104,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         raise UsageError("--extractor is for rows on features of trained networks; none is wanted")
     check_machine(arguments)
     has_tags = bool(data_prep.get(arguments.dataset, arguments.layout).tags)
-    if has_tags and not all(learner.takes_tags(protocol) for learner in learners.values()):
+    if has_tags and not all(learners[row].takes_tags(protocols[row]) for row in rows):
         raise UsageError(
             f"protocol {protocol.name} of {experiment.paper} classifies; the tracks of "
             f"{arguments.dataset} have tags. Taggers: lee_samplecnn, pons_ismir2018"
@@ -133,7 +135,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         weights=weights,
     )
     for row, learner in learners.items():
-        learner.check_caches(experiment.rows[row], caches, extractors)
+        learner.check_caches(experiment.rows[row], protocols[row], caches, extractors)
     check_division(protocol, caches, setting, split, folds, arguments.seeds)
 
     # runs

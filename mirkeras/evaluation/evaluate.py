@@ -36,9 +36,10 @@ def evaluate_runs(paper: str, out: Path) -> pd.DataFrame:
     """
     experiment = find_experiment(paper)
 
-    def score(predictions: dict, protocol: str) -> dict:
-        aggregate = experiment.protocols[protocol].aggregate
-        return metrics.score(predictions, aggregate, experiment.metrics)
+    def score(predictions: dict, record: dict) -> dict:
+        own = experiment.score and experiment.score(predictions, record)
+        aggregate = experiment.protocol_of(record["protocol"], record["row"]).aggregate
+        return own or metrics.score(predictions, aggregate, experiment.metrics)
 
     measured = results.collect(out, paper, score)
     compared = results.with_known_repeats(paper, measured)
@@ -105,8 +106,7 @@ def _details(group: pd.DataFrame, out: Path, experiment: Experiment) -> list[str
     first = next(iter(predicted.values()))[0]
     if first["labels"].ndim == 2:
         return [_tags(setup_name(group), predicted, out)]
-    aggregate = experiment.protocols[group.protocol.iloc[0]].aggregate
-    return [_classes(setup_name(group), predicted, members, out, aggregate)]
+    return [_classes(setup_name(group), predicted, members, out, experiment)]
 
 
 def _tags(name: str, predicted: dict[str, list[dict]], out: Path) -> str:
@@ -138,11 +138,12 @@ def _classes(
     predicted: dict[str, list[dict]],
     members: dict[str, pd.DataFrame],
     out: Path,
-    aggregate: str,
+    experiment: Experiment,
 ) -> str:
     """Tabulate segment accuracy and recall per class, and draw the confusions."""
     lines = []
     for row, runs in predicted.items():
+        aggregate = experiment.protocol_of(members[row].protocol.iloc[0], row).aggregate
         matrix, classes = metrics.confusion(runs, aggregate), runs[0]["classes"]
         recalls = (f"{value:.1f}" for value in metrics.recall(matrix))
         of_segments = members[row].filter(["segment_accuracy", "raw"]).iloc[:, 0].mean()

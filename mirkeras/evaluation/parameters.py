@@ -24,13 +24,13 @@ def _count(paper: str, name: str, outputs: int, protocol: str) -> int:
     row = experiment.rows[name]
     # what the hidden layers of the networks give that it reads features of
     widths = [_widths(paper, source)[layer] for source in row.features_from for layer in row.layers]
-    options = row.options(experiment.protocols[protocol], sum(widths))
+    options = row.options(experiment.protocol_of(protocol, name), sum(widths))
     return count_trainable(row.build(outputs, "softmax", **options))
 
 
 @lru_cache
 def _widths(paper: str, name: str) -> tuple[int, ...]:
     experiment = find_experiment(paper)
-    options = next(iter(experiment.protocols.values())).network
+    options = experiment.protocol_of(next(iter(experiment.protocols)), name).network
     network = experiment.rows[name].build(2, "softmax", **options)
     return tuple(stage.output.shape[-1] for stage in hidden_stages(network))

@@ -31,13 +31,13 @@ TEXT = (
 )
 
 
-def collect(out: Path, paper: str, score: Callable[[dict, str], dict]) -> pd.DataFrame:
+def collect(out: Path, paper: str, score: Callable[[dict, dict], dict]) -> pd.DataFrame:
     """Score every finished run below `out`: one line per run, with where it comes from.
 
     Parameters
     ----------
     score : callable
-        (predictions of a run, see `mirkeras.experiment.records.read_predictions`; its protocol) →
+        (predictions of a run, see `mirkeras.experiment.records.read_predictions`; its record) →
         metric name → value.
     """
     lines = []
@@ -48,7 +48,7 @@ def collect(out: Path, paper: str, score: Callable[[dict, str], dict]) -> pd.Dat
         sizes = {f"{part}_segments": size["segments"] for part, size in record["sizes"].items()}
         # a timing has no predictions: its record holds what was measured
         scores = record.get("measurements")
-        scores = scores or score(read_predictions(directory), record["protocol"])
+        scores = scores or score(read_predictions(directory), record)
         lines.append(flat | sizes | {"versions": versions, "changed": _changed(record)} | scores)
     if not lines:
         raise ResultsError(f"no finished run of {paper} below {out}; train first, or give --out")

@@ -118,6 +118,8 @@ def _members(
     watched = protocol.validate_by == "test"
     if split not in SEEDED:
         return named_parts(tracks[split].to_numpy(str), fold, validates=not watched)
+    if protocol.draw:
+        return protocol.draw(len(tracks), folds, fold, seed)
     groups = tracks.group.to_numpy() if protocol.keep_groups else None
     classes = tracks.stratum.to_numpy() if split == STRATIFIED else None
     test = cut_folds(len(tracks), folds, seed, groups=groups, classes=classes)[fold]
@@ -150,7 +152,7 @@ def _hold_out(
         most = max(1, total // max(ONE_IN, folds))
         return hold_out_by_class(items, most, seed, tracks.stratum.to_numpy()[places], groups)
     # with k folds as large as a test fold: 80-10-10 for ten
-    share = 1 / (folds - 1) if folds > 2 else 0.2
+    share = protocol.held_out or (1 / (folds - 1) if folds > 2 else 0.2)
     return hold_out(items, share, seed, groups)
 
 

@@ -50,9 +50,17 @@ class Protocol:
         How tracks are cut into segments.
     aggregate : "majority", "mean" or "product"
         How the scores of a track's segments become its own, see `mirkeras.evaluation.metrics`.
-    z_score : "none", "scalar" or "cell"
+    z_score : "none", "scalar", "cell" or callable
         How rows that are standardised are: by one mean and deviation, or each cell of a segment
-        (frame, band) by its own.
+        (frame, band) by its own. Or the paper's way: (cache, first frames of the segments it is
+        fitted on, frames of a segment) → mean and deviation, as `cell_statistics` gives them.
+    held_out : float or None
+        Share of what is not tested that validates, where that is drawn. None: as much as is tested.
+    draw : callable or None
+        The paper's way to draw folds, by track: (number of tracks, folds, fold, seed) → places of
+        the training, validation and test tracks. None: see `mirkeras.experiment.division`.
+    loss : str
+        Loss, as Keras names it. Empty: that of the labels.
     variants : mapping
         Name of a variant → fields that its rows replace.
     """
@@ -74,7 +82,10 @@ class Protocol:
     folds: int = 10
     cut: Consecutive | Drawn | DrawnToTrain = CONSECUTIVE
     aggregate: Literal["majority", "mean", "product"] = "mean"
-    z_score: Literal["none", "scalar", "cell"] = "scalar"
+    z_score: Literal["none", "scalar", "cell"] | Callable = "scalar"
+    held_out: float | None = None
+    draw: Callable | None = None
+    loss: str = ""
     variants: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -82,7 +93,7 @@ class Protocol:
             raise ValueError(f"protocol {self.name}: an epoch would be chosen on the test part")
 
     def chosen(self) -> dict[str, str]:
-        """Spell out what decides numbers.
+        """Spell out what decides numbers; callables are frozen data classes, or partial functions.
 
         Defaults are left out so that new fields keep old digests.
         """

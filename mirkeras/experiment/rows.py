@@ -100,6 +100,9 @@ class Experiment:
         Segments per batch; `batches` names the data sets that have another.
     metrics : tuple of str
         What is measured of a classifier, see `mirkeras.evaluation.metrics.accuracies`.
+    score : callable or None
+        The paper's own measures: (predictions of a run, its record) → name → value, in place of
+        those; None for a run that the usual ones are for.
     """
 
     paper: str
@@ -109,6 +112,7 @@ class Experiment:
     batch: int
     batches: Mapping[str, int] = field(default_factory=dict)
     metrics: tuple[str, ...] = ("accuracy", "segment_accuracy")
+    score: Callable[[Mapping, Mapping], dict[str, float] | None] | None = None
 
     def protocol_of(self, protocol: str, row: str) -> Protocol:
         """Return a protocol as it is for a row."""

@@ -8,7 +8,22 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Consecutive:
-    """Tracks are cut into segments that follow on each other, see `consecutive`."""
+    """Tracks are cut into segments that follow on each other, see `consecutive`.
+
+    Attributes
+    ----------
+    hop : int
+        Frames from the start of one segment to that of the next; 0: a segment's length.
+    drop_last : bool
+        Whether the last segment that fits is left out, as a common slip of ranges has it.
+    """
+
+    hop: int = 0
+    drop_last: bool = False
+
+    def needs(self, length: int) -> int:
+        """Frames that a track needs to give a segment of so many frames."""
+        return length + (self.hop or length) * self.drop_last
 
 
 CONSECUTIVE = Consecutive()
@@ -110,7 +125,7 @@ def cut(
     """
     starts, ends = offsets[:-1], offsets[1:] - deformed
     if isinstance(rule, Consecutive):
-        kinds = [(ALL, _follow(starts, ends, length))]
+        kinds = [(ALL, _follow(starts, ends, length, rule))]
     elif isinstance(rule, Drawn):
         kinds = [(ALL, drawn(starts, ends, length, rule, seed))]
     else:
@@ -174,19 +189,22 @@ def consecutive(offsets: np.ndarray, length: int) -> Segments:
     return _follow(offsets[:-1], offsets[1:], length)
 
 
-def _follow(starts: np.ndarray, ends: np.ndarray, length: int) -> Segments:
-    _refuse_short(ends - starts, length)
-    counts = (ends - starts) // length
+def _follow(
+    starts: np.ndarray, ends: np.ndarray, length: int, rule: Consecutive = CONSECUTIVE
+) -> Segments:
+    _refuse_short(ends - starts, rule.needs(length))
+    hop = rule.hop or length
+    counts = (ends - starts - length) // hop + 1 - rule.drop_last
     track = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(len(track)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return Segments(np.asarray(starts)[track] + within * length, track, length)
+    return Segments(np.asarray(starts)[track] + within * hop, track, length)
 
 
 def _refuse_short(frames: np.ndarray, length: int) -> None:
     short = np.flatnonzero(frames < length)
     if len(short):
         raise ValueError(
-            f"{len(short)} track(s) are shorter than one segment of {length} frames "
+            f"{len(short)} track(s) are shorter than the {length} frames that a segment needs "
             f"(the first is number {short[0]}, {frames[short[0]]} frames)"
         )
 

@@ -2,8 +2,8 @@
 
 Drawn folds may keep every class's share (`STRATIFIED`); one fold is a single division.
 
-A named split is a column of the index. Its values are `PARTS` (a track outside the split has "")
-or fold numbers "1" to "k".
+A named split is a column of the index. Its values are `PARTS` (a track outside the split has ""),
+perhaps without "validation", or fold numbers "1" to "k".
 """
 
 import numpy as np
@@ -35,12 +35,12 @@ def named_folds(column: np.ndarray) -> int:
     Raises
     ------
     ValueError
-        The column holds neither fold numbers nor all three parts.
+        The column holds neither fold numbers nor all parts (validation may be missing).
     """
     values = set(column) - {""}
     if values and all(value.isdigit() for value in values):
         return len(values)
-    if values != set(PARTS):
+    if values not in (set(PARTS), {"train", "test"}):
         raise ValueError(f"a split has folds 1, 2, … or {', '.join(PARTS)}; found {sorted(values)}")
     return 1
 
@@ -53,7 +53,8 @@ def named_parts(
     With official folds the one after the test fold validates, and the others train; of fewer than
     `FOLDS_TO_SPARE` all others train, and the validation part is empty: to be drawn from them. If
     nothing is held out (`validates` False), all others train and the validation part is the test
-    part. In a split into `PARTS` every part stays what it is.
+    part. In a split into `PARTS` every part stays what it is; without one for validation, that is
+    empty, or the test part if nothing is held out.
 
     Parameters
     ----------
@@ -63,7 +64,8 @@ def named_parts(
     """
     folds = named_folds(column)
     if folds == 1:
-        return tuple(np.flatnonzero(column == part) for part in PARTS)
+        rest, validation, test = (np.flatnonzero(column == part) for part in PARTS)
+        return rest, validation if validates or len(validation) else test, test
     numbers = sorted(set(column) - {""}, key=int)
     test = column == numbers[fold]
     validation = column == numbers[(fold + 1) % folds] if validates else test

@@ -11,6 +11,7 @@ from mirkeras.system.errors import shown
 # What a paper may print, with its decimals: accuracies in per cent, the others as they are.
 DECIMALS = {"accuracy": 2, "raw": 2, "max": 2, "maj": 2}
 DECIMALS |= {"roc_auc": 4, "pr_auc": 4, "time_ratio": 2}
+DECIMALS |= {f"{kind}_f1_{rule}": 4 for kind in ("micro", "macro") for rule in ("s1", "s2")}
 
 # Verdicts that rest on an interval.
 JUDGED = ("consistent", "above", "below")

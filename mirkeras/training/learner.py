@@ -16,7 +16,7 @@ from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.features import find_recipe
 from mirkeras.layers import count_trainable
 from mirkeras.pipeline.labels import Labels
-from mirkeras.pipeline.segments import Segments
+from mirkeras.pipeline.segments import Consecutive, Segments
 from mirkeras.storage.files import sha256
 from mirkeras.system.errors import UsageError
 from mirkeras.system.jobs import Job
@@ -83,7 +83,11 @@ class Learner:
         raise NotImplementedError
 
     def check_caches(
-        self, row: Row, caches: dict[str, FeatureCache], extractors: tuple[Extractor, ...]
+        self,
+        row: Row,
+        protocol: Protocol,
+        caches: dict[str, FeatureCache],
+        extractors: tuple[Extractor, ...],
     ) -> None:
         """Refuse caches that a row cannot read."""
 
@@ -141,14 +145,16 @@ class Network(Learner):
     def recipes(self, experiment, row, extractors) -> set[str]:
         return {row.recipe}
 
-    def check_caches(self, row, caches, extractors) -> None:
+    def check_caches(self, row, protocol, caches, extractors) -> None:
         # every track must give at least one segment
-        features = caches[row.recipe]
+        features, cut = caches[row.recipe], protocol.cut
         frames = np.diff(features.offsets) - find_recipe(row.recipe).deformed
-        if (frames < row.frames).any():
+        least = cut.needs(row.frames) if isinstance(cut, Consecutive) else row.frames
+        if (frames < least).any():
             raise UsageError(
-                f"row {row.id} needs tracks of {row.frames} frames, "
-                f"{features.tracks[frames.argmin()]} has {frames.min()}: leave the row out"
+                f"row {row.id} needs tracks of {least} frames under protocol {protocol.name}, "
+                f"{features.tracks[frames.argmin()]} has {frames.min()}: leave the row out, or use "
+                "another --protocol"
             )
 
     def built(self, row, protocol, labels) -> list:

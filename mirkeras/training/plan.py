@@ -172,7 +172,7 @@ def make_plan(
         validation=parts.validation,
         test=parts.test,
         optimizer=protocol.optimizer(),
-        loss=labels.loss,
+        loss=protocol.loss or labels.loss,
         metrics=() if labels.are_tags else ("accuracy",),
         rule=protocol.rule,
         select_by=protocol.select_by,
@@ -194,9 +194,10 @@ def _with_z_score(
     """Put the protocol's z-score, fitted on some tracks, in front of a network."""
     if not row.standardise or protocol.z_score == "none":
         return plain
-    if protocol.z_score == "cell":
+    if protocol.z_score != "scalar":
+        fit = cell_statistics if protocol.z_score == "cell" else protocol.z_score
         chosen = segments.first[segments.of_tracks(fitted)]
-        return standardised(plain, *cell_statistics(cache, chosen, row.frames))
+        return standardised(plain, *fit(cache, chosen, row.frames))
     return standardised(plain, *statistics(cache, [cache.tracks[number] for number in fitted]))
 
 

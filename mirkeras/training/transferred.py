@@ -27,7 +27,7 @@ class Head(Network):
             return {extractor.recipe for extractor in extractors}
         return {experiment.rows[source].recipe for source in row.features_from}
 
-    def check_caches(self, row, caches, extractors) -> None:
+    def check_caches(self, row, protocol, caches, extractors) -> None:
         for extractor in extractors:
             check_input(extractor, caches[extractor.recipe], row.layers)
 

@@ -42,7 +42,7 @@ def older(directory: Path, **changes) -> None:
 
 def collected(directory: Path) -> list:
     out = directory.parents[len(directory.parts) - 1 - directory.parts.index("some_paper")]
-    return collect(out, "some_paper", lambda predictions, protocol: {"sum": len(predictions)})
+    return collect(out, "some_paper", lambda predictions, record: {"sum": len(predictions)})
 
 
 def test_a_record_comes_back_and_the_order_of_its_fields_is_free(finished: Path) -> None:

@@ -24,6 +24,30 @@ def test_a_track_without_a_segment_is_refused() -> None:
 OFFSETS = np.array([0, 7, 20, 40])
 
 
+@pytest.mark.parametrize(
+    ("rule", "first"),
+    [
+        (Consecutive(), [0, 3, 7, 10, 13, 16, 20, 23, 26, 29, 32, 35]),
+        (Consecutive(drop_last=True), [0, 7, 10, 13, 20, 23, 26, 29, 32]),
+        (Consecutive(hop=5), [0, 7, 12, 17, 20, 25, 30, 35]),
+        # range(0, int((frames - length) / hop) * hop, hop) of Pons' code
+        (Consecutive(hop=4, drop_last=True), [0, 7, 11, 20, 24, 28, 32]),
+    ],
+)
+def test_consecutive_segments_overlap_and_lose_the_last_as_asked(
+    rule: Consecutive, first: list[int]
+) -> None:
+    assert cut(rule, OFFSETS, 3, seed=0).first.tolist() == first
+
+
+def test_a_rule_says_how_many_frames_a_track_needs() -> None:
+    for rule in (Consecutive(), Consecutive(drop_last=True), Consecutive(hop=2, drop_last=True)):
+        least = rule.needs(3)
+        assert len(cut(rule, np.array([0, least]), 3, seed=0)) == 1
+        with pytest.raises(ValueError, match=f"number 0, {least - 1} frames"):
+            cut(rule, np.array([0, least - 1]), 3, seed=0)
+
+
 def test_drawn_segments_lie_anywhere_in_their_track_and_come_back() -> None:
     segments = cut(Drawn(200), OFFSETS, 3, seed=0)
     assert np.bincount(segments.track).tolist() == [200, 200, 200]

@@ -92,6 +92,10 @@ def test_named_parts_are_taken_as_they_are() -> None:
     column = np.array(["train", "test", "", "validation", "train"])
     assert named_folds(column) == 1
     assert [part.tolist() for part in named_parts(column, 0)] == [[0, 4], [3], [1]]
+    two = np.array(["train", "test", "", "train"])  # validation is to be drawn
+    assert named_folds(two) == 1
+    assert [part.tolist() for part in named_parts(two, 0)] == [[0, 3], [], [1]]
+    assert [part.tolist() for part in named_parts(two, 0, validates=False)] == [[0, 3], [1], [1]]
 
 
 def test_of_official_folds_the_next_one_validates() -> None:
@@ -103,7 +107,7 @@ def test_of_official_folds_the_next_one_validates() -> None:
     assert [part.tolist() for part in named_parts(three, 1)] == [[0, 2, 3], [], [1]]
 
 
-@pytest.mark.parametrize("values", [["train", "test"], ["1", "train"], [""]])
+@pytest.mark.parametrize("values", [["train", "validation"], ["1", "train"], [""]])
 def test_a_column_that_is_no_split_is_refused(values: list[str]) -> None:
     with pytest.raises(ValueError, match="a split has folds 1, 2, … or train, validation, test"):
         named_folds(np.array(values))
