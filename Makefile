@@ -8,11 +8,11 @@ ROWS ?=
 EXTRA ?=
 comma := ,
 
-.PHONY: help install demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-mtat reproduce-gtzan reproduce-mirex reproduce-scale reproduce-transfer parity
+.PHONY: help install demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-temporal reproduce-mtat reproduce-gtzan reproduce-mirex reproduce-scale reproduce-transfer parity
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=… (default: code for Ballroom, else paper) ROWS=R,R… (default: see the target) DATASET=… (where it is not fixed); EXTRA='…' is passed to the command: make reproduce-gtzan DATASET=mini_ballroom ROWS=table2/shallow-100 EXTRA='--epochs 3'."
+	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=… (default: code for Ballroom and at scale, else paper) ROWS=R,R… (default: see the target) DATASET=… (where it is not fixed); EXTRA='…' is passed to the command: make reproduce-gtzan DATASET=mini_ballroom ROWS=table2/shallow-100 EXTRA='--epochs 3'."
 
 install: $(READY) ## create .venv and install mirkeras with what its tests need
 
@@ -54,6 +54,9 @@ bench-torch: $(READY) ## SampleCNN and Schindler's networks against the same in 
 reproduce-ballroom: $(READY) ## Pons, Lidy & Serra 2016 on Ballroom: all twelve rows, ten folds, then the verdicts
 	@$(BIN)/python -m reproductions.pons_cbmi2016.train --dataset ballroom --rows $(or $(ROWS),all) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
 	@$(BIN)/python -m reproductions.pons_cbmi2016.evaluate --out runs
+
+reproduce-temporal: $(READY) ## Pons & Serra 2017 on Ballroom: eight networks of temporal filters, ten folds, accuracy against parameters, what they learned
+	@$(BIN)/python -m reproductions.pons_icassp2017.reproduce --dataset $(or $(DATASET),ballroom) --rows $(or $(ROWS),all) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
 
 reproduce-mtat: $(READY) ## Lee et al. 2018 on MagnaTagATune: Tables 2, 4 and 5, times, verdicts, Figures 2 to 5
 	@$(BIN)/python -m reproductions.lee_samplecnn.reproduce --dataset magnatagatune --rows $(or $(ROWS),table2$(comma)table4$(comma)table5) --protocol $(or $(PROTOCOL),paper) --jobs $(JOBS) --out runs --timing --marks piano,techno $(EXTRA)

@@ -64,12 +64,15 @@ def test_data_prep_imports_the_ground_only_and_downwards() -> None:
 
 
 def test_papers_import_no_other_paper_but_for_a_comparison() -> None:
-    compared = {"pons_ismir2018": {"won_smc2020", "pons_eusipco2017"}}  # parity, one way
+    compared = {  # one way
+        ("pons_ismir2018", "parity"): {"won_smc2020", "pons_eusipco2017"},
+        ("pons_icassp2017", "filters"): {"pons_cbmi2016"},  # the same study, longer filters
+    }
     for file in files("reproductions"):
         paper = file.relative_to(ROOT / "reproductions").parts[0]
         for name in imports(file):
             if name.startswith("reproductions."):
-                allowed = {paper, *(compared.get(paper, ()) if file.stem == "parity" else ())}
+                allowed = {paper, *compared.get((paper, file.stem), ())}
                 assert package_of(name) in allowed, f"{file} imports {name}"
 
 

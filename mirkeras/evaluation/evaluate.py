@@ -62,7 +62,7 @@ def publish_figures(paper: str, out: Path) -> Path:
     remedy = f"it is written anew by: mirkeras compare {paper} --out {out}"
     page = results.publish(paper, results.read_measured(out / "measured.csv", remedy))
     kinds = ("*-comparison", "*-tags", "*-tempo", "*-time-filters", "*-frequency-filters")
-    for kind in (*kinds, "*-training", "fig3-*", "fig5-*", "fig7-*"):
+    for kind in (*kinds, "*-training", "*-parameters", "*-patterns", "fig3-*", "fig5-*", "fig7-*"):
         for figure in (out / "figures").glob(f"{kind}.png"):
             with whole_file(page.with_suffix("") / figure.name) as copy:
                 shutil.copyfile(figure, copy)

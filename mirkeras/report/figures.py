@@ -25,6 +25,11 @@ LABELS = {
     "maj": "track accuracy, maj (%)",
     "roc_auc": "macro ROC-AUC",
     "pr_auc": "macro PR-AUC",
+    **{
+        f"{kind}_f1_{rule}": f"{kind} F1 ({rule})"
+        for kind in ("micro", "macro")
+        for rule in ("s1", "s2")
+    },
     "time_ratio": "training time / that at 22,050 Hz",
 }
 

@@ -87,23 +87,28 @@ def dominant_bpm(filters: np.ndarray, frame_rate: float) -> np.ndarray:
     return bpm[audible][spectrum[audible].argmax(axis=0)]
 
 
-def random_filters(frames: int, filters: int = 32) -> np.ndarray:
-    """Draw filters that learned nothing: Glorot-uniform, as a Time layer starts."""
-    limit = np.sqrt(6 / (frames + frames * filters))
-    return np.random.RandomState(0).uniform(-limit, limit, (frames, RANDOM_FILTERS))
+def random_filters(frames: int, count: int) -> np.ndarray:
+    """Draw filters that learned nothing: uniform, as they start; their scale changes no answer."""
+    return np.random.RandomState(0).uniform(-1, 1, (frames, count))
 
 
-def answer(kernels: list[np.ndarray], tempi: np.ndarray, frame_rate: float) -> Answer:
+def answer(kernels: list[list[np.ndarray]], tempi: np.ndarray, frame_rate: float) -> Answer:
     """Compare the learned filters of some runs with random ones: who has the period of a beat?
 
     Parameters
     ----------
-    kernels : list of float (frames, filters)
-        One per run. Folds share training tracks and filters of a run depend on each other, so the
-        spread over runs is shown instead of a significance that would count filters as independent.
+    kernels : list of lists of float (frames, filters)
+        Per run, those of each length. Folds share training tracks and filters of a run depend on
+        each other, so the spread over runs is shown instead of a significance that would count
+        filters as independent.
     """
-    learned = [dominant_bpm(kernel, frame_rate) for kernel in kernels]
-    random = dominant_bpm(random_filters(len(kernels[0])), frame_rate)
+
+    def of_all(lengths: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate([dominant_bpm(kernel, frame_rate) for kernel in lengths])
+
+    learned = [of_all(run) for run in kernels]
+    count = RANDOM_FILTERS // len(kernels[0])
+    random = of_all([random_filters(len(kernel), count) for kernel in kernels[0]])
 
     def inside(bpm: np.ndarray) -> float:
         return ((bpm >= tempi.min()) & (bpm <= tempi.max())).mean()
@@ -135,8 +140,8 @@ def draw_filters(kernel: np.ndarray, unit: str, title: str, path: Path) -> None:
     figures.save(figure, path)
 
 
-def draw_answer(found: Answer, title: str, path: Path) -> None:
-    """Draw tempi and filter periodicities on one axis."""
+def draw_answer(found: Answer, kind: str, title: str, path: Path) -> None:
+    """Draw tempi and the periodicities of filters of some kind on one axis."""
     figure = Figure(figsize=(9, 5.2), layout="constrained")
     above, below = figure.subplots(2, sharex=True)
     bins = np.geomspace(SLOWEST, FASTEST, 33)
@@ -149,7 +154,7 @@ def draw_answer(found: Answer, title: str, path: Path) -> None:
     above.legend(fontsize="small")
     for values, color, label in (
         (found.random, figures.PUBLISHED, "random filters"),
-        (found.learned, figures.MEASURED, f"{len(found.learned)} learned Time filters"),
+        (found.learned, figures.MEASURED, f"{len(found.learned)} learned {kind} filters"),
     ):
         weights = np.full(len(values), 100 / len(values))
         below.hist(values, bins, weights=weights, histtype="step", lw=2, color=color, label=label)
@@ -199,14 +204,19 @@ def _answer_for(name: str, runs: list[Run], out: Path, cache_root: Path) -> str:
     if not len(tempi):
         return f"{name}: filters drawn; its index knows no tempi, so no answer on tempo"
     recipe = find_recipe(RECIPE)
-    found = answer(list(kernels), tempi, recipe.sample_rate / recipe.hop)
+    found = answer([[kernel] for kernel in kernels], tempi, recipe.sample_rate / recipe.hop)
     title = f"Do Time filters learn tempo? {figures.label(name)}"
-    draw_answer(found, title, out / "figures" / f"{name}-tempo.png")
+    draw_answer(found, "Time", title, out / "figures" / f"{name}-tempo.png")
+    return f"{name}: {in_words(found, 'Time')}"
+
+
+def in_words(found: Answer, kind: str) -> str:
+    """Say an answer about filters of some kind in a sentence."""
     low, high = 100 * found.inside.min(), 100 * found.inside.max()
     return (
-        f"{name}: {100 * found.inside.mean():.0f} % of {len(found.learned)} Time filters (run by "
+        f"{100 * found.inside.mean():.0f} % of {len(found.learned)} {kind} filters (run by "
         f"run {low:.0f} to {high:.0f} %) have their dominant periodicity within the tempi "
-        f"({tempi.min():.0f} to {tempi.max():.0f} BPM); of random filters "
+        f"({found.tempi.min():.0f} to {found.tempi.max():.0f} BPM); of random filters "
         f"{100 * found.inside_by_chance:.0f} % have"
     )
 

@@ -26,22 +26,22 @@ def test_a_known_period_is_found(noise: float) -> None:
 
 def test_filters_with_the_beat_differ_from_random_ones() -> None:
     tempi = np.linspace(90, 210, 50)
-    found = filters.answer([waves(np.linspace(100, 200, 32), 0.3)], tempi, RATE)
+    found = filters.answer([[waves(np.linspace(100, 200, 32), 0.3)]], tempi, RATE)
     assert found.inside.tolist() == [1]
     assert found.inside_by_chance < 0.4
 
 
 def test_random_filters_are_not_taken_for_learned_ones() -> None:
     tempi = np.linspace(90, 210, 50)
-    found = filters.answer([np.random.RandomState(5).randn(60, 2000)], tempi, RATE)
+    found = filters.answer([[np.random.RandomState(5).randn(60, 2000)]], tempi, RATE)
     assert found.inside[0] == pytest.approx(found.inside_by_chance, abs=0.05)
 
 
 def test_figures_are_drawn(tmp_path: Path) -> None:
     kernel = waves(np.linspace(100, 200, 32), 0.3)
     filters.draw_filters(kernel, "frame", "title", tmp_path / "filters.png")
-    found = filters.answer([kernel], np.linspace(90, 210, 50), RATE)
-    filters.draw_answer(found, "title", tmp_path / "tempo.png")
+    found = filters.answer([[kernel]], np.linspace(90, 210, 50), RATE)
+    filters.draw_answer(found, "Time", "title", tmp_path / "tempo.png")
     for path in tmp_path.iterdir():
         assert path.read_bytes().startswith(b"\x89PNG")
 

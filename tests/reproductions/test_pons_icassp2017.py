@@ -1,9 +1,14 @@
-"""Protocols of ICASSP 2017: the authors' folds and segments."""
+"""ICASSP 2017: the authors' folds and segments, what filters learned, accuracy by parameters."""
+
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mirkeras.pipeline.segments import cut
+from reproductions.pons_cbmi2016.filters import dominant_bpm
+from reproductions.pons_icassp2017 import filters, models, parameters
 from reproductions.pons_icassp2017.experiments import PROTOCOLS, Unshuffled
 
 SONGS, FOLDS = 698, 10
@@ -39,3 +44,60 @@ def test_segments_of_a_song_are_as_many_as_the_code_cuts(
         assert len(segments) == count
     whole = cut(PROTOCOLS["clean"].cut, np.array([0, frames]), 250, seed=0)
     assert len(whole) == frames // 250
+
+
+def waves(bpm: np.ndarray, frames: int) -> np.ndarray:
+    """Filters (frames, filters) with known periods, in some noise."""
+    random = np.random.RandomState(0)
+    time = np.arange(frames)[:, None] / filters.frame_rate()
+    phase = random.uniform(0, 2 * np.pi, len(bpm))
+    return np.cos(2 * np.pi * bpm / 60 * time + phase) + 0.3 * random.randn(frames, len(bpm))
+
+
+def test_long_filters_tell_tempi_apart_that_short_ones_do_not() -> None:
+    bpm = np.linspace(90, 210, 200)
+    errors = {
+        frames: np.abs(dominant_bpm(waves(bpm, frames), filters.frame_rate()) - bpm)
+        for frames in (60, 216)
+    }
+    assert errors[216].max() < 3
+    assert errors[60].max() > 3 * errors[216].max()
+
+
+def test_filters_are_answered_for_by_their_length() -> None:
+    run = [waves(np.full(9, 120.0 if n > 160 else 500.0), n) for n in models.PATTERNS]
+    said = filters.by_length([run], np.array([100.0, 140.0]))
+    assert "46 to 101 frames 0 %" in said
+    assert "161 to 216 frames 100 %" in said
+
+
+def measured(paper: str, rows: list[str], accuracies: list[float], epochs: int) -> pd.DataFrame:
+    setup = {"dataset": "some", "split": "drawn", "protocol": "clean", "folds": 2}
+    lines = [
+        {"paper": paper, "row": row, "parameters": 1000 * (1 + place), "accuracy": accuracy}
+        for place, row in enumerate(rows)
+        for accuracy in accuracies
+    ]
+    return pd.DataFrame(lines).assign(**setup, max_epochs=epochs)
+
+
+def test_accuracy_is_drawn_against_parameters_beside_the_networks_before(tmp_path: Path) -> None:
+    group = measured("pons_icassp2017", ["table/o", "table/p"], [40.0, 60.0], 3)
+    before = pd.concat(
+        measured("pons_cbmi2016", ["table1/time-1x60"], [value], epochs)
+        for value, epochs in ((10.0, 5), (90.0, 40))
+    )
+    table = parameters.rows_beside(group, before)
+    assert table.value.tolist() == [90, 50, 50]
+    assert table["std"].tolist() == [0, 10, 10]
+    elsewhere = before.assign(dataset="other")
+    assert parameters.rows_beside(group, elsewhere).index.tolist() == ["table/o", "table/p"]
+    parameters.draw(group, before, tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_missing_runs_are_said(tmp_path: Path, capsys) -> None:
+    assert filters.main(["--out", str(tmp_path)]) == 0
+    assert "no finished run of table/p or table/8o+8p" in capsys.readouterr().out
+    assert parameters.main(["--out", str(tmp_path)]) == 1
+    assert "measured.csv" in capsys.readouterr().err
