@@ -36,15 +36,25 @@ def written_out(network: keras.Model, segment: np.ndarray) -> np.ndarray:
     return softmax(np.concatenate(values, axis=1).ravel() @ kernel + bias)
 
 
-def test_scores_are_those_of_the_network_written_out() -> None:
-    keras.utils.set_random_seed(1)
-    network = models.temporal(8, onsets=1, patterns=2)
+@pytest.mark.parametrize("patterns", [1, models.FEW + 1])
+def test_scores_are_those_of_the_network_written_out(patterns: int) -> None:
+    network = models.temporal(8, onsets=1, patterns=patterns)
     network.set_weights([0.3 * np.random.RandomState(2).randn(*w.shape) for w in network.weights])
     segments = np.random.RandomState(3).randn(2, 250, 40).astype("float32") / 10
     expected = np.stack([written_out(network, segment) for segment in segments])
     assert 0.01 < expected.max() < 0.99
     found = keras.ops.convert_to_numpy(network(segments))
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_saved_network_is_plain_keras_and_scores_the_same(tmp_path) -> None:
+    network = models.temporal(8, patterns=1)
+    network.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert all(type(layer).__module__.startswith("keras.") for layer in loaded.layers)
+    segments = np.random.RandomState(3).randn(2, 250, 40).astype("float32") / 10
+    found, again = (keras.ops.convert_to_numpy(one(segments)) for one in (network, loaded))
+    np.testing.assert_allclose(found, again, atol=1e-5)
 
 
 def test_kernels_start_as_lasagne_starts_them() -> None:
