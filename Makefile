@@ -8,11 +8,11 @@ ROWS ?=
 EXTRA ?=
 comma := ,
 
-.PHONY: help install demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-temporal reproduce-mtat reproduce-gtzan reproduce-mirex reproduce-scale reproduce-transfer parity
+.PHONY: help install demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-temporal reproduce-mtat reproduce-gtzan reproduce-mirex reproduce-scale reproduce-transfer reproduce-timbre parity
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=… (default: code for Ballroom and at scale, else paper) ROWS=R,R… (default: see the target) DATASET=… (where it is not fixed); EXTRA='…' is passed to the command: make reproduce-gtzan DATASET=mini_ballroom ROWS=table2/shallow-100 EXTRA='--epochs 3'."
+	@echo "  Variables: PYTHON=$(PYTHON) JOBS=$(JOBS) PROTOCOL=… (default: code for Ballroom, timbre and at scale, else paper) ROWS=R,R… (default: see the target) DATASET=… (where it is not fixed); EXTRA='…' is passed to the command: make reproduce-gtzan DATASET=mini_ballroom ROWS=table2/shallow-100 EXTRA='--epochs 3'."
 
 install: $(READY) ## create .venv and install mirkeras with what its tests need
 
@@ -74,6 +74,9 @@ reproduce-scale: $(READY) ## Pons et al. 2018 and musicnn on MagnaTagATune: rele
 reproduce-transfer: $(READY) ## embeddings of musicnn's trained taggers → PCA → SVM on fault-filtered GTZAN, verdicts
 	@$(BIN)/python -m reproductions.pons_ismir2018.train --dataset $(or $(DATASET),gtzan) --rows $(or $(ROWS),transfer/MTT_musicnn$(comma)transfer/MTT_vgg$(comma)transfer/MSD_musicnn$(comma)transfer/MSD_vgg) --jobs $(JOBS) --out runs $(EXTRA)
 	@$(BIN)/python -m reproductions.pons_ismir2018.evaluate --out runs
+
+reproduce-timbre: $(READY) ## Pons et al. 2017, timbre: tagging, instruments and phonemes, each on its own data; DATASET=… ROWS=…: these rows (tagging) on it
+	@$(BIN)/python -m reproductions.pons_eusipco2017.reproduce $(if $(DATASET),--dataset $(DATASET) --rows $(or $(ROWS),tagging)) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
 
 parity: $(READY) ## trained taggers beside the originals: the authors' own graphs and plain NumPy, to 1e-4
 	@$(BIN)/python -m reproductions.pons_ismir2018.parity $(EXTRA)

@@ -34,6 +34,9 @@ A recipe is data: everything that defines the numbers. There are four kinds, and
     The input of Won et al. (SMC 2020; minzwon/sota-music-tagging-models, model.py): the same
     transform with HTK's mel scale, bands of height 1, in decibels.
 
+`pons2017-mtt`
+    The input of the tagging of Pons et al. (EUSIPCO 2017; jordipons/EUSIPCO2017, `spectrograms.py`,
+    `patches.py`): that of musicnn with 128 bands.
 `pons2017-irmas`
     The input of the instrument recognition of Pons et al. (EUSIPCO 2017; Veleslavia/EUSIPCO2017,
     `singlelayer.py`): 96 bands, 512/256 at 12 kHz, the mel energies squared once more, in decibels,
@@ -133,14 +136,16 @@ def _lidy2016(sample_rate: int, bands: int = 40) -> LogMel:
     )
 
 
-def _at_16_khz(name: str, filterbank: str, compression: str, min_frames: int) -> LogMel:
+def _at_16_khz(
+    name: str, filterbank: str, compression: str, min_frames: int, bands: int = 96
+) -> LogMel:
     return LogMel(
         name=name,
         sample_rate=16000,
         window="hann",
         n_fft=512,
         hop=256,
-        bands=96,
+        bands=bands,
         filterbank=filterbank,
         compression=compression,
         min_frames=min_frames,
@@ -177,6 +182,7 @@ RECIPES: dict[str, Recipe] = {
         _lidy2016(22050, bands=80),
         _at_16_khz("musicnn", "librosa", "log10(10000x+1)", 187),
         _at_16_khz("won2020", "torchaudio", "10log10(x)", 188),
+        _at_16_khz("pons2017-mtt", "librosa", "log10(10000x+1)", 187, bands=128),
         _irmas(),
     )
 }

@@ -1,2 +1,2 @@
 """Pons, Slizovskaia, Gong, Gomez & Serra, "Timbre analysis of music audio signals with CNNs",
-EUSIPCO 2017: its trained instrument recognition."""
+EUSIPCO 2017: tagging, and the trained instrument recognition."""

@@ -68,6 +68,21 @@ EXPECTED = {
     ("pons_ismir2018", "", "training/attention"): _head(768, 200),
     ("pons_ismir2018", "", "training/autopool"): _head(768, 200),
     ("pons_ismir2018", "", "training/rnn"): _head(512, 200),
+    **{
+        ("pons_eusipco2017", "", f"tagging/proposed-{times}"): [
+            (0.5, 9 * 32 * times, "dense"),
+            (0.5, 100, "scores"),
+        ]
+        for times in (1, 2, 4)
+    },
+    ("pons_eusipco2017", "", "tagging/small-squared"): [
+        (0.25, 187 * 128, "cnn1_conv"),
+        (0.25, 46 * 126 * 32, "cnn2_conv"),
+        (0.25, 44 * 31 * 32, "cnn3_conv"),
+        (0.25, 21 * 14 * 64, "cnn4_conv"),
+        (0.25, 9 * 6 * 32, "cnn5_conv"),
+        (0.5, 7 * 4 * 16, "scores"),
+    ],
 }
 
 

@@ -56,13 +56,14 @@ def mirrored(signal: np.ndarray, bank: np.ndarray) -> np.ndarray:
     return np.abs(np.fft.rfft(frames)) ** 2 @ bank.T
 
 
-def test_musicnn_is_the_plain_definition():
+@pytest.mark.parametrize(("name", "bands"), [("musicnn", 96), ("pons2017-mtt", 128)])
+def test_pons_mel_at_16_khz_is_the_plain_definition(name, bands):
     import librosa
 
-    bank = librosa.filters.mel(sr=16000, n_fft=512, n_mels=96)
+    bank = librosa.filters.mel(sr=16000, n_fft=512, n_mels=bands)
     expected = np.log10(10000 * mirrored(SIGNAL, bank) + 1)
-    frames = features.RECIPES["musicnn"].extract(SIGNAL)
-    assert frames.shape == (1 + len(SIGNAL) // 256, 96)
+    frames = features.RECIPES[name].extract(SIGNAL)
+    assert frames.shape == (1 + len(SIGNAL) // 256, bands)
     np.testing.assert_allclose(frames, expected, atol=1e-5)
 
 
