@@ -24,6 +24,7 @@ from data_prep.index import read_index
 from data_prep.prepare import Prepared, prepare
 from mirkeras import cache
 from mirkeras.evaluation import comparison, evaluate, results
+from mirkeras.experiment import Experiment, Row
 from mirkeras.experiment.records import read_predictions, write_predictions
 from mirkeras.features import find_recipe
 from mirkeras.report import figures, tables
@@ -32,10 +33,12 @@ from mirkeras.storage.tables import read_csv, write_checked_csv
 from mirkeras.system.errors import shown
 from mirkeras.tagging import output
 from tests.mirkeras.tagging.fake_tagger import CARD, guess
+from tests.one_epoch import PROTOCOL
 
 # Characters that some format, shell, terminal or page takes for its own.
 ODD = "\r\n\t\v\x1b\x85\u2028\u2029\u202e\"'`$|<>&\\*_[]()#~^%{}=-+@,;:!? .aé音\U0001f600"
 
+PAPER = Experiment("a_paper", {"a/1": Row("a/1", "A")}, ("a/1",), {"code": PROTOCOL}, batch=1)
 NAMES = (
     st.text(st.sampled_from(ODD) | st.characters(exclude_categories=["Cs"]), min_size=1)
     .filter(lambda name: not {"/", "\0"} & {*name} and name.strip("."))
@@ -131,7 +134,7 @@ def evaluated(prepared: Prepared, out: Path) -> None:
     setup = evaluate.setup_name(runs)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of Matplotlib: formulas, fonts, no room
-        page = evaluate._classes(setup, {"a/1": [kept]}, {"a/1": runs}, out, "mean")
+        page = evaluate._classes(setup, {"a/1": [kept]}, {"a/1": runs}, out, PAPER)
     heading, _, head, rule, *rows = page.splitlines()
     assert unescaped(heading) == f"## {shown(setup)}: segments and classes (per cent)"
     recalls = [f"recall {shown(label)}" for label in prepared.classes]

@@ -45,6 +45,19 @@ def _head(pooled: int, units: int) -> list:
 # paper, how the protocol begins, a word of the row's id; the first that fits counts
 EXPECTED = {
     **{("pons_cbmi2016", "", row): dropped for row, dropped in CBMI.items()},
+    **{
+        ("pons_icassp2017", "", f"table/{network}"): [(0.5, 10 * maps, "scores")]
+        for network, maps in {
+            "2o+2p": 150,
+            "4o+4p": 300,
+            "8o+8p": 600,
+            "o+p": 75,
+            "2o": 80,
+            "2p": 70,
+            "o": 40,
+            "p": 35,
+        }.items()
+    },
     ("lee_samplecnn", "", ""): [(0.5, 512, "flatten")],
     ("lidy_mirex2016", "", ""): [(0.2, 200, "scores")],
     ("schindler_gtzan", "paper", "shallow"): [(0.1, 200, "scores")],
@@ -106,6 +119,7 @@ def cases() -> list:
                 continue  # no network, or one on features
             if row.variant and row.variant not in protocol.variants:
                 continue
+            protocol = experiment.protocol_of(protocol.name, row.id)
             kind = next(
                 (of, under, word)
                 for of, under, word in EXPECTED
