@@ -124,7 +124,8 @@ class DataSet:
         Name of a split to tracks per part (none: not declared); the first is the default. An index
         lacks the column of a split whose lists could not be had.
     class_splits : mapping
-        Split, then part, to tracks per class: what subsets by class are checked against.
+        Split, then part, to tracks per class: what subsets by class are checked against. Of a set
+        with tags, to tracks with each tag, for the parts where that is known.
     folder : str
         Name of the folder under the data root, if it is not the set's own name.
     repeats : str

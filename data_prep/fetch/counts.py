@@ -16,6 +16,7 @@ import pandas as pd
 
 from data_prep.declare import DataError, DataSet
 from data_prep.fetch.download import STAND_IN
+from data_prep.index import TAG_SEPARATOR
 from mirkeras.storage.files import read_json
 
 DEMO = "Without this data, `make demo` runs the whole path on a set it makes itself."
@@ -85,7 +86,8 @@ def check_counts(dataset: DataSet, root: Path, index: pd.DataFrame) -> None:
 def _check_tracks(dataset: DataSet, root: Path, index: pd.DataFrame) -> None:
     absent = _absent_bad(dataset, index)
     if dataset.tags:
-        want, have = {"tracks": dataset.tracks}, {"tracks": len(index)}
+        want, have = _parts_by_tag(dataset, index)
+        want, have = want | {"tracks": dataset.tracks}, have | {"tracks": len(index)}
         absent_from = {"tracks": len(absent)}
     else:
         want, have = dict(dataset.counts), index["label"].value_counts().to_dict()
@@ -108,6 +110,19 @@ def _check_tracks(dataset: DataSet, root: Path, index: pd.DataFrame) -> None:
             "Complete the folder, or move it away and run again to have the set provided anew."
             f"{_hints(dataset, root, have)} {DEMO}"
         )
+
+
+def _parts_by_tag(dataset: DataSet, index: pd.DataFrame) -> tuple[dict[str, int], dict[str, int]]:
+    """Count the parts of splits whose tags are declared, and their tags: expected and found."""
+    want, have = {}, {}
+    for split, tags_of in dataset.class_splits.items():
+        for part, tracks in dataset.splits[split].items():
+            labels = index.loc[index[split] == part, "label"]
+            found = labels.str.split(TAG_SEPARATOR).explode().value_counts()
+            want[part], have[part] = tracks, len(labels)
+            for tag, count in tags_of.get(part, {}).items():
+                want[f"{part}, {tag}"], have[f"{part}, {tag}"] = count, int(found.get(tag, 0))
+    return want, have
 
 
 def _check_split(
@@ -143,11 +158,12 @@ def _absent_bad(dataset: DataSet, index: pd.DataFrame) -> list[str]:
 
 
 def _table(want: Mapping, have: Mapping, wrong: set) -> str:
-    lines = []
-    for name in sorted({*want, *have}):
+    lines, names = [], sorted({*want, *have})
+    width = max(16, *(len(name) + 1 for name in names))
+    for name in names:
         mark = " <" if name in wrong else ""
         lines.append(
-            f"  {name:<16}{want.get(name, 0):>6} expected {have.get(name, 0):>6} found{mark}"
+            f"  {name:<{width}}{want.get(name, 0):>6} expected {have.get(name, 0):>6} found{mark}"
         )
     return "\n".join(lines)
 
