@@ -2,7 +2,7 @@
 
 Written from Veleslavia/EUSIPCO2017 (`singlelayer.py`) and the description of the network inside the
 released file, on its arrays alone, from samples, in double precision; nothing is shared with
-`models.py`. SciPy's convolution turns the kernel by 180 degrees, as Theano's did.
+`instruments.py`. SciPy's convolution turns the kernel by 180 degrees, as Theano's did.
 """
 
 from collections.abc import Mapping

@@ -10,14 +10,9 @@ Theano's, and are turned here.
 
 import numpy as np
 
+from data_prep.sets.irmas import DATASET
 from mirkeras.pretrained.cards import Card, Source, Taken
-from reproductions.pons_eusipco2017 import models
-
-#: In the order of `metadata/classes.pkl`: cel, pia, vio, cla, org, gac, tru, flu, sax, gel, voi.
-INSTRUMENTS = (
-    "cello", "piano", "violin", "clarinet", "organ", "acoustic guitar", "trumpet", "flute",
-    "saxophone", "electric guitar", "voice",
-)  # fmt: skip
+from reproductions.pons_eusipco2017 import instruments
 
 MEAN = "singlelayer_mean"
 DIGEST = "e5f3ce5368ad2e378e4fc87cd2822c8b4c3636c630db2e3332bcad24e3ba50e1"
@@ -46,8 +41,8 @@ def _names() -> dict[str, Taken]:
         "scores/kernel": Taken("model_weights/prediction/prediction_W"),
         "scores/bias": Taken("model_weights/prediction/prediction_b"),
     }
-    for height in models.HEIGHTS:
-        for width in models.WIDTHS:
+    for height in instruments.HEIGHTS:
+        for width in instruments.WIDTHS:
             ours, theirs = f"f{height}x{width}", f"{width}_{height}"
             conv = f"model_weights/{theirs}_conv/{theirs}_conv"
             norm = f"model_weights/{theirs}_bn/{theirs}_bn"
@@ -61,10 +56,10 @@ CARDS = (
     Card(
         name="irmas_timbre",
         title="single-layer network of Pons et al. 2017, predominant instrument",
-        build=models.single_layer,
-        recipe="pons2017-irmas",
-        frames=models.FRAMES,
-        tags=INSTRUMENTS,
+        build=instruments.released,
+        recipe=instruments.RECIPE,
+        frames=instruments.FRAMES,
+        tags=DATASET.tags,  # in the order of the authors' classes
         source=Source(
             filename="timbre_irmas/singlelayer_epoch115.hdf5",
             sha256=DIGEST,
