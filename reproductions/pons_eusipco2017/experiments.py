@@ -5,14 +5,20 @@ that name, see `mirkeras.experiment.Protocol.of`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mirkeras.experiment import Experiment
-from reproductions.pons_eusipco2017 import tagging
+from reproductions.pons_eusipco2017 import instruments, tagging, thresholds
 
-ROWS = {row.id: row for row in tagging.ROWS}
-PROTOCOLS = {protocol.name: protocol for protocol in (tagging.PAPER, tagging.CODE, tagging.CLEAN)}
+ROWS = {row.id: row for row in (*tagging.ROWS, *instruments.ROWS)}
+PROTOCOLS = {
+    protocol.name: replace(
+        protocol, variants={instruments.TASK: instruments.VARIANTS[protocol.name]}
+    )
+    for protocol in (tagging.PAPER, tagging.CODE, tagging.CLEAN)
+}
 #: Measures of a task's own, by the first word of its rows.
-MEASURES = {"tagging": tagging.score}
+MEASURES = {"tagging": tagging.score, instruments.TASK: thresholds.score}
 
 
 def score(predictions: Mapping, record: Mapping) -> dict | None:

@@ -96,6 +96,11 @@ EXPECTED = {
         (0.25, 9 * 6 * 32, "cnn5_conv"),
         (0.5, 7 * 4 * 16, "scores"),
     ],
+    ("pons_eusipco2017", "", "instruments/single"): [(0.5, 4 * 448, "scores")],
+    ("pons_eusipco2017", "", "instruments/multi"): [
+        *((0.25, 4 * 4 * 448, "conv2"), (0.25, 2 * 2 * 128, "conv3")),
+        *((0.5, 128, "dense"), (0.5, 256, "scores")),
+    ],
 }
 
 
