@@ -222,7 +222,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, in_process: None) -> Path:
     place = tmp_path_factory.mktemp("irmas")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(instruments, "WIDTHS", {1: 2, 3: 1})
-        assert run_all(place, ROW, "clean", CLIPS, epochs=2) == 0
+        assert run_all(place, ROW, "clean", CLIPS, epochs=1) == 0
     assert evaluate(PAPER, ["--out", f"{place}/runs"]) == 0
     return place
 
