@@ -32,11 +32,6 @@ LABELS = {
     },
     "time_ratio": "training time / that at 22,050 Hz",
 }
-LABELS |= {
-    f"{kind}_f1_{rule}": f"{kind} F1, {rule}"
-    for kind in ("micro", "macro")
-    for rule in ("s1", "s2")
-}
 
 
 def save(figure: Figure, path: Path) -> None:
