@@ -104,4 +104,5 @@ class Protocol:
     def of(self, variant: str, epochs: int | None) -> "Protocol":
         """Return the protocol of rows of a variant ("": none) that train so many epochs."""
         changed = dict(self.variants[variant]) if variant else {}
-        return replace(self, **changed, max_epochs=epochs or self.max_epochs, variants={})
+        changed |= {"max_epochs": epochs} if epochs else {}
+        return replace(self, **changed, variants={})

@@ -5,12 +5,22 @@ that name, see `mirkeras.experiment.Protocol.of`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mirkeras.experiment import Experiment
-from reproductions.pons_eusipco2017 import tagging
+from reproductions.pons_eusipco2017 import phonemes, tagging
 
-ROWS = {row.id: row for row in tagging.ROWS}
-PROTOCOLS = {protocol.name: protocol for protocol in (tagging.PAPER, tagging.CODE, tagging.CLEAN)}
+ROWS = {row.id: row for row in (*tagging.ROWS, *phonemes.ROWS)}
+PROTOCOLS = {
+    base.name: replace(
+        base,
+        variants={
+            phonemes.VARIANT: phonemes.VARIANTS[base.name],
+            phonemes.MAAS: phonemes.MAAS_VARIANTS[base.name],
+        },
+    )
+    for base in (tagging.PAPER, tagging.CODE, tagging.CLEAN)
+}
 #: Measures of a task's own, by the first word of its rows.
 MEASURES = {"tagging": tagging.score}
 
