@@ -35,17 +35,23 @@ def hann(size: int) -> np.ndarray:
     return windows.hann(size, sym=False)
 
 
+def hann_symmetric(size: int) -> np.ndarray:
+    """Build the symmetric Hann window, Essentia's: float64, shape (size,)."""
+    return 0.5 - 0.5 * np.cos(np.linspace(0, 2 * np.pi, size))
+
+
 def hertz_to_mel(hertz: np.ndarray | float) -> np.ndarray | float:
     """Convert Hz to mel by O'Shaughnessy's formula (the one of HTK)."""
     return 2595.0 * np.log10(1.0 + np.asarray(hertz) / 700.0)
 
 
-def essentia_mel(sample_rate: int, n_fft: int, bands: int) -> np.ndarray:
-    """Build the filterbank of Essentia's `MelBands` with its default settings.
+def essentia_mel(sample_rate: int, n_fft: int, bands: int, highest: float) -> np.ndarray:
+    """Build the filterbank of Essentia's `MelBands` and `MFCC` with their default settings.
 
-    The defaults of 2.1-beta6, read from the algorithm's own parameter list: 0 Hz to 22050 Hz (here:
-    half the sample rate), warpingFormula "htkMel", weighting "warping" (the sides of a triangle
-    are straight in mel, not in Hz), normalize "unit_sum", to be applied to the power spectrum.
+    The defaults of 2.1-beta6, read from the algorithms' own parameter lists: from 0 Hz (to 22050 Hz
+    and 11000 Hz, here to `highest`), warpingFormula "htkMel", weighting "warping" (the sides of a
+    triangle are straight in mel, not in Hz), normalize "unit_sum", to be applied to the power
+    spectrum.
 
     Parameters
     ----------
@@ -53,6 +59,8 @@ def essentia_mel(sample_rate: int, n_fft: int, bands: int) -> np.ndarray:
         In Hz.
     n_fft
         Length of the Fourier transform in samples.
+    highest
+        In Hz, at most half the sample rate.
 
     Returns
     -------
@@ -64,7 +72,7 @@ def essentia_mel(sample_rate: int, n_fft: int, bands: int) -> np.ndarray:
     ValueError
         A band falls between two bins of the spectrum; Essentia refuses this too.
     """
-    edges = np.linspace(0.0, hertz_to_mel(sample_rate / 2), bands + 2)
+    edges = np.linspace(0.0, hertz_to_mel(highest), bands + 2)
     low, centre, high = (edges[i : i + bands, None] for i in range(3))
     mel = hertz_to_mel(np.linspace(0.0, sample_rate / 2, n_fft // 2 + 1))
     # Older Essentia sources (triangularbands.cpp) also left out the last bin under a triangle when

@@ -40,7 +40,8 @@ class LogMel(Recipe):
     compression
         Key of `COMPRESSIONS`.
     window_length
-        In samples; a shorter window lies in the middle of zeros. None: `n_fft`.
+        In samples; a shorter window lies in the middle of zeros (Essentia: zeros follow, and frames
+        are as long as the window). None: `n_fft`.
     power
         Exponent of the magnitudes that the bands sum. None: 2.
     centred
@@ -52,6 +53,11 @@ class LogMel(Recipe):
     depth
         Decibels below the track's loudest value at which values end, as librosa's `top_db` has it.
         A frame then depends on the whole track. None: no end.
+    highest
+        Where the last band ends, in Hz (Essentia only). None: half the sample rate.
+    context
+        How often the first and the last frame are repeated before and behind the track, so that
+        every frame can stand in the middle of a segment. None: not at all.
     """
 
     name: str
@@ -68,6 +74,8 @@ class LogMel(Recipe):
     centred: bool | None = None
     edges: str | None = None
     depth: float | None = None
+    highest: float | None = None
+    context: int | None = None
 
     dtype: ClassVar[str] = "float32"
 
@@ -75,7 +83,7 @@ class LogMel(Recipe):
     def local(self) -> bool:
         """Whether frames can be computed piece by piece, see `mirkeras.features.stream`."""
         kinds = self.filterbank in _LOCAL_SPECTRA and self.compression in _LOCAL_COMPRESSIONS
-        return kinds and self.depth is None
+        return kinds and self.depth is None and self.context is None
 
     def identity(self) -> dict[str, str | int | float]:
         """Return all that defines the numbers, as plain values in a fixed order."""
@@ -95,6 +103,8 @@ class LogMel(Recipe):
     def extract(self, samples: np.ndarray) -> np.ndarray:
         """Compute log-compressed mel frames, see `Recipe.extract`."""
         frames = COMPRESSIONS[self.compression](self.energies(samples))
+        if self.context is not None:
+            frames = np.pad(frames, ((self.context, self.context), (0, 0)), mode="edge")
         if self.depth is None:
             return frames
         return np.maximum(frames, frames.max() - np.float32(self.depth))
@@ -114,7 +124,7 @@ def _essentia(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
     """FrameGenerator, Windowing, Spectrum and MelBands of Essentia, with their defaults."""
     window, weights = _essentia_arrays(recipe)
     blocks = [
-        np.square(np.abs(scipy.fft.rfft(frames * window, axis=1))) @ weights
+        np.square(np.abs(scipy.fft.rfft(frames * window, recipe.n_fft, axis=1))) @ weights
         for frames in _centred_frames(audio, recipe)
     ]
     return np.concatenate(blocks)
@@ -122,29 +132,31 @@ def _essentia(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _essentia_arrays(recipe: LogMel) -> tuple[np.ndarray, csr_array]:
-    """Return the window (n_fft,) and the filterbank (bins, bands), both float32."""
-    if recipe.window_length is not None or recipe.power is not None:
-        raise ValueError(f"{recipe.name}: Essentia's spectrum has its own window length and power")
-    window = WINDOWS[recipe.window](recipe.n_fft)
+    """Return the window (window_length,) and the filterbank (bins, bands), both float32."""
+    if recipe.power is not None:
+        raise ValueError(f"{recipe.name}: Essentia's spectrum has its own power")
+    window = WINDOWS[recipe.window](recipe.window_length or recipe.n_fft)
     # Windowing(normalized=True): area 1, then doubled for the half of the energy that sits at
     # negative frequencies. Its zero-phase rotation does not change magnitudes.
     window = (window * (2.0 / np.abs(window).sum())).astype(np.float32)
-    bank = filterbanks.essentia_mel(recipe.sample_rate, recipe.n_fft, recipe.bands)
+    bank = filterbanks.essentia_mel(
+        recipe.sample_rate, recipe.n_fft, recipe.bands, recipe.highest or recipe.sample_rate / 2
+    )
     # A dense product would go to BLAS, whose last bit depends on the number of threads.
     return window, csr_array(bank.T)
 
 
 def _centred_frames(audio: np.ndarray, recipe: LogMel) -> Iterator[np.ndarray]:
-    """Yield blocks of frames, shape (up to _BLOCK_FRAMES, n_fft), zeros beyond both ends.
+    """Yield blocks of frames, shape (up to _BLOCK_FRAMES, window_length), zeros beyond both ends.
 
     FrameCutter(startFromZero=False): the first frame is centred on sample 0, and the last is the
     first one whose centre lies at or beyond the end. That makes ceil(samples / hop) + 1 frames.
     """
-    frames = -(-audio.size // recipe.hop) + 1
-    padded = np.zeros((frames - 1) * recipe.hop + recipe.n_fft, np.float32)
-    start = recipe.n_fft // 2
+    frames, length = -(-audio.size // recipe.hop) + 1, recipe.window_length or recipe.n_fft
+    padded = np.zeros((frames - 1) * recipe.hop + length, np.float32)
+    start = length // 2
     padded[start : start + audio.size] = audio
-    view = np.lib.stride_tricks.sliding_window_view(padded, recipe.n_fft)[:: recipe.hop]
+    view = np.lib.stride_tricks.sliding_window_view(padded, length)[:: recipe.hop]
     for first in range(0, frames, _BLOCK_FRAMES):
         yield view[first : first + _BLOCK_FRAMES]
 
@@ -201,6 +213,11 @@ def _ln_10(energies: np.ndarray) -> np.ndarray:
     return np.log1p(np.float32(10) * energies)
 
 
+def _ln_100000(energies: np.ndarray) -> np.ndarray:
+    """Natural log of 100000 x + 1."""
+    return np.log1p(np.float32(100_000) * energies)
+
+
 def _ln_1e6(energies: np.ndarray) -> np.ndarray:
     """Natural log of x + 0.000001."""
     return np.log(energies + np.float32(1e-6))
@@ -224,6 +241,7 @@ def _decibels_of_square(energies: np.ndarray) -> np.ndarray:
 WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
     "blackmanharris62": filterbanks.blackmanharris62,
     "hann": filterbanks.hann,
+    "hann-symmetric": filterbanks.hann_symmetric,
 }
 
 
@@ -237,6 +255,7 @@ SPECTRA: dict[str, Callable[[np.ndarray, LogMel], np.ndarray]] = {
 COMPRESSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "log10(10000x+1)": _log10_10000,
     "ln(10x+1)": _ln_10,
+    "ln(100000x+1)": _ln_100000,
     "ln(x+1e-6)": _ln_1e6,
     "log10(x)": _log10,
     "10log10(x)": _decibels,

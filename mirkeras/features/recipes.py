@@ -42,6 +42,12 @@ A recipe is data: everything that defines the numbers. There are four kinds, and
     `singlelayer.py`): 96 bands, 512/256 at 12 kHz, the mel energies squared once more, in decibels,
     at most 80 below the track's loudest value: it needs whole tracks.
 
+`jingju2017`
+    The input of the phoneme classification of the same paper (ronggong/EUSIPCO2017, parameters.py
+    and phonemeSampleCollection.py): the 80 bands up to 11 kHz of Essentia's MFCC, windows of 25 ms
+    every 10 ms, padded with as many zeros; of the two logarithms there that of the training
+    features. Ten frames are repeated at both ends, for the context of the outermost ones.
+
 `ConstantQ`, constant-Q frames, see `mirkeras.features.constantq`: `schindler2016-cqt-80` and `-84`.
 
 `Waveform`, the samples themselves at a rate, int16: ``waveform-22050`` and so on for any rate.
@@ -169,6 +175,23 @@ def _irmas() -> LogMel:
     )
 
 
+def _jingju() -> LogMel:
+    return LogMel(
+        name="jingju2017",
+        sample_rate=44100,
+        window="hann-symmetric",
+        n_fft=2204,
+        hop=441,
+        bands=80,
+        filterbank="essentia",
+        compression="ln(100000x+1)",
+        window_length=1102,  # round(0.025 * 44100)
+        min_frames=21,
+        highest=11_000.0,
+        context=10,
+    )
+
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -184,5 +207,6 @@ RECIPES: dict[str, Recipe] = {
         _at_16_khz("won2020", "torchaudio", "10log10(x)", 188),
         _at_16_khz("pons2017-mtt", "librosa", "log10(10000x+1)", 187, bands=128),
         _irmas(),
+        _jingju(),
     )
 }

@@ -20,6 +20,7 @@ LONGEST, LONGEST_TICK = 64, 24  # characters of a name
 PUBLISHED, MEASURED = "#9aa5b1", "#1f6f8b"
 LABELS = {
     "accuracy": "track accuracy (%)",
+    "segment_accuracy": "segment accuracy (%)",
     "raw": "segment accuracy, raw (%)",
     "max": "track accuracy, max (%)",
     "maj": "track accuracy, maj (%)",
@@ -167,7 +168,8 @@ def training_curves(logs: dict[str, pd.DataFrame], path: Path, watched: str = "v
                 (quantity, PUBLISHED, "training"),
                 (f"val_{quantity}", MEASURED, watched),
             ):
-                axes[line, column].plot(log.epoch, log[name], marker, color=colour, label=label)
+                if name in log:  # where all of it trains, nothing validates
+                    axes[line, column].plot(log.epoch, log[name], marker, color=colour, label=label)
         axes[0, column].set_title(title, fontsize="medium")
         axes[-1, column].set_xlabel("epoch")
     for line, quantity in enumerate(quantities):

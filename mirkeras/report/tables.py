@@ -9,7 +9,7 @@ import pandas as pd
 from mirkeras.system.errors import shown
 
 # What a paper may print, with its decimals: accuracies in per cent, the others as they are.
-DECIMALS = {"accuracy": 2, "raw": 2, "max": 2, "maj": 2}
+DECIMALS = {"accuracy": 2, "segment_accuracy": 2, "raw": 2, "max": 2, "maj": 2}
 DECIMALS |= {"roc_auc": 4, "pr_auc": 4, "time_ratio": 2}
 DECIMALS |= {f"{kind}_f1_{rule}": 4 for kind in ("micro", "macro") for rule in ("s1", "s2")}
 

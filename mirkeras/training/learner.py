@@ -1,9 +1,9 @@
 """What a learner answers, and the usual one: a network trained on the frames of a recipe."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,21 @@ from mirkeras.training.fit import predict, train
 from mirkeras.training.plan import plan_run
 
 
+class Units(NamedTuple):
+    """What a run decides about where that is no track, a sung phoneme for one.
+
+    Attributes
+    ----------
+    tracks : sequence of str
+        Their names.
+    offsets : int64 (units,)
+        The frame that each one's segments are counted from.
+    """
+
+    tracks: Sequence[str]
+    offsets: np.ndarray
+
+
 @dataclass(frozen=True)
 class Learned:
     """What came of a run.
@@ -40,6 +55,8 @@ class Learned:
         What the run's record says of it.
     used : tuple of str
         The parts that had a use.
+    units : Units or None
+        What segments and labels belong to; None: the tracks of the cache.
     """
 
     scores: np.ndarray
@@ -48,6 +65,7 @@ class Learned:
     labels: Labels
     facts: dict
     used: tuple[str, ...] = ("train", "validation", "test")
+    units: Units | None = None
 
 
 class Learner:

@@ -14,7 +14,7 @@ from mirkeras.experiment.runs import CHECKPOINT, FEATURES, Run, claimed, is_fini
 from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.splits import SEEDED
 from mirkeras.system import device
-from mirkeras.training.learner import Learned
+from mirkeras.training.learner import Learned, Units
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.origin import origin_of
 
@@ -43,8 +43,9 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
         tracks = tracks_of(cache, setting.index, setting.tags)
         learned = learner.learn(run, experiment, cache, tracks, setting, report)
         # a cache of features may have one frame for several of the track's
-        names = _learned_from(learned, cache)
-        _write_predictions(directory, learned, names, cache, row.hop or 1)
+        units = learned.units or cache
+        names = _learned_from(learned, units)
+        _write_predictions(directory, learned, names, units, row.hop or 1)
         track = learned.segments.track
         used = {part: getattr(learned.parts, part) for part in learned.used}
         circumstances = {
@@ -75,15 +76,15 @@ def _as_begun(directory: Path, setting: Setting) -> Setting:
     return setting
 
 
-def _learned_from(learned: Learned, cache: FeatureCache) -> list[str]:
-    """Name the tracks that were trained on or validated by, sorted; none that is tested."""
+def _learned_from(learned: Learned, units: Units | FeatureCache) -> list[str]:
+    """Name what was trained on or validated by, sorted; nothing that is tested."""
     parts, track = learned.parts, learned.segments.track
     used = track[np.concatenate([parts.train, parts.validation])]
-    return [cache.tracks[number] for number in np.setdiff1d(used, track[parts.test])]
+    return [units.tracks[number] for number in np.setdiff1d(used, track[parts.test])]
 
 
 def _write_predictions(
-    directory: Path, learned: Learned, names: list[str], cache: FeatureCache, hop: int
+    directory: Path, learned: Learned, names: list[str], units: Units | FeatureCache, hop: int
 ) -> None:
     """Write the scores of the test segments with the truth of their tracks."""
     test = learned.parts.test
@@ -93,8 +94,8 @@ def _write_predictions(
         directory,
         scores=learned.scores,
         segment_track=segment_track,
-        segment_frame=(learned.segments.first[test] - cache.offsets[track]) * hop,
-        tracks=np.array(cache.tracks)[tested],
+        segment_frame=(learned.segments.first[test] - units.offsets[track]) * hop,
+        tracks=np.array(units.tracks)[tested],
         labels=learned.labels.values[tested],
         classes=np.array(learned.labels.names),
         learned_from=np.array(names),

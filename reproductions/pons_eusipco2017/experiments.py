@@ -8,14 +8,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mirkeras.experiment import Experiment
-from reproductions.pons_eusipco2017 import instruments, tagging, thresholds
+from reproductions.pons_eusipco2017 import instruments, phonemes, tagging, thresholds
 
-ROWS = {row.id: row for row in (*tagging.ROWS, *instruments.ROWS)}
+ROWS = {row.id: row for row in (*tagging.ROWS, *instruments.ROWS, *phonemes.ROWS)}
 PROTOCOLS = {
-    protocol.name: replace(
-        protocol, variants={instruments.TASK: instruments.VARIANTS[protocol.name]}
+    base.name: replace(
+        base,
+        variants={
+            instruments.TASK: instruments.VARIANTS[base.name],
+            phonemes.VARIANT: phonemes.VARIANTS[base.name],
+            phonemes.MAAS: phonemes.MAAS_VARIANTS[base.name],
+        },
     )
-    for protocol in (tagging.PAPER, tagging.CODE, tagging.CLEAN)
+    for base in (tagging.PAPER, tagging.CODE, tagging.CLEAN)
 }
 #: Measures of a task's own, by the first word of its rows.
 MEASURES = {"tagging": tagging.score, instruments.TASK: thresholds.score}

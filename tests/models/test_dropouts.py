@@ -64,6 +64,17 @@ EXPECTED = {
     ("schindler_gtzan", "paper", "deep"): [(0.25, 200, "scores")],
     ("schindler_gtzan", "student", "shallow"): [(0.1, 10_240, "dense")],
     ("schindler_gtzan", "student", "deep"): [(0.25, 5_120, "dense")],
+    **{
+        ("pons_eusipco2017", "", f"phonemes/proposed-{density}"): [
+            (share, pooled * filters * density, f"f{bands}x{frames}")
+            for bands, pooled in ((50, 15), (70, 5))  # pairs of bands where a filter fits
+            for frames, filters in ((1, 32), (5, 16), (10, 8))
+        ]
+        for density, share in ((1, 0.3044), (3, 0.3044), (4, 0.32))
+    },
+    ("pons_eusipco2017", "", "phonemes/choi"): [],
+    ("pons_eusipco2017", "", "phonemes/maas-511"): [(0.251, 511, "dense2"), (0.251, 511, "scores")],
+    ("pons_eusipco2017", "", "phonemes/maas-475"): [(0.291, 475, "dense2"), (0.291, 475, "scores")],
     ("pons_ismir2018", "", "mtt/spectrogram-small"): _head(128, 200),
     ("pons_ismir2018", "", "table1"): _head(1024, 500),
     ("pons_ismir2018", "", "mtt"): _head(1024, 500),

@@ -34,7 +34,7 @@ def test_window_is_essentias(essentia):
 
 
 def test_filterbank_is_essentias(essentia):
-    bank = filterbanks.essentia_mel(44100, 2048, 40)
+    bank = filterbanks.essentia_mel(44100, 2048, 40, 22050)
     np.testing.assert_array_equal(bank > 0, essentia["filterbank"] > 0)
     np.testing.assert_allclose(bank, essentia["filterbank"], rtol=0, atol=1e-6)
 
@@ -54,6 +54,22 @@ def test_mel_energies_are_essentias(essentia, signals, name):
     assert loud.mean() > 0.35
     np.testing.assert_allclose(found[loud], expected[loud], rtol=1e-3)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-7)
+
+
+@pytest.mark.parametrize("name", ["noise", "clicks", "chord"])
+def test_jingju_is_essentias_mfcc_bands_with_the_ends_repeated(signals, name):
+    with np.load(REFERENCE / "essentia-mfcc.npz", allow_pickle=False) as archive:
+        expected = archive[name]
+    recipe, samples = features.RECIPES["jingju2017"], signals[name][:8000]
+    found = recipe.energies(samples)
+    assert found.shape == expected.shape
+    loud = expected > 1e-8
+    np.testing.assert_allclose(found[loud], expected[loud], rtol=1e-3)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-7)
+    frames, compressed = recipe.extract(samples), np.log(100_000 * expected.astype(float) + 1)
+    np.testing.assert_allclose(frames[10:-10], compressed, rtol=0, atol=1e-3)
+    assert (frames[:10] == frames[10]).all()
+    assert (frames[-10:] == frames[-11]).all()
 
 
 @pytest.mark.parametrize("name", ["noise", "chord", "sine"])
@@ -112,7 +128,7 @@ def test_anything_but_mono_samples_is_refused(recipe, shape):
 
 def test_bands_narrower_than_a_bin_are_refused():
     with pytest.raises(ValueError, match="fewer bands"):
-        filterbanks.essentia_mel(44100, 512, 128)
+        filterbanks.essentia_mel(44100, 512, 128, 22050)
 
 
 def test_recipes_are_frozen_and_plain():

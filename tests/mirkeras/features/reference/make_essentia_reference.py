@@ -1,4 +1,4 @@
-"""Compute `essentia.npz`: what Essentia itself makes of the test signals.
+"""Compute `essentia.npz` and `essentia-mfcc.npz`: what Essentia makes of the test signals.
 
 Essentia is no dependency of this project. To make the file again, in an environment of its own:
 
@@ -7,7 +7,8 @@ Essentia is no dependency of this project. To make the file again, in an environ
     essentia-env/bin/python tests/mirkeras/features/reference/make_essentia_reference.py
 
 The front-end is the one in the authors' `load_datasets.py` (jordipons/CBMI2016): FrameGenerator
-(2048, 1024), Windowing("blackmanharris62"), Spectrum, MelBands(40), all else by default.
+(2048, 1024), Windowing("blackmanharris62"), Spectrum, MelBands(40), all else by default; and of
+MFCC the 80 bands of `phonemeSampleCollection.py` (ronggong/EUSIPCO2017).
 """
 
 from pathlib import Path
@@ -45,8 +46,16 @@ def window() -> np.ndarray:
     return es.Windowing(type="blackmanharris62", zeroPhase=False)(np.ones(2048, np.float32))
 
 
+def mfcc_bands(audio: np.ndarray) -> np.ndarray:
+    """The 80 bands up to 11 kHz of MFCC, float32 (time, band), from padded windows of 25 ms."""
+    window, spectrum = es.Windowing(type="hann", zeroPadding=1102), es.Spectrum(size=2204)
+    mfcc = es.MFCC(sampleRate=44100, highFrequencyBound=11000, inputSize=1103, numberBands=80)
+    frames = es.FrameGenerator(audio, frameSize=1102, hopSize=441)
+    return np.stack([mfcc(spectrum(window(frame)))[0] for frame in frames])
+
+
 def main() -> None:
-    """Write the reference next to this script."""
+    """Write the references next to this script."""
     essentia.log.infoActive = False
     lengths = [1, 1023, 1024, 1025, 2047, 2048, 2049, 3072, 3073, 22050, 44100, 1323000]
     mel = {f"mel_{name}": mel_energies(audio) for name, audio in signals.all_signals().items()}
@@ -59,6 +68,11 @@ def main() -> None:
         frame_counts=np.array(frame_counts(lengths)),
         **mel,
     )
+    bands = {
+        name: mfcc_bands(signals.all_signals()[name][:8000])
+        for name in ("noise", "clicks", "chord")
+    }
+    np.savez_compressed(Path(__file__).with_name("essentia-mfcc.npz"), **bands)
 
 
 if __name__ == "__main__":
