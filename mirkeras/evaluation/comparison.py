@@ -111,7 +111,10 @@ def _unpublished(published: pd.DataFrame, measured: pd.DataFrame) -> list[dict]:
     """List what was measured of networks for which the paper prints no number of that kind."""
     lines = []
     printed = set(published.metric)
-    for metric in [name for name in DECIMALS if name in measured and name in printed]:
+    # the accuracy of classes is shown of any network
+    for metric in [
+        name for name in DECIMALS if name in measured and name in {*printed, "accuracy"}
+    ]:
         known = published.row[published.metric == metric]
         runs = measured[measured[metric].notna() & ~measured.row.isin(known)]
         for (name, *_), group in runs.groupby(["row", *SETUP, measurement_of(runs)], sort=True):

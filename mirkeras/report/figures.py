@@ -75,13 +75,14 @@ def comparison(table: pd.DataFrame, path: Path) -> None:
     axes = figure.subplots()
     place = np.arange(len(table))
     spread = table.measured_std.where(table.n > 1)  # a single run has none
-    if table.published.notna().any():
+    twins = table.published.notna().any()
+    if twins:
         axes.bar(
             place - 0.2, table.published, 0.4, yerr=table.published_std, color=PUBLISHED,
             capsize=3, label="published (the paper's data)",
         )  # fmt: skip
     axes.bar(
-        place + 0.2, table.measured, 0.4, yerr=spread, color=MEASURED, capsize=3,
+        place + 0.2 * twins, table.measured, 0.4, yerr=spread, color=MEASURED, capsize=3,
         label=f"measured ({label(table.dataset.iloc[0])}, n = {table.n.iloc[0]})",
     )  # fmt: skip
     axes.set_xticks(place, [label(name).replace(" ", "\n", 1) for name in table.model])

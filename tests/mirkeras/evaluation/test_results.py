@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from mirkeras.evaluation import results
+from mirkeras.evaluation.comparison import compare
 from mirkeras.evaluation.comparison import COLUMNS, SETUP
 from mirkeras.evaluation.results import with_known_repeats
 from mirkeras.experiment import published
@@ -371,3 +372,10 @@ def test_counts_are_those_of_the_published_protocol() -> None:
     assert table["schindler_gtzan/report/exp-deep-100-raw"] == 1_279_522
     assert table["schindler_gtzan/report/base-shallow-200-raw"] == 2_060_610
     assert results.listing("lidy_mirex2016").set_index("id").params.tolist()[-1] == 3_068_057
+
+
+def test_accuracies_of_a_network_whose_paper_prints_areas_are_shown() -> None:
+    areas = published_rows("lee_samplecnn").query("metric == 'roc_auc'").head(1)
+    table = compare(areas, measured([60.0, 80.0], row=areas.row.iloc[0]))
+    assert table.verdict.tolist() == ["not run", "not published"]
+    assert table.measured.iloc[1] == 70
