@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from mirkeras.evaluation import results
-from mirkeras.evaluation.comparison import compare
-from mirkeras.evaluation.comparison import COLUMNS, SETUP
+from mirkeras.evaluation.comparison import COLUMNS, SETUP, compare
 from mirkeras.evaluation.results import with_known_repeats
 from mirkeras.experiment import published
 from mirkeras.experiment.published import ResultsError, published_rows
