@@ -40,13 +40,14 @@ def summarised(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def rows_beside(group: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
-    """Join a set-up's runs with those of CBMI 2016 on the same data, folds and protocol.
+    """Join a set-up's runs with those of CBMI 2016 on the same features, folds and protocol.
 
-    These may be trained for another number of epochs; if there are several, those with most.
+    The same features are the same audio, whatever a data set is called. These runs may be trained
+    for another number of epochs; if there are several, those with most.
     """
     one = group.iloc[0]
     same = before[
-        (before.dataset == one.dataset)
+        (before.features == one.features)
         & (before.split == one.split)
         & (before.protocol == one.protocol)
         & (before.folds == one.folds)

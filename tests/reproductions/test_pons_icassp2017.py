@@ -72,7 +72,7 @@ def test_filters_are_answered_for_by_their_length() -> None:
 
 
 def measured(paper: str, rows: list[str], accuracies: list[float], epochs: int) -> pd.DataFrame:
-    setup = {"dataset": "some", "split": "drawn", "protocol": "clean", "folds": 2}
+    setup = {"dataset": paper, "features": "f", "split": "drawn", "protocol": "clean", "folds": 2}
     lines = [
         {"paper": paper, "row": row, "parameters": 1000 * (1 + place), "accuracy": accuracy}
         for place, row in enumerate(rows)
@@ -90,7 +90,7 @@ def test_accuracy_is_drawn_against_parameters_beside_the_networks_before(tmp_pat
     table = parameters.rows_beside(group, before)
     assert table.value.tolist() == [90, 50, 50]
     assert table["std"].tolist() == [0, 10, 10]
-    elsewhere = before.assign(dataset="other")
+    elsewhere = before.assign(features="g")
     assert parameters.rows_beside(group, elsewhere).index.tolist() == ["table/o", "table/p"]
     parameters.draw(group, before, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
