@@ -76,7 +76,7 @@ reproduce-transfer: $(READY) ## embeddings of musicnn's trained taggers → PCA 
 	@$(BIN)/python -m reproductions.pons_ismir2018.evaluate --out runs
 
 reproduce-timbre: $(READY) ## Pons et al. 2017, timbre: tagging, instruments and phonemes, each on its own data; DATASET=… ROWS=…: these rows (tagging) on it
-	@$(BIN)/python -m reproductions.pons_eusipco2017.reproduce $(if $(DATASET),--dataset $(DATASET) --rows $(or $(ROWS),tagging)) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
+	@$(BIN)/python -m reproductions.pons_eusipco2017.reproduce $(if $(DATASET),--dataset $(DATASET)) $(if $(ROWS),--rows $(ROWS)) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
 
 parity: $(READY) ## trained taggers beside the originals: the authors' own graphs and plain NumPy, to 1e-4
 	@$(BIN)/python -m reproductions.pons_ismir2018.parity $(EXTRA)

@@ -107,7 +107,8 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     if has_tags and not all(learners[row].takes_tags(protocols[row]) for row in rows):
         raise UsageError(
             f"protocol {protocol.name} of {experiment.paper} classifies; the tracks of "
-            f"{arguments.dataset} have tags. Taggers: lee_samplecnn, pons_ismir2018"
+            f"{arguments.dataset} have tags. Taggers: lee_samplecnn, pons_ismir2018, "
+            "pons_eusipco2017"
         )
     for row, learner in learners.items():
         learner.check(experiment.rows[row], weights, arguments.mirror)
@@ -116,6 +117,8 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     prepared = options.prepared(arguments)
     split, folds = choose_split(prepared, protocol, arguments.split, arguments.folds)
     check_classes(prepared, split, folds)
+    for row, learner in learners.items():
+        learner.check_index(experiment.rows[row], protocols[row], prepared, split)
     warning = leaks(prepared, protocol, split)
     if warning:
         say(f"warning: split {split}: {warning}")

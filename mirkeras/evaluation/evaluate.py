@@ -101,12 +101,13 @@ def _details(group: pd.DataFrame, out: Path, experiment: Experiment) -> list[str
         for row, paths in folders.items()
         if (paths[0] / "predictions.npz").exists()
     }
-    if not predicted:
-        return []
-    first = next(iter(predicted.values()))[0]
-    if first["labels"].ndim == 2:
-        return [_tags(setup_name(group), predicted, out)]
-    return [_classes(setup_name(group), predicted, members, out, experiment)]
+    # what has tags may also be learned as something that has classes
+    tagged = {row: runs for row, runs in predicted.items() if runs[0]["labels"].ndim == 2}
+    classed = {row: runs for row, runs in predicted.items() if row not in tagged}
+    details = [_tags(setup_name(group), tagged, out)] if tagged else []
+    if classed:
+        details.append(_classes(setup_name(group), classed, members, out, experiment))
+    return details
 
 
 def _tags(name: str, predicted: dict[str, list[dict]], out: Path) -> str:

@@ -17,6 +17,7 @@ from mirkeras.cache import CacheError, FeatureCache
 from mirkeras.experiment.protocols import Protocol
 from mirkeras.pipeline.segments import Segments
 from mirkeras.pipeline.splits import (
+    DRAWN,
     FOLDS_TO_SPARE,
     SEEDED,
     STRATIFIED,
@@ -98,6 +99,9 @@ def divide(
             rest, held = draw(len(everything), rest, rest)
         train = segments.of_tracks(numbers(rest), training=True)
         validation = segments.of_tracks(numbers(held))
+        if drops_by_chance(protocol, split):
+            random = np.random.default_rng(_fold_seed(seed, fold))
+            validation = random.permutation(validation)
     fitted = everything if protocol.normalise_on == "all tracks" else rest
     return Parts(train, validation, tested, numbers(fitted))
 
@@ -106,6 +110,15 @@ def holds_out_by_class(protocol: Protocol, split: str, folds: int) -> bool:
     """Whether validation is a tenth at most, drawn by class; the papers' own rules do not."""
     few = split not in SEEDED and 1 < folds < FOLDS_TO_SPARE
     return protocol.validate_by != "test" and (split == STRATIFIED or few)
+
+
+def drops_by_chance(protocol: Protocol, split: str) -> bool:
+    """Whether an incomplete batch is dropped from tracks that stand in the order of their names.
+
+    Of one class, that is, unless they are shuffled; older versions did not.
+    """
+    by_segment = split in SEEDED and protocol.validate_by == "segment"
+    return protocol.drop_incomplete and not by_segment
 
 
 def _members(
@@ -118,7 +131,7 @@ def _members(
     watched = protocol.validate_by == "test"
     if split not in SEEDED:
         return named_parts(tracks[split].to_numpy(str), fold, validates=not watched)
-    if protocol.draw:
+    if protocol.draw and split == DRAWN:
         return protocol.draw(len(tracks), folds, fold, seed)
     groups = tracks.group.to_numpy() if protocol.keep_groups else None
     classes = tracks.stratum.to_numpy() if split == STRATIFIED else None

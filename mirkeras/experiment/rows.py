@@ -55,6 +55,8 @@ class Row:
         Which of the card's `embeddings`.
     hop : int
         Frames from the start of one segment of such a row to that of the next.
+    batch : int
+        Segments per batch, if they are not the experiment's.
     """
 
     id: str
@@ -74,6 +76,7 @@ class Row:
     pretrained: str = ""
     feature: str = ""
     hop: int = 0
+    batch: int = 0
 
     def __post_init__(self) -> None:
         if self.pretrained and not (self.feature and self.hop > 0):

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import pandas as pd
 
+from data_prep.prepare import Prepared
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.experiment import Experiment, Protocol, Row
 from mirkeras.experiment.division import Parts
@@ -86,6 +87,9 @@ class Learner:
     def takes_tags(self, protocol: Protocol) -> bool:
         """Whether tracks may have tags under a protocol, instead of one class."""
         return protocol.select_by == "val_loss"
+
+    def check_index(self, row: Row, protocol: Protocol, prepared: Prepared, split: str) -> None:
+        """Refuse tracks that a row cannot learn from, before features are extracted."""
 
     def needs(self, row: Row, extractors: tuple[Extractor, ...]) -> tuple[str, ...]:
         """Name the rows that must be trained before a row."""

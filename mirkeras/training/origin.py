@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from mirkeras.cache import open_cache
 from mirkeras.experiment import Experiment
-from mirkeras.experiment.division import holds_out_by_class, tracks_of
+from mirkeras.experiment.division import drops_by_chance, holds_out_by_class, tracks_of
 from mirkeras.experiment.records import library, major
 from mirkeras.experiment.runs import JOINT, Run
 from mirkeras.experiment.setting import Setting
@@ -53,6 +53,8 @@ def inputs_of(run: Run, experiment: Experiment, setting: Setting) -> str:
     } | learner.digested(run, row, setting)
     if holds_out_by_class(protocol, run.split, run.folds):  # older runs of that name did not
         parts["validation"] = "by class"
+    if drops_by_chance(protocol, run.split):
+        parts["dropped"] = "by chance"
     return _digest(parts)
 
 

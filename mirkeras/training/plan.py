@@ -221,7 +221,8 @@ def batch_of(run: Run, experiment: Experiment) -> int:
     """Segments per batch."""
     # a part of a data set, or a stand-in for it, is named after it
     named = [size for name, size in experiment.batches.items() if run.dataset.startswith(name)]
-    return named[0] if named else experiment.batch
+    usual = named[0] if named else experiment.batch
+    return experiment.rows[run.row].batch or usual
 
 
 def run_seed(run: Run) -> int:

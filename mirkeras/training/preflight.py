@@ -220,7 +220,10 @@ def check_division(
                 ) from error
             for part in ("train", "validation", "test"):
                 if not len(getattr(parts, part)):
-                    raise UsageError(f"the split {split} leaves no track in the {part} part")
+                    raise UsageError(
+                        f"the split {split} leaves no track in the {part} part; use other --folds, "
+                        "another --split or --protocol, or more tracks"
+                    )
             lost = sorted(set(labels[parts.test]) - set(labels[parts.train]))
             if lost and not setting.tags:
                 remedy = _OTHERWISE.get(split, "use another --split")

@@ -38,6 +38,5 @@ EXPERIMENT = Experiment(
     headline=("tagging/proposed-1", "tagging/proposed-2"),
     protocols=PROTOCOLS,
     batch=10,
-    batches={"irmas": 16, "jingju_phonemes": 64},
     score=score,
 )

@@ -20,7 +20,7 @@ from keras import layers
 
 from mirkeras.cache import FeatureCache
 from mirkeras.cache.statistics import cell_statistics
-from mirkeras.experiment import Consecutive, Row
+from mirkeras.experiment import Row
 from mirkeras.experiment.schedules import Verdict
 from mirkeras.layers import image, max_pool
 
@@ -34,6 +34,7 @@ CODE_HEIGHTS = (50, 70)  # of the single-layer code
 #: Frames → filters.
 WIDTHS = {1: 128, 3: 64, 5: 32}
 QUARTERS = 4  # of a segment, in time (and, in the multi-layer network, in frequency)
+BATCH = 16
 PENALTY = 1e-5  # on the sum of squared weights, biases left out
 
 
@@ -183,7 +184,9 @@ class HalveAndStop:
 
 
 def _row(id: str, model: str, build: Callable[..., keras.Model]) -> Row:
-    return Row(f"{TASK}/{id}", model, build, FRAMES, RECIPE, learner=TASK, variant=TASK)
+    return Row(
+        f"{TASK}/{id}", model, build, FRAMES, RECIPE, learner=TASK, variant=TASK, batch=BATCH
+    )
 
 
 _HIGHER = partial(single_layer, heights=CODE_HEIGHTS)
@@ -203,11 +206,8 @@ _CODE = {
     "optimizer": partial(keras.optimizers.SGD, 0.001, momentum=0.9, nesterov=True),
     "select_by": "val_loss",
     "network": {},
-    "cut": Consecutive(),
-    "aggregate": "mean",
     "z_score": MeanSpectrogram(),
     "held_out": 0.15,
-    "draw": None,
     "loss": "categorical_crossentropy",
 }
 #: What a protocol's rows of this task have in place of its own fields. The text was not at hand:

@@ -26,9 +26,9 @@ SHAPES = {
     **{(50, 1): 32, (50, 5): 16, (50, 10): 8},
     **{(70, 1): 32, (70, 5): 16, (70, 10): 8},
 }
+BATCH = 64
 PENALTY = 1e-5  # L2, on kernels
 CHOI = ((60, (2, 2)), (84, (2, 1)), (84, (2, 1)), (84, (2, 1)), (60, None))  # filters, pool
-EPSILON = 1e-3  # Keras' batch norm, then and now
 
 
 def proposed(
@@ -67,7 +67,7 @@ def choi_like(classes: int, activation: str = "softmax") -> keras.Model:
     spectrogram, x = image(FRAMES, BANDS)
     for number, (filters, pool) in enumerate(CHOI, 1):
         x = layers.Conv2D(filters, 3, name=f"conv{number}")(x)
-        x = layers.BatchNormalization(epsilon=EPSILON, name=f"bn{number}")(x)
+        x = layers.BatchNormalization(name=f"bn{number}")(x)
         x = layers.ELU(name=f"elu{number}")(x)
         x = max_pool(pool, f"pool{number}")(x) if pool else x
     features = layers.Flatten(name="features")(x)
@@ -91,8 +91,9 @@ VARIANT, MAAS = "phonemes", "phonemes-maas"  # of the protocols
 
 def _row(name: str, model: str, build, frames: int = FRAMES, variant: str = VARIANT) -> Row:
     return Row(
-        f"phonemes/{name}", model, build, frames, RECIPE, learner="phonemes", variant=variant
-    )
+        f"phonemes/{name}", model, build, frames, RECIPE, learner="phonemes", variant=variant,
+        batch=BATCH,
+    )  # fmt: skip
 
 
 def _maas(units: int, dropout: float) -> Row:
@@ -127,11 +128,8 @@ _CODE = {
     "normalise_on": "training tracks",
     "drop_incomplete": False,
     "network": {},
-    "split": "",
-    "draw": None,
     "cut": Annotated(leaking=True, tested_on="ln(10000x+1)"),
     "z_score": "cell",
-    "loss": "",
     "aggregate": "majority",
 }
 _PAPER = _CODE | {"cut": Annotated()}

@@ -26,8 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run everything; returns the exit status."""
     parser = _parser()
     arguments, rest = parser.parse_known_args(argv)
-    if arguments.rows and not arguments.dataset:
-        parser.error("--rows is for one data set: name it by --dataset")
+    if (arguments.rows or arguments.split) and not arguments.dataset:
+        parser.error("--rows and --split are for one data set: name it by --dataset")
     own = {task: dataset for task, dataset in TASKS.items() if not arguments.dataset}
     failed = []
     for rows, dataset in (own or {arguments.rows or "tagging": arguments.dataset}).items():

@@ -116,13 +116,7 @@ def _frame(seconds: float, recipe: Recipe) -> int:
 
 
 def divide_frames(run: Run, protocol: Protocol, sung: Sung, tracks: pd.DataFrame) -> Parts:
-    """Divide the segments: recordings by the split, then frames for validation, by protocol.
-
-    Raises
-    ------
-    UsageError
-        The protocol trains by another list than the split's, and the split has none.
-    """
+    """Divide the segments: recordings by the split, then frames for validation, by protocol."""
     heard = tracks[tracks.heard]
     recordings = consecutive(np.arange(len(heard) + 1), 1)
     drawn = divide_run(run, protocol, recordings, tracks)
@@ -130,13 +124,7 @@ def divide_frames(run: Run, protocol: Protocol, sung: Sung, tracks: pd.DataFrame
     if protocol.validate_by == "segment":
         rest, held = np.union1d(rest, held), held[:0]
     if protocol.cut.leaking:
-        column = f"{run.split}{SCORES}"
-        if column not in heard:
-            raise UsageError(
-                f"protocol {protocol.name} trains by one list and tests by another, which the "
-                f"split {run.split} does not have: use --split dan or laosheng, or another protocol"
-            )
-        rest = np.flatnonzero(heard[column] == "train")
+        rest = np.flatnonzero(heard[f"{run.split}{SCORES}"] == "train")
 
     def frames(part: np.ndarray) -> np.ndarray:
         return np.flatnonzero(np.isin(sung.recording[sung.segments.track], part))
@@ -163,17 +151,23 @@ class Phonemes(Network):
     def takes_tags(self, protocol) -> bool:
         return True  # a recording's are not what is learned
 
+    def check_index(self, row, protocol, prepared, split) -> None:
+        if "phonemes" not in prepared.index:
+            raise UsageError(
+                f"row {row.id} needs recordings with annotated phonemes, as those of --dataset "
+                "jingju_phonemes"
+            )
+        if protocol.cut.leaking and f"{split}{SCORES}" not in prepared.index:
+            raise UsageError(
+                f"protocol {protocol.name} trains by one list and tests by another, which the "
+                f"split {split} does not have: use --split dan or laosheng, or another protocol"
+            )
+
     def built(self, row, protocol, labels) -> list:
         return super().built(row, protocol, Labels(labels.names, np.zeros(0, np.int32)))
 
     def digested(self, run, row, setting) -> dict:
-        table = read_index(setting.index)
-        if "phonemes" not in table:
-            raise UsageError(
-                f"row {row.id} needs recordings with annotated phonemes, as those of --dataset "
-                f"jingju_phonemes; {setting.index} has none"
-            )
-        annotated = table.filter(["track", "phonemes", f"{run.split}{SCORES}"])
+        annotated = read_index(setting.index).filter(["track", "phonemes", f"{run.split}{SCORES}"])
         return super().digested(run, row, setting) | {"annotated": annotated.to_csv(index=False)}
 
     def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:

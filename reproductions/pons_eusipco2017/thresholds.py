@@ -75,7 +75,7 @@ def best_thresholds(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     return {f"threshold_{name}": rule.best(labels, scores) for name, rule in RULES.items()}
 
 
-def score(predictions: Mapping, record: Mapping) -> dict[str, float] | None:
+def score(predictions: Mapping, record: Mapping) -> dict[str, float]:
     """Measure a run of this task: micro and macro F1 by both rules, and their thresholds.
 
     Parameters
@@ -85,12 +85,10 @@ def score(predictions: Mapping, record: Mapping) -> dict[str, float] | None:
 
     Returns
     -------
-    dict or None
+    dict
         ``micro_f1_s1``, ``macro_f1_s1``, ``micro_f1_s2``, ``macro_f1_s2``, ``threshold_s1``,
-        ``threshold_s2``; None for other tasks.
+        ``threshold_s2``.
     """
-    if not record["row"].startswith(f"{TASK}/"):
-        return None
     labels, excerpts = predictions["labels"], len(predictions["tracks"])
     scores = mean_scores(predictions["scores"], predictions["segment_track"], excerpts)
     chosen = record if record["protocol"] == CLEAN else best_thresholds(labels, scores)
@@ -105,13 +103,12 @@ def score(predictions: Mapping, record: Mapping) -> dict[str, float] | None:
 class Thresholded(Network):
     """A network of this task; by `clean`, the record keeps the thresholds that validation chose."""
 
-    def built(self, row, protocol, labels) -> list:
-        if not labels.are_tags:
+    def check_index(self, row, protocol, prepared, split) -> None:
+        if not prepared.dataset.tags:
             raise UsageError(
                 f"row {row.id} learns sets of instruments, and here every track has one class: "
                 "train it on irmas, or on another set with tags"
             )
-        return super().built(row, protocol, labels)
 
     def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
         learned = super().learn(run, experiment, cache, tracks, setting, report)

@@ -19,7 +19,7 @@ from mirkeras.evaluation.evaluate import setup_name
 from mirkeras.evaluation.results import read_measured, recorded
 from mirkeras.experiment.published import published_rows
 from mirkeras.report import figures
-from mirkeras.system.errors import as_command
+from mirkeras.system.errors import UsageError, as_command
 
 PAPER, BEFORE = "pons_icassp2017", "pons_cbmi2016"
 COLOURS = {BEFORE: figures.PUBLISHED, PAPER: figures.MEASURED}
@@ -112,6 +112,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
     out = parser.parse_args(argv).out
     remedy = f"evaluate first: python -m reproductions.{PAPER}.evaluate --out {out}"
+    if not (out / "measured.csv").is_file():
+        raise UsageError(f"nothing is measured below {out}; {remedy}")
     measured, before = read_measured(out / "measured.csv", remedy), recorded(BEFORE)
     for _, group in measured.groupby(SETUP):
         path = out / "figures" / f"{setup_name(group)}-parameters.png"

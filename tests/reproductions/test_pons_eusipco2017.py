@@ -154,4 +154,4 @@ def test_the_three_tasks_follow_on_each_other(
 def test_rows_alone_do_not_say_which_data(capsys) -> None:
     with pytest.raises(SystemExit):
         reproduce.main(["--rows", "tagging"])
-    assert "--rows is for one data set" in capsys.readouterr().err
+    assert "--rows and --split are for one data set" in capsys.readouterr().err

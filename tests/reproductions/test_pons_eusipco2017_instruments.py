@@ -21,11 +21,8 @@ from mirkeras.experiment.division import tracks_of
 from mirkeras.experiment.records import read_log, read_predictions, read_record
 from mirkeras.experiment.runs import Run
 from mirkeras.features import find_recipe
-from mirkeras.pipeline.labels import Labels
 from mirkeras.pipeline.segments import cut
-from mirkeras.system.errors import UsageError
-from mirkeras.training.learners import LEARNERS
-from mirkeras.training.plan import divide_run
+from mirkeras.training.plan import batch_of, divide_run
 from reproductions.pons_eusipco2017 import instruments
 from reproductions.pons_eusipco2017.thresholds import RULES, best_thresholds, score
 
@@ -70,13 +67,14 @@ def test_protocols_are_those_of_the_sheet(protocol: str) -> None:
     optimizer = fields.optimizer()
     assert np.isclose(float(optimizer.learning_rate), 0.001)
     assert (optimizer.momentum, optimizer.nesterov) == (0.9, True)
-    assert experiment.batches["irmas"] == 16
+    run = Run(PAPER, ROW, "any", protocol, 0, 0, 1, 400, "official")
+    assert batch_of(run, experiment) == 16
 
 
 def test_a_clip_of_three_seconds_is_one_segment() -> None:
     frames = find_recipe(instruments.RECIPE).extract(np.ones(36_000, "float32"))
     assert frames.shape == (141, 96)
-    rule = instruments.VARIANTS["code"]["cut"]
+    rule = find_experiment(PAPER).protocol_of("code", ROW).cut
     segments = cut(rule, np.array([0, 141, 282, 282 + 256]), instruments.FRAMES, seed=0)
     assert segments.track.tolist() == [0, 1, 2, 2]
 
@@ -169,10 +167,6 @@ def test_nothing_found_is_no_precision() -> None:
     found = score(few, {"row": ROW, "protocol": "clean", **kept})
     assert (found["micro_f1_s1"], found["macro_f1_s1"]) == (0, 0)
     assert found["micro_f1_s2"] == pytest.approx(6 / 11)  # all eight are found, three are there
-
-
-def test_other_tasks_are_measured_as_usual() -> None:
-    assert score(predictions(), {"row": "tagging/proposed", "protocol": "code"}) is None
 
 
 # From audio to a verdict
@@ -280,11 +274,18 @@ def test_evaluation_shows_f1_and_claims_nothing(trained: Path) -> None:
     assert {*(trained / "runs/figures").glob("*f1_s?-comparison.png")}
 
 
-def test_tracks_of_one_class_are_refused() -> None:
-    experiment, labels = find_experiment(PAPER), Labels(("a", "b"), np.zeros(2, "int32"))
-    learner, protocol = LEARNERS[instruments.TASK], experiment.protocol_of("clean", ROW)
-    with pytest.raises(UsageError, match="learns sets of instruments"):
-        learner.built(experiment.rows[ROW], protocol, labels)
+def test_tracks_of_one_class_are_refused_before_features_are_extracted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    for name in "ab":
+        (tmp_path / "own" / name).mkdir(parents=True)
+        for number in range(4):
+            soundfile.write(tmp_path / "own" / name / f"{number}.wav", np.ones(9), 12_000)
+    monkeypatch.chdir(tmp_path)
+    words = ["--dataset", f"folder:{tmp_path / 'own'}", "--rows", ROW, "--folds", "2"]
+    assert train(PAPER, words) == 1
+    assert "learns sets of instruments" in capsys.readouterr().err
+    assert not [*tmp_path.rglob("*.h5")]
 
 
 @pytest.mark.long

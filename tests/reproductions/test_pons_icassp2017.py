@@ -100,4 +100,4 @@ def test_missing_runs_are_said(tmp_path: Path, capsys) -> None:
     assert filters.main(["--out", str(tmp_path)]) == 0
     assert "no finished run of table/p or table/8o+8p" in capsys.readouterr().out
     assert parameters.main(["--out", str(tmp_path)]) == 1
-    assert "measured.csv" in capsys.readouterr().err
+    assert "evaluate first" in capsys.readouterr().err

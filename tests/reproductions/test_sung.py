@@ -18,6 +18,8 @@ from mirkeras.experiment.records import read_log, read_predictions, read_record
 from mirkeras.experiment.runs import Run
 from mirkeras.features import find_recipe
 from mirkeras.system.errors import UsageError
+from mirkeras.training import checkpoint
+from mirkeras.training.checkpoint import Checkpoint
 from reproductions.pons_eusipco2017 import phonemes, sung
 from tests.data_prep.jingju import record
 
@@ -146,9 +148,10 @@ def test_clean_keeps_recordings_apart(root):
     assert fitted == {*TRAINED, NOT_IN_CODE}
 
 
-def test_a_split_without_another_list_cannot_leak(root):
-    with pytest.raises(UsageError, match="use --split dan or laosheng"):
-        divided(root, "code", "dan-scores")
+def test_a_split_without_another_list_cannot_leak(root, tmp_path, small, capsys):
+    given = words(root, tmp_path, "phonemes/choi", "code", "--split", "dan-scores")
+    assert train(PAPER, given) == 1
+    assert "use --split dan or laosheng" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -204,6 +207,31 @@ def test_from_recordings_to_predictions(
     assert "segment_accuracy" in set(table.metric[table.measured.notna()])
 
 
+@pytest.mark.long
+def test_a_second_training_that_was_interrupted_goes_on(
+    small, in_process, root, tmp_path, monkeypatch
+):
+    found = []
+    for stop in (None, 9):  # of six epochs and six
+        given = words(root, tmp_path / str(stop), "phonemes/maas-475", "clean", "--epochs", "6")
+        epochs = iter(range(1, 100))
+        at_end = Checkpoint.on_epoch_end
+
+        def on_epoch_end(self, epoch, logs=None, stop=stop, epochs=epochs, at_end=at_end):
+            at_end(self, epoch, logs)
+            if next(epochs) == stop:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0)
+            patch.setattr(Checkpoint, "on_epoch_end", on_epoch_end)
+            assert train(PAPER, given) == (130 if stop else 0)
+        assert train(PAPER, given) == 0
+        (place,) = {path.parent for path in (tmp_path / str(stop)).rglob("run.json")}
+        found.append(read_predictions(place)["scores"])
+    np.testing.assert_array_equal(*found)
+
+
 def interrupt(*arguments, **options) -> None:
     """Stand for Ctrl-C."""
     raise KeyboardInterrupt
@@ -244,13 +272,11 @@ def test_tested_features_are_what_the_protocol_says(root):
     assert [len(segments) for segments in seen] == [2, 2]
 
 
-def test_rows_are_for_annotated_recordings_only(tmp_path):
-    index = tmp_path / "index.csv"
-    index.write_text("track,path,label,group,tempo,dan\nx,x.wav,a|i,x,,train\n")
-    run = Run(PAPER, "phonemes/choi", "own", "clean", 0, 0, 1, 500, "dan")
-    setting = SimpleNamespace(index=index, extractors=(), out=tmp_path)
-    with pytest.raises(UsageError, match=r"annotated phonemes.*jingju_phonemes; .*index\.csv has"):
-        sung.Phonemes().digested(run, phonemes.ROWS[3], setting)
+def test_rows_are_for_annotated_recordings_only():
+    plain = SimpleNamespace(index=pd.DataFrame({"track": ["x"], "dan": ["train"]}))
+    protocol = find_experiment(PAPER).protocol_of("clean", "phonemes/choi")
+    with pytest.raises(UsageError, match=r"annotated phonemes.*jingju_phonemes"):
+        sung.Phonemes().check_index(phonemes.ROWS[3], protocol, plain, "dan")
 
 
 def test_another_annotation_is_another_run(tmp_path):

@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras.evaluation import results
+from mirkeras.evaluation import evaluate, results
 from mirkeras.evaluation.comparison import COLUMNS, SETUP, compare
 from mirkeras.evaluation.results import with_known_repeats
-from mirkeras.experiment import published
+from mirkeras.experiment import find_experiment, published
 from mirkeras.experiment.published import ResultsError, published_rows
 from mirkeras.experiment.records import RunError, read_predictions, write_predictions, write_record
+from mirkeras.experiment.runs import Run
 from mirkeras.report.tables import markdown
 from mirkeras.storage.tables import CHECK, TableError, write_checked_csv
 
@@ -378,3 +379,24 @@ def test_accuracies_of_a_network_whose_paper_prints_areas_are_shown() -> None:
     table = compare(areas, measured([60.0, 80.0], row=areas.row.iloc[0]))
     assert table.verdict.tolist() == ["not run", "not published"]
     assert table.measured.iloc[1] == 70
+
+
+def test_a_set_up_may_hold_tags_and_classes(tmp_path) -> None:
+    """What has tags may be learned as something that has classes: sung phonemes."""
+    each, experiment = np.arange(3), find_experiment("pons_eusipco2017")
+    names = {"classes": np.array(["a", "b", "c"]), "tracks": np.array(["x", "y", "z"])}
+    known = {"scores": np.eye(3, dtype=np.float32), "segment_track": each} | names
+    runs = pd.concat(
+        measured([100.0], paper="pons_eusipco2017", row=row, protocol="paper", folds=1).assign(
+            segment_accuracy=100.0
+        )
+        for row in ("tagging/proposed-1", "phonemes/choi")
+    )
+    for line, labels in zip(runs.to_dict("records"), (np.eye(3), each), strict=True):
+        directory = Run.of(line).directory(tmp_path)
+        directory.mkdir(parents=True)
+        write_predictions(directory, labels=labels, **known)
+    pages = evaluate._details(runs, tmp_path, experiment)
+    assert [("ROC-AUC per tag" in page, "classes" in page) for page in pages] == [
+        (True, False), (False, True)
+    ]  # fmt: skip
