@@ -45,7 +45,7 @@ lint: $(READY) ## check format and style
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 
 bench: $(READY) ## the benchmarks' ratios
-	@for bench in extraction deformation pipeline waveforms jobs memory; do $(BIN)/python -m tests.benchmarks.$$bench || exit 1; done
+	@for bench in extraction deformation pipeline waveforms jobs memory temporal; do $(BIN)/python -m tests.benchmarks.$$bench || exit 1; done
 
 bench-torch: $(READY) ## SampleCNN and Schindler's networks against the same in plain PyTorch (installs PyTorch)
 	@$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
