@@ -89,7 +89,8 @@ def dominant_bpm(filters: np.ndarray, frame_rate: float) -> np.ndarray:
 
 def random_filters(frames: int, count: int) -> np.ndarray:
     """Draw filters that learned nothing: uniform, as they start; their scale changes no answer."""
-    return np.random.RandomState(0).uniform(-1, 1, (frames, count))
+    # of its own for each length, or filters of two lengths would share their beginnings
+    return np.random.RandomState(frames).uniform(-1, 1, (frames, count))
 
 
 def answer(kernels: list[list[np.ndarray]], tempi: np.ndarray, frame_rate: float) -> Answer:

@@ -72,15 +72,16 @@ def draw_points(axes: Axes, table: pd.DataFrame, title: str) -> None:
             rows.parameters, rows.value, rows["std"], fmt=MARKERS[paper], color=COLOURS[paper],
             capsize=2, label=TITLES[paper],
         )  # fmt: skip
-    named: list[tuple[float, float]] = []
-    for name, row in table.iterrows():
-        place = np.log10(row.parameters), row.value
-        if any(abs(place[0] - x) < 0.35 and abs(place[1] - y) < 4 for x, y in named):
+    named: list[tuple[float, float, str]] = []
+    for row in table.assign(name=table.index).sort_values("parameters").itertuples():
+        x, y, name = np.log10(row.parameters), row.value, row.name.partition("/")[2]
+        # a name takes some 0.06 decades a letter
+        if any(x - left < 0.06 * len(text) and abs(y - at) < 4 for left, at, text in named):
             continue
-        named.append(place)
+        named.append((x, y, name))
         axes.annotate(
-            name.partition("/")[2], (row.parameters, row.value), xytext=(5, -10),
-            textcoords="offset points", fontsize="x-small",
+            name, (row.parameters, y), xytext=(5, -10), textcoords="offset points",
+            fontsize="x-small",
         )  # fmt: skip
     axes.set(xscale="log", xlim=(1e3, 3e7), ylim=(0, 102), xlabel="parameters", title=title)
     axes.grid(alpha=0.3)
