@@ -29,14 +29,16 @@ def main(argv: list[str] | None = None) -> int:
     if (arguments.rows or arguments.split) and not arguments.dataset:
         parser.error("--rows and --split are for one data set: name it by --dataset")
     own = {task: dataset for task, dataset in TASKS.items() if not arguments.dataset}
-    failed = []
-    for rows, dataset in (own or {arguments.rows or "tagging": arguments.dataset}).items():
+    wanted, failed = own or {arguments.rows or "tagging": arguments.dataset}, []
+    for rows, dataset in wanted.items():
         status = _train(arguments, rows, dataset, rest)
         if status > 1:  # stopped by people
             return status
         failed += [f"{rows} on {dataset}"] * status
     if failed:
         say(f"not done, see above: {', '.join(failed)}")
+    if len(failed) == len(wanted):
+        return 1
     return evaluate(PAPER, ["--out", str(arguments.out)]) or bool(failed)
 
 
