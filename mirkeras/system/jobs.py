@@ -137,9 +137,12 @@ def _listen(connection: Connection, worker: Worker) -> tuple[bool, str | None]:
     if "part" in content:
         worker.bar.set_description_str(f"{worker.job.name} {content['part']:4.0%}")
         return False, None
-    accuracy = content.get("val_accuracy")
-    val = f"{content['val_loss']:.4f}" if accuracy is None else f"{100 * accuracy:.1f} %"
-    worker.bar.set_postfix(loss=f"{content['loss']:.4f}", val=val, refresh=False)
+    said = {"loss": f"{content['loss']:.4f}"}
+    if "val_accuracy" in content:
+        said["val"] = f"{100 * content['val_accuracy']:.1f} %"
+    elif "val_loss" in content:  # where all of it trains, nothing validates
+        said["val"] = f"{content['val_loss']:.4f}"
+    worker.bar.set_postfix(said, refresh=False)
     worker.bar.update(int(content["epoch"]) - worker.bar.n)
     return False, None
 

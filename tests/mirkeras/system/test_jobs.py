@@ -20,6 +20,11 @@ def succeed(path: Path, report) -> None:
     path.touch()
 
 
+def train(path: Path, report) -> None:
+    report({"epoch": 1, "loss": 0.5, "accuracy": 0.5})
+    path.touch()
+
+
 def fail(report) -> None:
     raise ValueError("no such luck")
 
@@ -36,6 +41,11 @@ def test_a_failing_job_leaves_the_others_alone(tmp_path: Path) -> None:
     assert job.name == "bad"
     assert "ValueError: no such luck" in message
     assert all((tmp_path / str(n)).exists() for n in range(4))
+
+
+def test_a_job_may_validate_by_nothing(tmp_path: Path) -> None:
+    assert not run_all([Job("job", 1, train, (tmp_path / "done",))], 1, set_up)
+    assert (tmp_path / "done").exists()
 
 
 def test_a_killed_process_is_explained(tmp_path: Path) -> None:
