@@ -21,7 +21,7 @@ PROTOCOLS = {
         },
     )
     for base in (tagging.PAPER, tagging.CODE, tagging.CLEAN)
-}
+} | {tagging.CLASSES.name: tagging.CLASSES}
 #: Measures of a task's own, by the first word of its rows.
 MEASURES = {"tagging": tagging.score, instruments.TASK: thresholds.score}
 

@@ -17,7 +17,7 @@ from keras import layers
 
 from mirkeras.experiment import Row, Staged
 from mirkeras.layers import image, max_pool, scores
-from reproductions.pons_eusipco2017.sung import Annotated
+from reproductions.pons_eusipco2017.sung import VARIANT, Annotated
 
 FRAMES, NEIGHBOURS, BANDS = 21, 5, 80
 RECIPE = "jingju2017"
@@ -86,7 +86,7 @@ def maas_like(
     return keras.Model(frames, scores(classes, activation)(x), name="maas_like")
 
 
-VARIANT, MAAS = "phonemes", "phonemes-maas"  # of the protocols
+MAAS = "phonemes-maas"  # variant of the protocols
 
 
 def _row(name: str, model: str, build, frames: int = FRAMES, variant: str = VARIANT) -> Row:

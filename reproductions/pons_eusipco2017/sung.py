@@ -33,6 +33,8 @@ from mirkeras.training.learner import Learned, Network, Units
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.plan import batch_of, divide_run, make_plan, run_seed
 
+#: Of a protocol, for these rows.
+VARIANT = "phonemes"
 #: In a run's folder, the training that says how many epochs are right.
 SEARCH = "search"
 TRAINED_ON = "ln(100000x+1)"
@@ -147,6 +149,9 @@ def joined(parts: Parts, sung: Sung) -> Parts:
 
 class Phonemes(Network):
     """A network on segments around annotated frames, trained a second time on all it may see."""
+
+    def fits(self, protocol) -> bool:
+        return VARIANT in protocol.variants
 
     def takes_tags(self, protocol) -> bool:
         return True  # a recording's are not what is learned

@@ -103,6 +103,9 @@ def score(predictions: Mapping, record: Mapping) -> dict[str, float]:
 class Thresholded(Network):
     """A network of this task; by `clean`, the record keeps the thresholds that validation chose."""
 
+    def fits(self, protocol) -> bool:
+        return TASK in protocol.variants
+
     def check_index(self, row, protocol, prepared, split) -> None:
         if not prepared.dataset.tags:
             raise UsageError(

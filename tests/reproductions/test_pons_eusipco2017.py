@@ -10,6 +10,8 @@ import pytest
 
 from mirkeras.cache import open_cache
 from mirkeras.experiment.records import read_predictions, read_record
+from mirkeras.system.errors import UsageError
+from mirkeras.training.preflight import choose_protocol
 from reproductions.pons_eusipco2017 import reproduce
 from reproductions.pons_eusipco2017.experiments import EXPERIMENT
 from reproductions.pons_eusipco2017.tagging import FRAMES, PerBand
@@ -102,7 +104,7 @@ def test_the_last_tag_counts_under_all_protocols_but_code(protocol: str, measure
 
 
 def test_code_and_text_differ_in_what_the_readme_says() -> None:
-    paper, code, clean = (
+    paper, code, clean, classes = (
         EXPERIMENT.protocol_of(name, "tagging/proposed-1") for name in EXPERIMENT.protocols
     )
     assert (paper.network["second"], code.network["second"]) == ("time", "channels")
@@ -110,9 +112,15 @@ def test_code_and_text_differ_in_what_the_readme_says() -> None:
     assert (paper.drop_incomplete, code.drop_incomplete) == (False, True)
     differing = {k for k, v in vars(clean).items() if v != vars(paper)[k]}
     assert differing - {"variants"} == {"name", "summary", "keep_groups"}
-    # momentum 0, rate 0.1
-    optimizer = code.optimizer().get_config()
-    assert (optimizer["momentum"], optimizer["learning_rate"]) == (0.0, pytest.approx(0.1))
+    for protocol, rate in ((code, 0.1), (classes, 0.002)):
+        optimizer = protocol.optimizer().get_config()
+        assert (optimizer["momentum"], optimizer["learning_rate"]) == (0.0, pytest.approx(rate))
+
+
+@pytest.mark.parametrize("row", ["instruments/multi-layer", "phonemes/choi"])
+def test_the_protocol_of_classes_is_for_tagging_alone(row: str) -> None:
+    with pytest.raises(UsageError, match="use --protocol paper or code or clean"):
+        choose_protocol(EXPERIMENT, [row], "classes")
 
 
 @pytest.mark.long
