@@ -81,9 +81,10 @@ def comparison(table: pd.DataFrame, path: Path) -> None:
             place - 0.2, table.published, 0.4, yerr=table.published_std, color=PUBLISHED,
             capsize=3, label="published (the paper's data)",
         )  # fmt: skip
+    counts = " to ".join(str(count) for count in sorted({table.n.min(), table.n.max()}))
     axes.bar(
         place + 0.2 * twins, table.measured, 0.4, yerr=spread, color=MEASURED, capsize=3,
-        label=f"measured ({label(table.dataset.iloc[0])}, n = {table.n.iloc[0]})",
+        label=f"measured ({label(table.dataset.iloc[0])}, n = {counts})",
     )  # fmt: skip
     axes.set_xticks(place, [label(name).replace(" ", "\n", 1) for name in table.model])
     metric = table.metric.iloc[0]

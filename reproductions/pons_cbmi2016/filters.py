@@ -7,7 +7,7 @@ every filter starts).
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -223,15 +223,22 @@ def in_words(found: Answer, kind: str) -> str:
 
 
 @as_command
-def main(argv: list[str] | None = None) -> int:
-    """Draw what the filters of finished runs learned; returns the exit status."""
-    parser = command_parser(f"reproductions.{PAPER}.filters", __doc__.split("\n\n")[1])
+def run_study(
+    paper: str, description: str, study: Callable[[Path, Path], str], argv: list[str] | None
+) -> int:
+    """Run a study of filters as a command: (folder of runs, of caches) → its answers as text."""
+    parser = command_parser(f"reproductions.{paper}.filters", description)
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
     add_cache_option(parser)
     arguments = parser.parse_args(argv)
     device.configure()
     print(study(arguments.out, arguments.cache_root))
     return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Draw what the filters of finished runs learned; returns the exit status."""
+    return run_study(PAPER, __doc__.split("\n\n")[1], study, argv)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from mirkeras.cli.options import add_cache_option, command_parser
 from mirkeras.experiment.runs import find_runs
 from mirkeras.features import find_recipe
 from mirkeras.report import figures
-from mirkeras.system import device
-from mirkeras.system.errors import as_command
 from mirkeras.transfer.networks import load_network
 from reproductions.pons_cbmi2016 import filters as study
 from reproductions.pons_icassp2017.experiments import RECIPE
@@ -106,16 +103,9 @@ def study_patterns(out: Path, cache_root: Path) -> str:
     return "\n".join(answers) or f"no finished run of {' or '.join(ROWS)} below {out}"
 
 
-@as_command
 def main(argv: list[str] | None = None) -> int:
     """Draw what the P filters of finished runs learned; returns the exit status."""
-    parser = command_parser(f"reproductions.{PAPER}.filters", __doc__.split("\n\n")[1])
-    parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
-    add_cache_option(parser)
-    arguments = parser.parse_args(argv)
-    device.configure()
-    print(study_patterns(arguments.out, arguments.cache_root))
-    return 0
+    return study.run_study(PAPER, __doc__.split("\n\n")[1], study_patterns, argv)
 
 
 if __name__ == "__main__":

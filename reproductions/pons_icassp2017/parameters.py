@@ -73,15 +73,18 @@ def draw_points(axes: Axes, table: pd.DataFrame, title: str) -> None:
             capsize=2, label=TITLES[paper],
         )  # fmt: skip
     named: list[tuple[float, float, str]] = []
-    for row in table.assign(name=table.index).sort_values("parameters").itertuples():
-        x, y, name = np.log10(row.parameters), row.value, row.name.partition("/")[2]
+    by_size = table.assign(name=table.index).sort_values("parameters").itertuples()
+    for number, row in enumerate(by_size):
+        above = number % 2 == 0  # in turn, so that neighbours have room
+        x, y = np.log10(row.parameters), row.value + (3 if above else -3)
+        name = row.name.partition("/")[2]
         # a name takes some 0.06 decades a letter
         if any(x - left < 0.06 * len(text) and abs(y - at) < 4 for left, at, text in named):
             continue
         named.append((x, y, name))
         axes.annotate(
-            name, (row.parameters, y), xytext=(5, -10), textcoords="offset points",
-            fontsize="x-small",
+            name, (row.parameters, row.value), xytext=(5, 5 if above else -10),
+            textcoords="offset points", fontsize="x-small",
         )  # fmt: skip
     axes.set(xscale="log", xlim=(1e3, 3e7), ylim=(0, 102), xlabel="parameters", title=title)
     axes.grid(alpha=0.3)
