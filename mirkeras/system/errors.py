@@ -221,6 +221,11 @@ def _status(error: BaseException) -> int:
         return 141
     if not is_expected(error):
         raise error
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        _give_up([1])
     say(f"error: {explained(error)}")
     return 1
 
@@ -245,9 +250,13 @@ def _nobody_reads() -> bool:
     for stream in (1, 2):
         poll.register(stream, 0)
     closed = [stream for stream, event in poll.poll(0) if event & select.POLLERR]
-    if closed:  # Python writes what is left of its buffers when it ends
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in closed:
-            os.dup2(nowhere, stream)
-        os.close(nowhere)
+    _give_up(closed)
     return bool(closed)
+
+
+def _give_up(streams: list[int]) -> None:
+    """Write no more to streams: when Python ends it tries what is left of its buffers once more."""
+    for stream in streams:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream)
+        os.close(nowhere)

@@ -94,10 +94,17 @@ def test_a_worker_that_died_is_no_reader(capsys) -> None:
     assert "Broken pipe" in capsys.readouterr().err
 
 
-def test_a_full_device_is_said_once() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_device_is_said_once(unbuffered: str) -> None:
     with open("/dev/full", "w") as full:
-        command = [sys.executable, "-c", PRINTING.format(body=BODIES["little"])]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", PRINTING.format(body=BODIES["little"])],
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
     assert done.stderr.startswith("error: writing: No space left on device")
     assert done.stderr.count("\n") == 1
     assert done.returncode == 1
