@@ -28,13 +28,14 @@ class Job:
 
     `report` takes a dictionary with ``epoch``, ``loss``, ``val_loss`` and, if there is one,
     ``val_accuracy`` after every epoch, or how far an epoch is: ``part``, 0 to 1. A job without
-    epochs shows nothing.
+    epochs shows nothing. `runs` is how many runs it does, one after another.
     """
 
     name: str
     epochs: int
     function: Callable
     arguments: tuple
+    runs: int = 1
 
 
 @dataclass
@@ -70,7 +71,7 @@ def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> li
     waiting, running, failed = list(jobs), {}, []
     pause = 0.5 if sys.stderr.isatty() else 30  # seconds
     with tqdm(
-        total=len(jobs),
+        total=sum(job.runs for job in jobs),
         desc="runs",
         unit="run",
         position=0,
@@ -86,7 +87,7 @@ def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> li
                     ended, message = _listen(connection, running[connection])
                     if ended:
                         worker = _finish(connection, running)
-                        total.update()
+                        total.update(worker.job.runs)
                     if message:
                         failed.append((worker.job, message))
                         waiting = [] if worker.full else waiting

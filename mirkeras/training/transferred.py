@@ -45,6 +45,8 @@ class Head(Network):
 class LinearSVM(Head):
     """A linear support vector machine on such features, see `classifiers.scores`."""
 
+    quick: ClassVar[bool] = True
+
     def built(self, row, protocol, labels) -> list:
         return []
 
@@ -70,6 +72,7 @@ class PcaSVM(Learner):
     """Principal components and a machine on a tagger's features, see `classifiers.vote_shares`."""
 
     takes: ClassVar[tuple[str, ...]] = ("weights",)
+    quick: ClassVar[bool] = True
 
     def fits(self, protocol) -> bool:
         return protocol.rule is None

@@ -1,16 +1,21 @@
 """Which runs, in which order, and how many at once."""
 
 from collections.abc import Callable
+from math import ceil
 
 from mirkeras.experiment import Experiment, find_experiment
 from mirkeras.experiment.records import read_record
 from mirkeras.experiment.runs import JOINT, Run, is_finished
 from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.system import jobs
-from mirkeras.system.errors import say
+from mirkeras.system.errors import UsageError, explained, is_expected, is_full, say
+from mirkeras.training.learner import Learner
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.one_run import train_run
 from mirkeras.training.origin import inputs_of, network_of
+
+#: Quick runs that one process does at most: what it is killed for, the next one begins anew.
+TOGETHER = 20
 
 
 def plan_waves(
@@ -55,13 +60,50 @@ def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_onc
     # What several runs read is computed first, and once.
     before = []
     for run in {run.row: run for run in left}.values():
-        learner = LEARNERS[experiment.learner_of(run.protocol, run.row)]
+        learner = _learner(run, experiment)
         before += learner.before(experiment.paper, experiment.rows[run.row], setting)
     if failed := _run_jobs(before, setting, at_once):
         return failed
 
-    work = [jobs.Job(run.name, run.max_epochs, train_run, (run, setting)) for run in left]
+    quick = [run for run in left if _learner(run, experiment).quick]
+    size = min(TOGETHER, ceil(len(quick) / at_once))
+    groups = [quick[begin : begin + size] for begin in range(0, len(quick), size or 1)]
+    work = [
+        jobs.Job(f"{group[0].name} …", 1, train_runs, (group, setting), runs=len(group))
+        for group in groups
+    ]
+    work += [
+        jobs.Job(run.name, run.max_epochs, train_run, (run, setting))
+        for run in left
+        if run not in quick
+    ]
     return _run_jobs(work, setting, at_once)
+
+
+def train_runs(runs: list[Run], setting: Setting, report: Callable[[dict], None]) -> None:
+    """Train runs one after another, as one job (see `mirkeras.system.jobs.Job`).
+
+    Raises
+    ------
+    UsageError
+        Runs that failed for reasons of their own, a line each; the others are done.
+    """
+    failed = []
+    for number, run in enumerate(runs, 1):
+        setting.set_up()  # a run resumed before may have asked for other threads
+        try:
+            train_run(run, setting, lambda line: None)
+        except Exception as error:
+            if is_full(error) or not is_expected(error):
+                raise
+            failed.append(f"{run.name}: {explained(error)}")
+        report({"part": number / len(runs)})
+    if failed:
+        raise UsageError("\n".join(failed))
+
+
+def _learner(run: Run, experiment: Experiment) -> Learner:
+    return LEARNERS[experiment.learner_of(run.protocol, run.row)]
 
 
 def _run_jobs(work: list[jobs.Job], setting: Setting, at_once: int) -> int:

@@ -13,6 +13,8 @@ from mirkeras.experiment.published import papers
 from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.pipeline.labels import read_labels
 from mirkeras.pipeline.segments import consecutive
+from mirkeras.system import jobs
+from mirkeras.system.errors import UsageError
 from mirkeras.training import preflight
 from mirkeras.training.learner import Learned, Network
 from mirkeras.training.learners import LEARNERS
@@ -78,6 +80,54 @@ def test_a_new_kind_of_row_is_one_entry(
         assert not (place / "log.csv").exists()
     assert train(PAPER, words) == 0
     assert "2 run(s) already finished, skipped" in capsys.readouterr().out
+
+
+class Quick(NearestMean):
+    """The same, several runs to a process; one of them cannot learn."""
+
+    quick = True
+
+    def learn(self, run, *others) -> Learned:
+        if run.seed == 1 and run.fold == 0:
+            raise UsageError("nothing is near")
+        return super().learn(run, *others)
+
+
+def test_quick_runs_share_a_process_and_a_failure_takes_none_with_it(
+    paper, in_process, audio_folder: Path, cached: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    started = []
+
+    def run_all(work: list, *_) -> list:
+        started.extend(work)
+        failed = []
+        for job in work:
+            try:
+                job.function(*job.arguments, lambda line: None)
+            except UsageError as error:
+                failed.append((job, str(error)))
+        return failed
+
+    monkeypatch.setattr(jobs, "run_all", run_all)
+    words = ["--dataset", f"folder:{audio_folder}", "--cache-root", str(cached), "--jobs", "2"]
+    words += ["--data-root", str(tmp_path / "data"), "--seeds", "0,1,2"]
+    assert train(PAPER, [*words, "--out", str(tmp_path / "alone")]) == 0
+    assert [job.runs for job in started] == [1] * 6
+    monkeypatch.setitem(LEARNERS, "nearest", Quick())
+    started.clear()
+    assert train(PAPER, [*words, "--out", str(tmp_path / "together")]) == 1
+    assert [job.runs for job in started] == [3, 3]
+    said = capsys.readouterr().err
+    assert said.count("nothing is near") == 1
+    alone, together = (
+        {
+            path.parent.relative_to(tmp_path / name): path.read_bytes()
+            for path in (tmp_path / name).rglob("predictions.npz")
+        }
+        for name in ("alone", "together")
+    )
+    assert len(together) == 5
+    assert together.items() <= alone.items()
 
 
 @pytest.mark.parametrize("name", papers())
