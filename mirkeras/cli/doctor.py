@@ -20,6 +20,7 @@ def report() -> str:
     found = device.find()
     budget = found.memory_budget / device.GIB
     place = "on the GPU" if found.gpus else "in main memory"
+    half = device.half_precision()
     lines = [
         "Versions",
         *(f"  {name:14}{version(name)}" for name in PACKAGES),
@@ -35,8 +36,7 @@ def report() -> str:
         "batch (--memory-budget)",
         "  determinism   on: same seed, same numbers, on the same hardware and thread count",
         f"  GPU memory    {'grows as needed' if found.gpus else '–'}",
-        "  precision     float32, never TF32"
-        f"{' (--mixed-precision for float16)' if found.gpus else ''}",
+        f"  precision     float32, never TF32{f' (--mixed-precision: {half})' if half else ''}",
         f"  XLA           {_xla(found)}",
         f"  jobs          one run uses all {found.cores} cores; --jobs {found.cores} trains "
         f"{found.cores} runs at once on one core each, which is faster for small networks",

@@ -83,7 +83,11 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
             "fetched, see `mirkeras tag --help`)")  # fmt: skip
     add("--memory-budget", type=gibibytes, metavar="GIB",
         help="features up to this size are held in memory (default: by what is free)")  # fmt: skip
-    add("--mixed-precision", action="store_true", help="half precision on a GPU")
+    add(
+        "--mixed-precision",
+        action="store_true",
+        help="half precision, where a GPU or processor has fast units",
+    )
     add_data_options(parser)
     return parser
 

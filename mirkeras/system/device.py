@@ -18,6 +18,9 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 RAM_SHARE = 0.25  # of the free memory, for resident features; the rest is the network's and yours
 GPU_SHARE = 0.25  # while the frames are copied to the card they lie there twice
 
+#: Units of a processor that multiply bfloat16, as Linux names them.
+_BFLOAT16 = {"amx_bf16", "avx512_bf16"}
+
 
 @dataclass(frozen=True)
 class Device:
@@ -72,7 +75,7 @@ def configure(*, threads: int | None = None, mixed_precision: bool = False) -> N
     """Set up Keras' backend for this process; call it before any tensor is made.
 
     As `prepare`; besides, operations are deterministic, and `mixed_precision` computes in half
-    precision, for which a GPU has fast units. JAX chooses its number of threads itself.
+    precision, see `half_precision`. JAX chooses its number of threads itself.
     """
     prepare()
     tf.config.experimental.enable_op_determinism()
@@ -80,7 +83,7 @@ def configure(*, threads: int | None = None, mixed_precision: bool = False) -> N
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    keras.config.set_dtype_policy("mixed_float16" if mixed_precision else "float32")
+    keras.config.set_dtype_policy(half_precision() if mixed_precision else "float32")
 
 
 def prepare() -> None:
@@ -97,6 +100,18 @@ def prepare() -> None:
         leave_gpus()
     if backend() == "jax":
         _prepare_jax()
+
+
+def half_precision() -> str | None:
+    """Keras' policy of half precision that this machine has fast units for; None: it has none.
+
+    float16 on a GPU; bfloat16 on a processor with such units (measured with AMX: convolutions of
+    500 to 900 maps take a fifth of the time of float32), which TensorFlow uses.
+    """
+    if tf.config.list_physical_devices("GPU"):
+        return "mixed_float16"
+    fast = backend() == "tensorflow" and _BFLOAT16 & {*_of_processor("flags").split()}
+    return "mixed_bfloat16" if fast else None
 
 
 def leave_gpus() -> None:
@@ -149,11 +164,14 @@ def free_gpu_memory() -> int:
 
 def processor_name() -> str:
     """The processor's name, as far as the system tells."""
+    return _of_processor("model name") or platform.processor() or "unknown processor"
+
+
+def _of_processor(fact: str) -> str:
+    """What Linux says of the first processor; empty where it says nothing."""
     try:
         with open("/proc/cpuinfo") as cpuinfo:
-            for line in cpuinfo:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
+            found = [line.split(":", 1)[1].strip() for line in cpuinfo if line.startswith(fact)]
     except OSError:
-        pass
-    return platform.processor() or "unknown processor"
+        return ""
+    return next(iter(found), "")

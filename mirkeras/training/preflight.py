@@ -182,8 +182,11 @@ def check_machine(arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"training runs on TensorFlow or JAX, KERAS_BACKEND is {device.backend()}: unset it"
         )
-    if arguments.mixed_precision and not device.find().gpus:
-        raise UsageError("--mixed-precision needs a GPU and none was found: leave it out")
+    if arguments.mixed_precision and not device.half_precision():
+        raise UsageError(
+            "--mixed-precision needs a GPU, or a processor that multiplies bfloat16, and none was "
+            "found: leave it out"
+        )
     arguments.out.mkdir(parents=True, exist_ok=True)
 
 

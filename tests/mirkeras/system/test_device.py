@@ -70,3 +70,23 @@ def test_doctor_says_what_computes_and_what_it_may_use(monkeypatch, backend, slo
     assert f"  backend       {backend}" in text
     assert ("144 against 696 steps/s" in text) is slow
     assert "CUDA_VISIBLE_DEVICES is '1'" in text
+
+
+@pytest.mark.parametrize(
+    ("gpus", "backend", "flags", "expected"),
+    [
+        (["card 0"], "jax", "fpu", "mixed_float16"),
+        ([], "tensorflow", "fpu avx512_bf16 avx2", "mixed_bfloat16"),
+        ([], "tensorflow", "amx_bf16", "mixed_bfloat16"),
+        ([], "tensorflow", "fpu avx2", None),
+        ([], "tensorflow", "", None),  # the system does not say
+        ([], "jax", "amx_bf16", None),
+    ],
+)
+def test_half_precision_is_what_the_machine_is_fast_at(
+    monkeypatch, gpus, backend, flags, expected
+) -> None:
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    monkeypatch.setattr(device, "backend", lambda: backend)
+    monkeypatch.setattr(device, "_of_processor", {"flags": flags}.get)
+    assert device.half_precision() == expected
