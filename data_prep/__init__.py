@@ -12,7 +12,7 @@ from data_prep.declare import Archive, DataError, DataSet
 __all__ = ["Archive", "DataError", "DataSet", "get", "names"]
 
 #: Modules of `data_prep.sets` that declare no set of their own.
-_OTHERS = ("folder", "subsets")
+_OTHERS = ("folder", "listed", "subsets")
 
 
 def names() -> tuple[str, ...]:
@@ -27,8 +27,8 @@ def get(name: str, layout: str | None = None) -> DataSet:
     Parameters
     ----------
     name : str
-        One of `names()`, `NAME:CLASS,CLASS` for some of its classes, or `folder:PATH` for a folder
-        with one sub-folder per class.
+        One of `names()`, `NAME:CLASS,CLASS` for some of its classes, `folder:PATH` for a folder
+        with one sub-folder per class, or `csv:FILE` for a list.
     layout : str or None
         What the sub-folders of `folder:PATH` are, see `data_prep.sets.folder.declare`.
 
@@ -42,11 +42,13 @@ def get(name: str, layout: str | None = None) -> DataSet:
         return import_module("data_prep.sets.folder").declare(name, layout)
     if layout:
         raise DataError(f"--layout says what the folders of folder:PATH are; {name} has its own")
+    if name.startswith("csv:"):
+        return import_module("data_prep.sets.listed").declare(name)
     whole, colon, classes = name.partition(":")
     if whole not in names():
         raise DataError(
             f"unknown data set {name!r}. Declared are: {', '.join(names())}; "
-            "for audio of your own use folder:PATH (one sub-folder per class)."
+            "for audio of your own use folder:PATH (one sub-folder per class) or csv:FILE."
         )
     dataset = import_module(f"data_prep.sets.{whole}").DATASET
     return import_module("data_prep.sets.subsets").subset(dataset, classes) if colon else dataset

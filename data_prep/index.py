@@ -15,6 +15,9 @@ from mirkeras.storage.tables import TableError, read_csv
 #: Columns of every index, in this order; one column for each split at hand follows.
 COLUMNS = ("track", "path", "label", "group", "tempo")
 
+#: A further column of a set whose groups (artists) are never divided, whatever the protocol says.
+WHOLE = "whole_groups"
+
 #: Between the tags of a track in the column `label`.
 TAG_SEPARATOR = "|"
 

@@ -15,8 +15,8 @@ import data_prep
 from data_prep.declare import DataError, DataSet, as_data_errors
 from data_prep.fetch import provide
 from data_prep.fetch.counts import check_counts, with_own_counts
-from data_prep.index import TAG_SEPARATOR
-from data_prep.sets import folder
+from data_prep.index import TAG_SEPARATOR, WHOLE
+from data_prep.sets import folder, listed
 from mirkeras.audio.formats import BROKEN_LINK, tell_left_out, undecoded
 from mirkeras.storage.files import write_text
 from mirkeras.storage.tables import csv_text
@@ -82,7 +82,7 @@ def prepare(
     Parameters
     ----------
     name : str
-        A declared name, `NAME:CLASS,CLASS` or `folder:PATH`.
+        A declared name, `NAME:CLASS,CLASS`, `folder:PATH` or `csv:FILE`.
     data_root, cache_root : Path
         Where data sets and what is derived from them live.
     mirror : str or None
@@ -102,8 +102,8 @@ def prepare(
     dataset = data_prep.get(name, layout)
     if allow_bad is not None:
         dataset = replace(dataset, max_bad=allow_bad)
-    if name.startswith(folder.PREFIX):
-        root, how = folder.root_of(name), "present"
+    if own := next((kind for kind in (folder, listed) if name.startswith(kind.PREFIX)), None):
+        root, how = own.root_of(name), "present"
     else:
         root = Path(data_root).expanduser().absolute() / (dataset.folder or dataset.name)
         how = provide.audio(dataset, root, mirror, offline)
@@ -120,8 +120,9 @@ def prepare(
     written = _write_index(index, home / "index.csv")
     prepared = Prepared(dataset, root, index, home, stand_in)
     _report(prepared, how, written)
-    if not (dataset.archives or dataset.make):
+    if own is folder:
         _report_left_out(prepared, strict)
+    if own:
         _report_copies(prepared)
     return prepared
 
@@ -174,7 +175,7 @@ def _report_copies(prepared: Prepared) -> None:
     """Say which files of one's own are the same, and whether classes or parts share them."""
     index = prepared.index
     shared = index[index["group"].duplicated(keep=False)]
-    if shared.empty:
+    if shared.empty or WHOLE in index:  # the user has named them
         return
     said = f"{len(shared)} files are copies of one another; protocol clean keeps them in one part"
     for column in ("label", *prepared.dataset.splits):

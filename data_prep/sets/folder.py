@@ -119,7 +119,7 @@ def index(root: Path, sure: bool = True) -> pd.DataFrame:
         class folders are called like parts of a split.
     """
     files = _classes_in(root)
-    if not sure and len({_part(name) for name in files} - {None}) > 1:
+    if not sure and len({part_of(name) for name in files} - {None}) > 1:
         raise DataError(
             f"{root}: the class folders are {', '.join(files)}. Are they the parts of a split, and "
             "the class folders inside? Then add --layout split. If they are the classes: --layout "
@@ -144,7 +144,7 @@ def index_of_parts(root: Path) -> pd.DataFrame:
         As `index`; or there is no part to train or to test on, two folders are the same part, or
         a class of another part is not trained on.
     """
-    folders = {f.name: _part(f.name) for f in _folders(root) if _part(f.name)}
+    folders = {f.name: part_of(f.name) for f in _folders(root) if part_of(f.name)}
     if len({*folders.values()}) < len(folders) or not {"train", "test"} <= {*folders.values()}:
         found = ", ".join(folders) or "none of them"
         raise DataError(
@@ -171,7 +171,7 @@ def left_out(root: Path, in_parts: bool = False) -> dict[Path, str]:
     """What is under `root` and no track: path to reason, see `mirkeras.audio.formats`."""
     if not in_parts:
         return _sorted_out(root)[1]
-    parts = [folder for folder in _folders(root) if _part(folder.name)]
+    parts = [folder for folder in _folders(root) if part_of(folder.name)]
     passed = {
         path: OUTSIDE for path in root.iterdir() if path not in parts and not is_leftover(path.name)
     }
@@ -215,8 +215,8 @@ def _folders(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir() and not is_leftover(path.name))
 
 
-def _part(name: str) -> str | None:
-    """The part of a split that a folder's name speaks of: `Train`, `test_clips`."""
+def part_of(name: str) -> str | None:
+    """The part of a split that a name speaks of: `Train`, `test_clips`; None: of none."""
     found = {_PARTS[word] for word in re.split("[^a-z]+", name.lower()) if word in _PARTS}
     return found.pop() if len(found) == 1 else None
 

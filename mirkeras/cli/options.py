@@ -13,7 +13,9 @@ GIB = 2**30
 DATA_SETS = """\
 Data sets: a declared name (`mirkeras data list`) or folder:PATH, where PATH holds one sub-folder
 of audio files per class, in any format libsndfile reads (--layout split: folders train, test and
-perhaps valid that hold those).
+perhaps valid that hold those), or csv:FILE, a table with the columns path and label (several tags:
+a|b), and perhaps group (an artist: never in both training and test), split (train, validation and
+test, or fold numbers) and tempo.
 """
 
 

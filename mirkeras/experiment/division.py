@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep.index import read_index
+from data_prep.index import WHOLE, read_index
 from mirkeras.cache import CacheError, FeatureCache
 from mirkeras.experiment.protocols import Protocol
 from mirkeras.pipeline.segments import Segments
@@ -106,6 +106,11 @@ def divide(
     return Parts(train, validation, tested, numbers(fitted))
 
 
+def keeps_groups(protocol: Protocol, tracks: pd.DataFrame) -> bool:
+    """Whether no group is in both training and test: by the protocol, or for the data's sake."""
+    return protocol.keep_groups or WHOLE in tracks
+
+
 def holds_out_by_class(protocol: Protocol, split: str, folds: int) -> bool:
     """Whether validation is a tenth at most, drawn by class; the papers' own rules do not."""
     few = split not in SEEDED and 1 < folds < FOLDS_TO_SPARE
@@ -133,7 +138,7 @@ def _members(
         return named_parts(tracks[split].to_numpy(str), fold, validates=not watched)
     if protocol.draw and split == DRAWN:
         return protocol.draw(len(tracks), folds, fold, seed)
-    groups = tracks.group.to_numpy() if protocol.keep_groups else None
+    groups = tracks.group.to_numpy() if keeps_groups(protocol, tracks) else None
     classes = tracks.stratum.to_numpy() if split == STRATIFIED else None
     test = cut_folds(len(tracks), folds, seed, groups=groups, classes=classes)[fold]
     rest = np.setdiff1d(np.arange(len(tracks)), test)
@@ -159,7 +164,7 @@ def _hold_out(
     items, places : int (items,)
         Their numbers, and where their tracks stand in the index.
     """
-    whole = protocol.keep_groups and protocol.validate_by == "track"
+    whole = keeps_groups(protocol, tracks) and protocol.validate_by == "track"
     groups = tracks.group.to_numpy()[places] if whole else None
     if holds_out_by_class(protocol, split, folds):
         most = max(1, total // max(ONE_IN, folds))

@@ -5,11 +5,13 @@ from itertools import product
 
 import numpy as np
 
+from data_prep.index import WHOLE
 from data_prep.prepare import Prepared
+from data_prep.sets import listed
 from data_prep.sets.folder import FOLDERS
 from mirkeras import cache
 from mirkeras.experiment import Experiment, Protocol
-from mirkeras.experiment.division import divide, tracks_of
+from mirkeras.experiment.division import divide, keeps_groups, tracks_of
 from mirkeras.experiment.published import row_ids
 from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.features import find_recipe
@@ -97,15 +99,22 @@ def choose_split(
         The data set has no such split, or its lists are missing, or `folds` does not go with it.
     """
     named = [name for name in prepared.dataset.splits if name in prepared.index]
-    # folders train and test come before the protocol's split. Without that, the data set's is the
+    # one's own train and test come before the protocol's split. Without that, the data set's is the
     # default also where its lists are missing: an error, no reason to train on another division
-    first = FOLDERS if FOLDERS in prepared.dataset.splits else protocol.split
+    own_parts = {FOLDERS, listed.SPLIT} & {*prepared.dataset.splits}
+    first = next(iter(own_parts), protocol.split)
     own = DRAWN if prepared.dataset.counts or prepared.dataset.tags else STRATIFIED
     split = wanted or first or next(iter(prepared.dataset.splits), own)
     if split in SEEDED:
         folds = folds or protocol.folds
         if folds < 2 and split == DRAWN:
             raise UsageError("--folds must be at least 2: one part is tested, the others train")
+        if split == DRAWN and protocol.draw and WHOLE in prepared.index:
+            raise UsageError(
+                f"protocol {protocol.name} draws its folds by track, and the groups of "
+                f"{prepared.dataset.name} must not be divided: use --split {STRATIFIED}, or "
+                "another --protocol"
+            )
         return split, folds
     if split not in named:
         missing = " (its lists are missing, see above)" * (split in prepared.dataset.splits)
@@ -158,7 +167,7 @@ def leaks(prepared: Prepared, protocol: Protocol, split: str) -> str:
         )
     said = [prepared.dataset.repeats] if prepared.dataset.repeats else []
     shared = int(prepared.index.group.duplicated(keep=False).sum())
-    if shared and not protocol.keep_groups:
+    if shared and not keeps_groups(protocol, prepared.index):
         said.append(
             f"{shared} of {len(prepared.index)} tracks share their recording with others, and this "
             "protocol lets it be in both training and test."
