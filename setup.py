@@ -29,6 +29,7 @@ setup(
         "h5py>=3.11",
         "matplotlib>=3.9",
         "scikit-learn>=1.6",  # GroupKFold(shuffle=True)
+        "threadpoolctl>=3",
         "librosa>=0.11",
         "soundfile>=0.12",
         "soxr>=0.4",

@@ -47,7 +47,7 @@ def evaluate_runs(paper: str, out: Path) -> pd.DataFrame:
     write_csv(compared[comparison.COLUMNS], out / "comparison.csv")
     details = []
     for _, group in measured.groupby(comparison.SETUP):
-        details += _details(group, out, experiment)
+        details += _details(group, out, experiment) if experiment.detailed else []
         lines = results.with_known_repeats(paper, group).dropna(subset="measured")
         for metric, same in lines.groupby("metric"):
             kind = "comparison" if metric == "accuracy" else f"{metric}-comparison"

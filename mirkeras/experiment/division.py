@@ -137,7 +137,7 @@ def _members(
     if split not in SEEDED:
         return named_parts(tracks[split].to_numpy(str), fold, validates=not watched)
     if protocol.draw and split == DRAWN:
-        return protocol.draw(len(tracks), folds, fold, seed)
+        return protocol.draw(tracks, folds, fold, seed)
     groups = tracks.group.to_numpy() if keeps_groups(protocol, tracks) else None
     classes = tracks.stratum.to_numpy() if split == STRATIFIED else None
     test = cut_folds(len(tracks), folds, seed, groups=groups, classes=classes)[fold]

@@ -57,9 +57,9 @@ class Protocol:
     held_out : float or None
         Share of what is not tested that validates, where that is drawn. None: as much as is tested.
     draw : callable or None
-        The paper's way to draw the split ``drawn``, by track: (number of tracks, folds, fold, seed)
-        → places of the training, validation and test tracks; ValueError if it cannot. None: see
-        `mirkeras.experiment.division`.
+        The paper's way to draw the split ``drawn``, by track: (tracks as from `tracks_of`, folds,
+        fold, seed) → places of the training, validation and test tracks; ValueError if it cannot.
+        None: see `mirkeras.experiment.division`.
     loss : str
         Loss, as Keras names it. Empty: that of the labels.
     variants : mapping

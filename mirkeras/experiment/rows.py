@@ -106,6 +106,8 @@ class Experiment:
     score : callable or None
         The paper's own measures: (predictions of a run, its record) → name → value, in place of
         those; None for a run that the usual ones are for.
+    detailed : bool
+        Whether evaluation shows every class of every row; not where rows are dozens.
     """
 
     paper: str
@@ -116,6 +118,7 @@ class Experiment:
     batches: Mapping[str, int] = field(default_factory=dict)
     metrics: tuple[str, ...] = ("accuracy", "segment_accuracy")
     score: Callable[[Mapping, Mapping], dict[str, float] | None] | None = None
+    detailed: bool = True
 
     def protocol_of(self, protocol: str, row: str) -> Protocol:
         """Return a protocol as it is for a row."""

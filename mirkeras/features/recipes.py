@@ -50,7 +50,16 @@ A recipe is data: everything that defines the numbers. There are four kinds, and
 
 `ConstantQ`, constant-Q frames, see `mirkeras.features.constantq`: `schindler2016-cqt-80` and `-84`.
 
-`Waveform`, the samples themselves at a rate, int16: ``waveform-22050`` and so on for any rate.
+`elmarc-mel`
+    The spectrograms of Pons & Serra (ICASSP 2019, randomly weighted networks; jordipons/elmarc,
+    `config_file.py` and `main.py`): 96 bands, 512/256 at 12 kHz, in decibels, at most 80 below the
+    track's loudest value.
+
+`MfccStatistics`, one row of numbers for a track, see `mirkeras.features.mfcc`: `pons2019-mfcc`, the
+baseline of both papers of ICASSP 2019.
+
+`Waveform`, the samples themselves at a rate, int16: ``waveform-22050`` and so on for any rate;
+``waveform-12000-short`` sets no track aside for its length.
 """
 
 import re
@@ -58,20 +67,21 @@ import re
 from mirkeras.features.augmented import Deformed
 from mirkeras.features.constantq import ConstantQ
 from mirkeras.features.logmel import LogMel
+from mirkeras.features.mfcc import MfccStatistics
 from mirkeras.features.recipe import Recipe
 from mirkeras.features.waveform import Waveform
 
 
 def find_recipe(name: str) -> Recipe:
-    """Return a recipe of `RECIPES`, or ``waveform-<Hz>`` for any rate.
+    """Return a recipe of `RECIPES`, or ``waveform-<Hz>``, also ``-short``, for any rate.
 
     Raises
     ------
     ValueError
         Unknown name; the message lists the known ones.
     """
-    if waveform := re.fullmatch(r"waveform-([1-9][0-9]*)", name):
-        return Waveform(int(waveform[1]))
+    if waveform := re.fullmatch(r"waveform-([1-9][0-9]*)(-short)?", name):
+        return Waveform(int(waveform[1]), short=bool(waveform[2]))
     if name not in RECIPES:
         raise ValueError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}, waveform-<Hz>")
     return RECIPES[name]
@@ -175,6 +185,22 @@ def _irmas() -> LogMel:
     )
 
 
+def _elmarc() -> LogMel:
+    return LogMel(
+        name="elmarc-mel",
+        sample_rate=12000,
+        window="hann",
+        n_fft=512,
+        hop=256,
+        bands=96,
+        filterbank="librosa",
+        compression="10log10(x)",
+        min_frames=1,  # short tracks are repeated
+        edges="reflect",
+        depth=80.0,
+    )
+
+
 def _jingju() -> LogMel:
     return LogMel(
         name="jingju2017",
@@ -208,5 +234,7 @@ RECIPES: dict[str, Recipe] = {
         _at_16_khz("pons2017-mtt", "librosa", "log10(10000x+1)", 187, bands=128),
         _irmas(),
         _jingju(),
+        _elmarc(),
+        MfccStatistics(),
     )
 }

@@ -22,9 +22,12 @@ class Waveform(Recipe):
     ----------
     sample_rate
         In Hz.
+    short
+        Whether tracks of any length are kept.
     """
 
     sample_rate: int
+    short: bool = False
 
     hop: ClassVar[int] = 1
     bands: ClassVar[int] = 1
@@ -32,13 +35,13 @@ class Waveform(Recipe):
 
     @property
     def name(self) -> str:
-        """``waveform-<Hz>``."""
-        return f"waveform-{self.sample_rate}"
+        """``waveform-<Hz>``, or ``waveform-<Hz>-short``."""
+        return f"waveform-{self.sample_rate}{'-short' * self.short}"
 
     @property
     def min_frames(self) -> int:
         """2.75 s: a segment of any of the seven networks of Lee et al. 2018, Table 3."""
-        return int(2.75 * self.sample_rate)
+        return 1 if self.short else int(2.75 * self.sample_rate)
 
     def identity(self) -> dict[str, str | int | float]:
         """Return all that defines the numbers, as plain values in a fixed order."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mirkeras.system.backend import keras
 
 import tensorflow as tf
+from threadpoolctl import threadpool_limits
 
 from mirkeras.system import limits, processes
 
@@ -81,6 +82,8 @@ def configure(*, threads: int | None = None, mixed_precision: bool = False) -> N
     tf.config.experimental.enable_op_determinism()
     tf.get_logger().setLevel("ERROR")  # a process trains many networks; retracing is expected
     if threads:
+        # two processes that each let BLAS use all cores wait for each other: ten times slower
+        threadpool_limits(threads)
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     keras.config.set_dtype_policy(half_precision() if mixed_precision else "float32")

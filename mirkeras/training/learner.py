@@ -117,8 +117,8 @@ class Learner:
     ) -> None:
         """Refuse caches that a row cannot read."""
 
-    def before(self, paper: str, row: Row, setting: Setting) -> list[Job]:
-        """List what is to be computed once, before the runs of a row."""
+    def before(self, runs: list[Run], row: Row, setting: Setting) -> list[Job]:
+        """List what is to be computed once, before some runs of a row."""
         return []
 
     def digested(self, run: Run, row: Row, setting: Setting) -> dict:

@@ -86,10 +86,10 @@ class PcaSVM(Learner):
     def recipes(self, experiment, row, extractors) -> set[str]:
         return {segment_features.embedding_of(row).card.recipe}
 
-    def before(self, paper, row, setting) -> list[Job]:
+    def before(self, runs, row, setting) -> list[Job]:
         if segment_features.is_kept(row, setting):
             return []
-        arguments = paper, row.id, setting
+        arguments = runs[0].paper, row.id, setting
         return [Job(f"features of {row.id}", 1, segment_features.compute_row, arguments)]
 
     def digested(self, run, row, setting) -> dict:

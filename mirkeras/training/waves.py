@@ -58,11 +58,12 @@ def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_onc
         print(f"{len(done)} run(s) already finished, skipped")
 
     # What several runs read is computed first, and once.
-    before = []
-    for run in {run.row: run for run in left}.values():
-        learner = _learner(run, experiment)
-        before += learner.before(experiment.paper, experiment.rows[run.row], setting)
-    if failed := _run_jobs(before, setting, at_once):
+    before = {}
+    for row in dict.fromkeys(run.row for run in left):
+        runs = [run for run in left if run.row == row]
+        for job in _learner(runs[0], experiment).before(runs, experiment.rows[row], setting):
+            before[job.name] = job
+    if failed := _run_jobs(list(before.values()), setting, at_once):
         return failed
 
     quick = [run for run in left if _learner(run, experiment).quick]

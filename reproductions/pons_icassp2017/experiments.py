@@ -6,6 +6,7 @@ from functools import partial
 from mirkeras.system.backend import keras
 
 import numpy as np
+import pandas as pd
 
 from mirkeras.experiment import Consecutive, Experiment, HalveOnRecovery, Protocol, Row
 from reproductions.pons_icassp2017.models import FRAMES, temporal
@@ -34,7 +35,7 @@ class Unshuffled:
     """
 
     def __call__(
-        self, tracks: int, folds: int, fold: int, seed: int
+        self, tracks: pd.DataFrame, folds: int, fold: int, seed: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the places of the training, validation and test tracks of a fold.
 
@@ -45,10 +46,10 @@ class Unshuffled:
         """
         if folds < 3:
             raise ValueError("the authors' folds train on what two of them leave")
-        order = np.random.default_rng(seed).permutation(tracks)
+        order = np.random.default_rng(seed).permutation(len(tracks))
         test = np.array_split(order, folds)[fold]  # the first ones get the tracks left over
         rest = order[~np.isin(order, test)]
-        held = tracks // folds
+        held = len(tracks) // folds
         return np.sort(rest[held:]), np.sort(rest[:held]), np.sort(test)
 
 
