@@ -66,7 +66,9 @@ def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_onc
     if failed := _run_jobs(list(before.values()), setting, at_once):
         return failed
 
-    quick = [run for run in left if _learner(run, experiment).quick]
+    # one that was interrupted may need another number of threads: a process of its own
+    begun = [run for run in left if read_record(run.directory(setting.out))]
+    quick = [run for run in left if _learner(run, experiment).quick and run not in begun]
     size = min(TOGETHER, ceil(len(quick) / at_once))
     groups = [quick[begin : begin + size] for begin in range(0, len(quick), size or 1)]
     work = [
@@ -91,7 +93,6 @@ def train_runs(runs: list[Run], setting: Setting, report: Callable[[dict], None]
     """
     failed = []
     for number, run in enumerate(runs, 1):
-        setting.set_up()  # a run resumed before may have asked for other threads
         try:
             train_run(run, setting, lambda line: None)
         except Exception as error:
