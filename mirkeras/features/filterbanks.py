@@ -45,6 +45,28 @@ def hertz_to_mel(hertz: np.ndarray | float) -> np.ndarray | float:
     return 2595.0 * np.log10(1.0 + np.asarray(hertz) / 700.0)
 
 
+def audioset_mel(sample_rate: int, n_fft: int, bands: int) -> np.ndarray:
+    """Build the filterbank of VGGish and YAMNet: triangles of height 1 from 125 to 7500 Hz.
+
+    Their sides are straight in mel (HTK's), not in Hz, as in `mel_features.py` of both
+    (tensorflow/models, research/audioset); to be applied to magnitudes.
+
+    Returns
+    -------
+    np.ndarray
+        float32, shape (bands, n_fft // 2 + 1).
+    """
+    edges = np.linspace(*hertz_to_mel(np.array([125.0, 7500.0])), bands + 2)
+    mel = hertz_to_mel(np.linspace(0.0, sample_rate / 2, n_fft // 2 + 1))
+    return _triangles(edges, mel).astype(np.float32)
+
+
+def _triangles(edges: np.ndarray, mel: np.ndarray) -> np.ndarray:
+    """Heights of triangles with these edges at these places: (edges - 2, places)."""
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    return np.clip(np.minimum((mel - low) / (centre - low), (high - mel) / (high - centre)), 0, 1)
+
+
 def essentia_mel(sample_rate: int, n_fft: int, bands: int, highest: float) -> np.ndarray:
     """Build the filterbank of Essentia's `MelBands` and `MFCC` with their default settings.
 
@@ -73,13 +95,10 @@ def essentia_mel(sample_rate: int, n_fft: int, bands: int, highest: float) -> np
         A band falls between two bins of the spectrum; Essentia refuses this too.
     """
     edges = np.linspace(0.0, hertz_to_mel(highest), bands + 2)
-    low, centre, high = (edges[i : i + bands, None] for i in range(3))
     mel = hertz_to_mel(np.linspace(0.0, sample_rate / 2, n_fft // 2 + 1))
     # Older Essentia sources (triangularbands.cpp) also left out the last bin under a triangle when
     # its upper edge rounds down to that bin; 2.1-beta6 keeps it, as measured in the tests.
-    weights = np.clip(
-        np.minimum((mel - low) / (centre - low), (high - mel) / (high - centre)), 0, 1
-    )
+    weights = _triangles(edges, mel)
     total = weights.sum(axis=1, keepdims=True)
     if not total.all():
         raise ValueError(

@@ -97,7 +97,7 @@ class LogMel(Recipe):
 
     def libraries(self) -> dict[str, str]:
         """Return the versions of the libraries that compute this recipe."""
-        names = ["numpy", "scipy"] + ["librosa"] * (self.filterbank != "essentia")
+        names = ["numpy", "scipy"] + ["librosa"] * (self.filterbank in ("librosa", "torchaudio"))
         return {name: version(name) for name in names}
 
     def extract(self, samples: np.ndarray) -> np.ndarray:
@@ -223,6 +223,26 @@ def _ln_1e6(energies: np.ndarray) -> np.ndarray:
     return np.log(energies + np.float32(1e-6))
 
 
+def _ln_thousandth(energies: np.ndarray) -> np.ndarray:
+    """Natural log of x + 0.001."""
+    return np.log(energies + np.float32(0.001))
+
+
+def _ln_hundredth(energies: np.ndarray) -> np.ndarray:
+    """Natural log of x + 0.01."""
+    return np.log(energies + np.float32(0.01))
+
+
+def _log10_epsilon(energies: np.ndarray) -> np.ndarray:
+    """log10 of x + 2.2e-16, the resolution of float64: silence is -15.7."""
+    return np.log10(energies + np.float32(np.finfo(np.float64).eps))
+
+
+def _linear(energies: np.ndarray) -> np.ndarray:
+    """The bands as they are: the network has a logarithm of its own."""
+    return energies
+
+
 def _log10(energies: np.ndarray) -> np.ndarray:
     """log10 of x, 0 where x is 0: the group's notebook replaces minus infinity by 0."""
     return np.log10(energies, out=np.zeros_like(energies), where=energies > 0)
@@ -245,7 +265,26 @@ WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
 }
 
 
+def _audioset(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
+    """VGGish's and YAMNet's: windows within the track, zeros behind each, magnitudes.
+
+    None where the track is shorter than a window.
+    """
+    length = recipe.window_length or recipe.n_fft
+    if audio.size < length:
+        return np.zeros((0, recipe.bands), np.float32)
+    window = WINDOWS[recipe.window](length).astype(np.float32)
+    weights = filterbanks.audioset_mel(recipe.sample_rate, recipe.n_fft, recipe.bands).T
+    frames = np.lib.stride_tricks.sliding_window_view(audio, length)[:: recipe.hop]
+    blocks = [
+        np.abs(scipy.fft.rfft(frames[at : at + _BLOCK_FRAMES] * window, recipe.n_fft)) @ weights
+        for at in range(0, len(frames), _BLOCK_FRAMES)
+    ]
+    return np.concatenate(blocks)
+
+
 SPECTRA: dict[str, Callable[[np.ndarray, LogMel], np.ndarray]] = {
+    "audioset": _audioset,
     "essentia": _essentia,
     "librosa": _librosa,
     "torchaudio": _torchaudio,
@@ -260,4 +299,8 @@ COMPRESSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "log10(x)": _log10,
     "10log10(x)": _decibels,
     "10log10(x^2)": _decibels_of_square,
+    "ln(x+0.001)": _ln_thousandth,
+    "ln(x+0.01)": _ln_hundredth,
+    "log10(x+2.2e-16)": _log10_epsilon,
+    "x": _linear,
 }

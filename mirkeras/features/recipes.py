@@ -55,6 +55,14 @@ A recipe is data: everything that defines the numbers. There are four kinds, and
     `config_file.py` and `main.py`): 96 bands, 512/256 at 12 kHz, in decibels, at most 80 below the
     track's loudest value.
 
+`yamnet`, `vggish`
+    The inputs of two networks trained on AudioSet (tensorflow/models, research/audioset,
+    `mel_features.py`): 64 bands, windows of 25 ms every 10 at 16 kHz, within the track.
+`pons2019-few`, `pons2019-few-linear`
+    The input of Pons, Serrà & Serra (ICASSP 2019, few data; jordipons/neural-classifiers-with-few-
+    audio, `config_file.py` and `preprocess.py`): 128 bands, 1024/1024 at 44,100 Hz; the second for
+    networks that learn their logarithm.
+
 `MfccStatistics`, one row of numbers for a track, see `mirkeras.features.mfcc`: `pons2019-mfcc`, the
 baseline of both papers of ICASSP 2019.
 
@@ -201,6 +209,38 @@ def _elmarc() -> LogMel:
     )
 
 
+def _audioset(name: str, compression: str) -> LogMel:
+    return LogMel(
+        name=name,
+        sample_rate=16000,
+        window="hann",
+        n_fft=512,
+        hop=160,
+        bands=64,
+        filterbank="audioset",
+        compression=compression,
+        window_length=400,
+        power=1.0,
+        min_frames=1,  # short tracks are repeated
+        centred=False,
+    )
+
+
+def _few(name: str, compression: str) -> LogMel:
+    return LogMel(
+        name=name,
+        sample_rate=44100,
+        window="hann",
+        n_fft=1024,
+        hop=1024,
+        bands=128,
+        filterbank="librosa",
+        compression=compression,
+        min_frames=1,  # short tracks are repeated
+        edges="reflect",
+    )
+
+
 def _jingju() -> LogMel:
     return LogMel(
         name="jingju2017",
@@ -235,6 +275,10 @@ RECIPES: dict[str, Recipe] = {
         _irmas(),
         _jingju(),
         _elmarc(),
+        _audioset("yamnet", "ln(x+0.001)"),
+        _audioset("vggish", "ln(x+0.01)"),
+        _few("pons2019-few", "log10(x+2.2e-16)"),
+        _few("pons2019-few-linear", "x"),
         MfccStatistics(),
     )
 }

@@ -19,6 +19,7 @@ HOMES = (
     "reproductions.pons_ismir2018.trained",
     "reproductions.won_smc2020.trained",
     "reproductions.pons_eusipco2017.trained",
+    "reproductions.audioset.trained",
 )
 
 
@@ -53,7 +54,7 @@ class Source:
     filename : str
         Name of the file, or folder, to look for.
     sha256 : str
-        Digest of the file, or of its arrays where `by_arrays`.
+        Digest of the file, or of its arrays where `by_arrays`; "" where none is known.
     by_arrays : bool
         Whether `sha256` is the digest of the arrays that the network takes (see
         `mirkeras.pretrained.weights.digest_arrays`), so that any file holding the same numbers will

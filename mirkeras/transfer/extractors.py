@@ -132,7 +132,7 @@ def check_tagger(row: Row, weights: Path | None, mirror: str | None) -> None:
     UsageError
         It is unknown or lacks the row's feature, or its weights are missing or not the right ones.
     """
-    jobs.apart(device.configure, _load, embedding_of(row).card.name, weights, mirror)
+    jobs.apart(device.configure, _load, embedding_of(row, weights).card.name, weights, mirror)
 
 
 def _load(

@@ -25,8 +25,9 @@ from mirkeras.pipeline.segments import stream_segments
 from mirkeras.pretrained import weights as trained
 from mirkeras.pretrained.cards import Card, find_card
 from mirkeras.pretrained.inference import Score, scorer
+from mirkeras.pretrained.weight_files import locate
 from mirkeras.storage.arrays import write_rows
-from mirkeras.storage.files import locked, sweep
+from mirkeras.storage.files import locked, sha256, sweep
 from mirkeras.system.errors import UsageError
 
 #: The name, among features, of the tagger's own output: the scores of its tags.
@@ -51,6 +52,8 @@ class Embedding:
         One of the card's `embeddings`, or `TAGGRAM`.
     hop : int
         Frames from the start of a segment to that of the next.
+    digest : str
+        SHA-256 of its weights, where the card knows none.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class Embedding:
     card: Card
     feature: str
     hop: int
+    digest: str = ""
 
     def __post_init__(self) -> None:
         known = (*self.card.embeddings, TAGGRAM)
@@ -88,21 +92,25 @@ class Embedding:
         """What a run record says of it."""
         return {
             "tagger": self.card.name,
-            "weights": self.card.source.sha256,
+            "weights": self.card.source.sha256 or self.digest,
             "feature": self.feature,
             "hop": self.hop,
         }
 
 
-def embedding_of(row: Row) -> Embedding:
+def embedding_of(row: Row, weights: Path | None) -> Embedding:
     """Return what a row on features of a trained tagger reads.
 
     Raises
     ------
     UsageError
         There is no such tagger, or it has no such feature.
+    WeightsError
+        Its weights are of no known digest, and not there.
     """
-    return Embedding(find_card(row.pretrained), row.feature, row.hop)
+    card = find_card(row.pretrained)
+    digest = "" if card.source.sha256 else sha256(locate(card.source, weights))
+    return Embedding(card, row.feature, row.hop, digest)
 
 
 def segment_counts(frames: np.ndarray, length: int, hop: int) -> np.ndarray:
@@ -218,7 +226,7 @@ def row_features(
     row: Row, setting: Setting, report: Callable[[float], None] = lambda part: None
 ) -> FeatureCache:
     """Return the features that a row on a trained tagger reads, as `cached_features` does."""
-    embedding = embedding_of(row)
+    embedding = embedding_of(row, setting.weights)
     return cached_features(
         embedding, input_cache(row, setting), _folder(setting), setting.weights, report
     )
@@ -232,7 +240,8 @@ def input_cache(row: Row, setting: Setting) -> FeatureCache:
 
 def is_kept(row: Row, setting: Setting) -> bool:
     """Whether the features of a row need not be computed."""
-    return (_folder(setting) / file_name(embedding_of(row), input_cache(row, setting))).exists()
+    embedding = embedding_of(row, setting.weights)
+    return (_folder(setting) / file_name(embedding, input_cache(row, setting))).exists()
 
 
 def compute_row(paper: str, name: str, setting: Setting, report: Callable[[dict], None]) -> None:

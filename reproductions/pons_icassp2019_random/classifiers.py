@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy.linalg import lstsq
-from scipy.spatial.distance import cdist
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
 
 PENALTIES = (0.1, 2.0, 8.0, 32.0)
@@ -68,7 +68,7 @@ def svm_grid(
 
 def _kernels(train: np.ndarray, others: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Go through the kernels: name, (training, training), (others, training)."""
-    far, further = (cdist(rows, train, "sqeuclidean") for rows in (train, others))
+    far, further = (euclidean_distances(rows, train, squared=True) for rows in (train, others))
     for gamma in GAMMAS:
         scale = gamma or 1 / train.shape[1]
         yield f"rbf gamma {gamma or 'auto'}", np.exp(-scale * far), np.exp(-scale * further)

@@ -15,8 +15,12 @@ from data_prep.index import COLUMNS, find_layout, make_index
 PUBLISHED = {
     "ballroom": {"total": 698, "classes": 8, "replicas": 13},
     "esc50": {"total": 2000, "classes": 50, "replicas": 0},
+    "extended_ballroom": {"total": 4180, "classes": 13, "replicas": 0},
     "gtzan": {"total": 1000, "classes": 10, "replicas": 0},
     "music_speech": {"total": 128, "classes": 2, "replicas": 0},
+    "tut_asc2017": {"total": 6300, "classes": 15, "replicas": 0},
+    "urbansound8k": {"total": 8732, "classes": 10, "replicas": 0},
+    "urbansound8k_partial": {"total": 1761, "classes": 10, "replicas": 0},
 }
 
 
@@ -28,7 +32,9 @@ def test_declaration_is_complete(name):
     assert len(dataset.description) > 20
     assert dataset.licence
     assert dataset.citation.count("{") == dataset.citation.count("}")
-    assert bool(dataset.archives) != (dataset.make is not None)  # fetched or made
+    # fetched, made, or brought by the user
+    had = bool(dataset.archives), dataset.make is not None, dataset.own_audio
+    assert sum(had) == 1 or (dataset.archives and dataset.own_audio)
     assert importlib.import_module(f"data_prep.sets.{name}").__doc__
     assert all(count is None or count > 0 for count in dataset.counts.values())
     assert dataset.classes == tuple(sorted(dataset.counts))

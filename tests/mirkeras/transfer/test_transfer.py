@@ -285,4 +285,4 @@ def test_a_row_must_say_what_it_reads() -> None:
     with pytest.raises(ValueError, match="which feature of FAKE_tagger, at which hop"):
         Row("x", "x", pretrained=fake_card.NAME, feature="penultimate")
     with pytest.raises(UsageError):
-        segment_features.embedding_of(ROWS["other/no-tagger"])
+        segment_features.embedding_of(ROWS["other/no-tagger"], None)

@@ -1,0 +1,1 @@
+"""Networks trained on AudioSet, whose embeddings classify other sounds: VGGish and YAMNet."""
