@@ -58,6 +58,8 @@ class LogMel(Recipe):
     context
         How often the first and the last frame are repeated before and behind the track, so that
         every frame can stand in the middle of a segment. None: not at all.
+    filled
+        Frames that the frames of a shorter track are repeated to fill. None: they are not.
     """
 
     name: str
@@ -76,6 +78,7 @@ class LogMel(Recipe):
     depth: float | None = None
     highest: float | None = None
     context: int | None = None
+    filled: int | None = None
 
     dtype: ClassVar[str] = "float32"
 
@@ -83,7 +86,8 @@ class LogMel(Recipe):
     def local(self) -> bool:
         """Whether frames can be computed piece by piece, see `mirkeras.features.stream`."""
         kinds = self.filterbank in _LOCAL_SPECTRA and self.compression in _LOCAL_COMPRESSIONS
-        return kinds and self.depth is None and self.context is None
+        whole = (self.depth, self.context, self.filled)
+        return kinds and whole == (None, None, None)
 
     def identity(self) -> dict[str, str | int | float]:
         """Return all that defines the numbers, as plain values in a fixed order."""
@@ -105,6 +109,8 @@ class LogMel(Recipe):
         frames = COMPRESSIONS[self.compression](self.energies(samples))
         if self.context is not None:
             frames = np.pad(frames, ((self.context, self.context), (0, 0)), mode="edge")
+        if self.filled is not None and 0 < len(frames) < self.filled:
+            frames = np.tile(frames, (-(-self.filled // len(frames)), 1))[: self.filled]
         if self.depth is None:
             return frames
         return np.maximum(frames, frames.max() - np.float32(self.depth))

@@ -236,8 +236,9 @@ def _few(name: str, compression: str) -> LogMel:
         bands=128,
         filterbank="librosa",
         compression=compression,
-        min_frames=1,  # short tracks are repeated
+        min_frames=128,
         edges="reflect",
+        filled=128,
     )
 
 

@@ -58,6 +58,13 @@ class DrawnToTrain:
     count: int
 
 
+@dataclass(frozen=True)
+class DrawnToTrainHopped(DrawnToTrain):
+    """The same; scoring sees a segment every `hop` frames."""
+
+    hop: int = 1
+
+
 # What a segment is for.
 ALL, TRAINING, SCORING = range(3)
 
@@ -130,7 +137,8 @@ def cut(
         kinds = [(ALL, drawn(starts, ends, length, rule, seed))]
     else:
         random = drawn(starts, ends, length, Drawn(rule.count, anew=True), seed)
-        kinds = [(TRAINING, random), (SCORING, _follow(starts, ends, length))]
+        scored = Consecutive(rule.hop) if isinstance(rule, DrawnToTrainHopped) else CONSECUTIVE
+        kinds = [(TRAINING, random), (SCORING, _follow(starts, ends, length, scored))]
     if deformed % length:
         raise ValueError(f"{deformed} deformed frames are not whole segments of {length}")
     if deformed:

@@ -76,13 +76,13 @@ class Learner:
     ----------
     takes : tuple of str
         Options of the train command that only rows of this kind have: "extractor", "weights".
-    quick : bool
-        Whether a run takes seconds: then a process does several of them, since it takes as many to
-        start.
     """
 
     takes: ClassVar[tuple[str, ...]] = ()
-    quick: ClassVar[bool] = False
+
+    def is_quick(self, row: Row) -> bool:
+        """Whether a run takes seconds: then a process, which takes some to start, does several."""
+        return False
 
     def fits(self, protocol: Protocol) -> bool:
         """Whether rows can be learned under a protocol."""

@@ -46,7 +46,8 @@ class Head(Network):
 class LinearSVM(Head):
     """A linear support vector machine on such features, see `classifiers.scores`."""
 
-    quick: ClassVar[bool] = True
+    def is_quick(self, row) -> bool:
+        return True
 
     def built(self, row, protocol, labels) -> list:
         return []
@@ -69,14 +70,13 @@ class LinearSVM(Head):
         return Learned(scores, segments, parts, labels, facts)
 
 
-class PcaSVM(Learner):
-    """Principal components and a machine on a tagger's features, see `classifiers.vote_shares`."""
+class OnTagger(Learner):
+    """What is learned on the features of a trained tagger, see `segment_features`."""
 
     takes: ClassVar[tuple[str, ...]] = ("weights",)
-    quick: ClassVar[bool] = True
 
-    def fits(self, protocol) -> bool:
-        return protocol.rule is None
+    def is_quick(self, row) -> bool:
+        return True
 
     def takes_tags(self, protocol) -> bool:
         return False
@@ -102,6 +102,13 @@ class PcaSVM(Learner):
         cache = segment_features.row_features(row, setting)
         embedding = segment_features.embedding_of(row, setting.weights)
         return cache, {"recipe": cache.identity} | embedding.recorded
+
+
+class PcaSVM(OnTagger):
+    """Principal components and a machine on a tagger's features, see `classifiers.vote_shares`."""
+
+    def fits(self, protocol) -> bool:
+        return protocol.rule is None
 
     def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
         protocol = experiment.protocol_of(run.protocol, run.row)

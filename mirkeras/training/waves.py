@@ -68,7 +68,11 @@ def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_onc
 
     # one that was interrupted may need another number of threads: a process of its own
     begun = [run for run in left if read_record(run.directory(setting.out))]
-    quick = [run for run in left if _learner(run, experiment).quick and run not in begun]
+    quick = [
+        run
+        for run in left
+        if _learner(run, experiment).is_quick(experiment.rows[run.row]) and run not in begun
+    ]
     size = min(TOGETHER, ceil(len(quick) / at_once))
     groups = [quick[begin : begin + size] for begin in range(0, len(quick), size or 1)]
     work = [

@@ -4,7 +4,6 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -41,10 +40,11 @@ class OnRandomFeatures(Learner):
         Names of its points.
     """
 
-    quick: ClassVar[bool] = True
-
     def __init__(self, grid: Grid, points: list[str]) -> None:
         self.grid, self.points = grid, points
+
+    def is_quick(self, row) -> bool:
+        return True
 
     def fits(self, protocol) -> bool:
         return protocol.rule is None

@@ -85,7 +85,8 @@ def test_a_new_kind_of_row_is_one_entry(
 class Quick(NearestMean):
     """The same, several runs to a process; one of them cannot learn."""
 
-    quick = True
+    def is_quick(self, row) -> bool:
+        return True
 
     def learn(self, run, *others) -> Learned:
         if run.seed == 1 and run.fold == 0:
@@ -141,8 +142,8 @@ def test_every_row_has_a_learner_and_a_protocol(name: str) -> None:
         ]
         assert fitting, row.id
         # a protocol that trains no network has nothing of a training to fill in
-        trains = {protocol.rule is not None for protocol in fitting}
-        assert trains == {row.build is not None}, row.id
+        if row.build is not None:
+            assert all(protocol.rule is not None for protocol in fitting), row.id
         for protocol in fitting:
             assert (protocol.optimizer is not None) == (protocol.rule is not None)
 
