@@ -7,8 +7,11 @@ PROTOCOL ?=
 ROWS ?=
 EXTRA ?=
 comma := ,
+space := $(subst ,, )
+# without prototypical networks (days on a CPU) and the taggers, whose weights are the user's to bring
+FEW := $(subst $(space),$(comma),$(foreach n,1 2 5 10 20 50 100 all,$(foreach m,sb-cnn-bn vgg timbre mfcc,curve/$(m)-n$(n))))
 
-.PHONY: help install demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-temporal reproduce-mtat reproduce-gtzan reproduce-mirex reproduce-scale reproduce-transfer reproduce-timbre parity
+.PHONY: help install demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-temporal reproduce-mtat reproduce-gtzan reproduce-mirex reproduce-scale reproduce-transfer reproduce-timbre reproduce-random reproduce-fewdata parity
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +77,12 @@ reproduce-scale: $(READY) ## Pons et al. 2018 and musicnn on MagnaTagATune: rele
 reproduce-transfer: $(READY) ## embeddings of musicnn's trained taggers → PCA → SVM on fault-filtered GTZAN, verdicts
 	@$(BIN)/python -m reproductions.pons_ismir2018.train --dataset $(or $(DATASET),gtzan) --rows $(or $(ROWS),transfer/MTT_musicnn$(comma)transfer/MTT_vgg$(comma)transfer/MSD_musicnn$(comma)transfer/MSD_vgg) --jobs $(JOBS) --out runs $(EXTRA)
 	@$(BIN)/python -m reproductions.pons_ismir2018.evaluate --out runs
+
+reproduce-random: $(READY) ## Pons & Serra 2019, random CNNs: nine front-ends that learned nothing, SVM and ELM, the claims answered
+	@$(BIN)/python -m reproductions.pons_icassp2019_random.reproduce --dataset $(or $(DATASET),urbansound8k) --rows $(or $(ROWS),all) --protocol $(or $(PROTOCOL),clean) --jobs $(JOBS) --out runs $(EXTRA)
+
+reproduce-fewdata: $(READY) ## Pons, Serra & Serra 2019, few data: accuracy against 1 to all clips of each class, five draws, the curves
+	@$(BIN)/python -m reproductions.pons_icassp2019_fewdata.reproduce --dataset $(or $(DATASET),urbansound8k) --rows $(or $(ROWS),$(FEW)) --protocol $(or $(PROTOCOL),clean) --seeds 0,1,2,3,4 --jobs $(JOBS) --out runs $(EXTRA)
 
 reproduce-timbre: $(READY) ## Pons et al. 2017, timbre: tagging, instruments and phonemes, each on its own data; DATASET=… ROWS=…: these rows (tagging) on it
 	@$(BIN)/python -m reproductions.pons_eusipco2017.reproduce $(if $(DATASET),--dataset $(DATASET)) $(if $(ROWS),--rows $(ROWS)) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)

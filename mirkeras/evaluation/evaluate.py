@@ -47,7 +47,9 @@ def evaluate_runs(paper: str, out: Path) -> pd.DataFrame:
     write_csv(compared[comparison.COLUMNS], out / "comparison.csv")
     details = []
     for _, group in measured.groupby(comparison.SETUP):
-        details += _details(group, out, experiment) if experiment.detailed else []
+        if not experiment.detailed:
+            continue
+        details += _details(group, out, experiment)
         lines = results.with_known_repeats(paper, group).dropna(subset="measured")
         for metric, same in lines.groupby("metric"):
             kind = "comparison" if metric == "accuracy" else f"{metric}-comparison"
@@ -62,7 +64,8 @@ def publish_figures(paper: str, out: Path) -> Path:
     remedy = f"it is written anew by: mirkeras compare {paper} --out {out}"
     page = results.publish(paper, results.read_measured(out / "measured.csv", remedy))
     kinds = ("*-comparison", "*-tags", "*-tempo", "*-time-filters", "*-frequency-filters")
-    for kind in (*kinds, "*-training", "*-parameters", "*-patterns", "fig3-*", "fig5-*", "fig7-*"):
+    kinds += ("*-training", "*-parameters", "*-patterns", "*-front-ends", "*-curve")
+    for kind in (*kinds, "fig3-*", "fig5-*", "fig7-*"):
         for figure in (out / "figures").glob(f"{kind}.png"):
             with whole_file(page.with_suffix("") / figure.name) as copy:
                 shutil.copyfile(figure, copy)

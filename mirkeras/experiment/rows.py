@@ -107,7 +107,7 @@ class Experiment:
         The paper's own measures: (predictions of a run, its record) → name → value, in place of
         those; None for a run that the usual ones are for.
     detailed : bool
-        Whether evaluation shows every class of every row; not where rows are dozens.
+        Whether evaluation draws the rows, and shows every class of each; not where they are dozens.
     """
 
     paper: str

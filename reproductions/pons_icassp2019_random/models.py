@@ -193,14 +193,14 @@ FRONT_ENDS = {
     "vgg": FrontEnd("VGG", vgg, (717, 32), shortest=32),
     "7x96": FrontEnd("7×96", all_bands, (3585, 160)),
     "7x86": FrontEnd("7×86", most_bands, (3585, 160)),
-    "timbral": FrontEnd("Timbral", timbral, (256, 8)),
+    "timbral": FrontEnd("Timbral", timbral, (256, 8), shortest=1),
     "temporal": FrontEnd("Temporal", temporal, (256, 8), shortest=1),
-    "timbral-temporal": FrontEnd("Timbral+temporal", timbral_temporal, (128, 4)),
+    "timbral-temporal": FrontEnd("Timbral+temporal", timbral_temporal, (128, 4), shortest=1),
     "sample-level": FrontEnd("Sample-level", sample_levels, (512, 23), WAVEFORM, SMALLEST**LEVELS),
     "frame-level": FrontEnd(
         "Frame-level", frame_levels, (896, 40), WAVEFORM, WINDOW + STRIDE * CONTEXT, front=1
     ),
     "frame-level-many": FrontEnd(
-        "Frame-level many", many_lengths, (448, 20), WAVEFORM, WINDOW + STRIDE * CONTEXT, front=5
+        "Frame-level many", many_lengths, (448, 20), WAVEFORM, STRIDE * CONTEXT + 1, front=5
     ),
 }

@@ -112,6 +112,14 @@ EXPECTED = {
         *((0.25, 4 * 4 * 448, "conv2"), (0.25, 2 * 2 * 128, "conv3")),
         *((0.5, 128, "dense"), (0.5, 256, "scores")),
     ],
+    ("pons_icassp2019_fewdata", "", "curve/sb-cnn"): [(0.5, 2400, "dense"), (0.5, 64, "scores")],
+    ("pons_icassp2019_fewdata", "", "curve/vgg-128"): [(0.5, 4 * 4 * 128, "scores")],
+    ("pons_icassp2019_fewdata", "", "curve/vgg-n"): [(0.5, 4 * 4 * 32, "scores")],
+    ("pons_icassp2019_fewdata", "", "curve/vgg-log"): [(0.5, 4 * 4 * 32, "scores")],
+    ("pons_icassp2019_fewdata", "", "curve/timbre"): [],
+    ("pons_icassp2019_fewdata", "", "curve/prototypical"): [(0.5, 4 * 4 * 128, "embedding")],
+    ("pons_icassp2019_fewdata", "", "-softmax"): [],
+    ("pons_icassp2019_fewdata", "", "-prototypes"): [],
 }
 
 

@@ -1,0 +1,30 @@
+"""The paper on a data set: ``python -m reproductions.pons_icassp2019_random.reproduce --help``.
+
+Features of random networks → classifiers → tables and verdicts → the paper's claims, answered. What
+is done already is skipped. Arguments other than its own go to the train command.
+"""
+
+import sys
+
+from mirkeras.cli.evaluate import evaluate
+from mirkeras.cli.options import data_words
+from mirkeras.cli.reproduce import reproduce_parser
+from mirkeras.cli.train import train
+from reproductions.pons_icassp2019_random import claims
+
+PAPER = "pons_icassp2019_random"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run everything; returns the exit status."""
+    arguments, rest = reproduce_parser(PAPER, __doc__.split("\n\n")[1]).parse_known_args(argv)
+    out = ["--out", str(arguments.out)]
+    return (
+        train(PAPER, [*data_words(arguments), *rest, *out])
+        or evaluate(PAPER, out)
+        or claims.main(out)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
