@@ -50,9 +50,9 @@ lint: $(READY) ## check format and style
 bench: $(READY) ## the benchmarks' ratios
 	@for bench in extraction deformation pipeline waveforms jobs memory temporal; do $(BIN)/python -m tests.benchmarks.$$bench || exit 1; done
 
-bench-torch: $(READY) ## SampleCNN and Schindler's networks against the same in plain PyTorch (installs PyTorch)
+bench-torch: $(READY) ## SampleCNN, Schindler's and the random networks against the same in plain PyTorch (installs PyTorch)
 	@$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
-	@$(BIN)/python -m tests.benchmarks.samplecnn && $(BIN)/python -m tests.benchmarks.parallel
+	@$(BIN)/python -m tests.benchmarks.samplecnn && $(BIN)/python -m tests.benchmarks.parallel && $(BIN)/python -m tests.benchmarks.random_features
 
 reproduce-ballroom: $(READY) ## Pons, Lidy & Serra 2016 on Ballroom: all twelve rows, ten folds, then the verdicts
 	@$(BIN)/python -m reproductions.pons_cbmi2016.train --dataset ballroom --rows $(or $(ROWS),all) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
