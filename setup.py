@@ -18,6 +18,7 @@ setup(
         "results": ["published/*.csv", "published/confusion/*.csv", "measured/*.csv"],
         "reproductions.schindler_gtzan": ["templates/*.html"],
         "reproductions.lidy_mirex2016": ["bin/*"],
+        "reproductions.audioset": ["classes.txt"],
         "": ["README.md"],
     },
     install_requires=[

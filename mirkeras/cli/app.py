@@ -126,8 +126,9 @@ def _data(arguments: argparse.Namespace) -> int:
     from mirkeras.system.errors import UsageError
 
     if arguments.action == "list":
+        width = max(map(len, data_prep.names())) + 2
         for name in data_prep.names():
-            print(f"{name:16}{data_prep.get(name).description.splitlines()[0]}")
+            print(f"{name:{width}}{data_prep.get(name).description.splitlines()[0]}")
         return 0
     if not arguments.dataset:
         raise UsageError(f"which data set? mirkeras data {arguments.action} D; see data list")

@@ -54,7 +54,9 @@ class Source:
     filename : str
         Name of the file, or folder, to look for.
     sha256 : str
-        Digest of the file, or of its arrays where `by_arrays`; "" where none is known.
+        Digest of the file, or of its arrays where `by_arrays`. "" (with `by_arrays`): no release is
+        fixed; any arrays of the right names and shapes will do, and records hold their digest, see
+        `mirkeras.pretrained.weights.identified`.
     by_arrays : bool
         Whether `sha256` is the digest of the arrays that the network takes (see
         `mirkeras.pretrained.weights.digest_arrays`), so that any file holding the same numbers will
@@ -93,7 +95,7 @@ class Card:
     frames : int
         Frames per segment.
     tags : tuple of str
-        Its outputs, in order.
+        Its outputs, in order; none where it gives an embedding only.
     names : mapping
         Variable of the network, ``layer/variable``, → where it comes from. All variables, all
         arrays: nothing is matched by guessing.
@@ -137,6 +139,20 @@ class Card:
         if name not in self.embeddings:
             known = ", ".join(self.embeddings)
             raise UsageError(f"{self.name} has no feature {name!r}; there are: {known}")
+
+    def check_tags(self) -> None:
+        """Refuse to tag where there is an embedding only.
+
+        Raises
+        ------
+        UsageError
+            The card has no tags.
+        """
+        if not self.tags:
+            raise UsageError(
+                f"{self.name} gives no tags, only features for rows that learn from them; "
+                "`mirkeras tag --list` shows what each model gives"
+            )
 
 
 def all_cards() -> dict[str, Card]:

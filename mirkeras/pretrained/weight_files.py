@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 #: Name of a checkpoint once it is unpacked (in the wheel its files have no name, only endings).
 CHECKPOINT = "weights"
 _CHECKPOINT_ENDINGS = (".index", ".data-00000-of-00001", ".meta")
-#: Bytes of arrays that a file may unpack to, twice the largest known: a small file can claim to
-#: hold more than memory does.
-LARGEST = 2**29
+#: Bytes of arrays that a file may unpack to, a third more than the largest known (VGGish, 289 MB):
+#: a small file can claim to hold more than memory does.
+LARGEST = 3 * 2**27
 #: What readers raise where a file is damaged or lies about itself.
 _DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, MemoryError, RuntimeError),
@@ -228,21 +228,14 @@ def _refuse_unproven(error: OSError | MemoryError, source: "Source", path: Path)
 
 
 def _from_wheel(source: "Source", path: Path) -> dict[str, np.ndarray]:
-    with tempfile.TemporaryDirectory() as folder:
-        return _from_checkpoint(source, unpack_checkpoint(source, path, Path(folder)))
-
-
-def _from_checkpoint(source: "Source", path: Path) -> dict[str, np.ndarray]:
     from mirkeras.system.quiet import silenced
 
     with silenced():
         import tensorflow as tf  # only it reads its checkpoints
 
-    try:
-        reader = tf.train.load_checkpoint(str(path))
+    with tempfile.TemporaryDirectory() as folder:
+        reader = tf.train.load_checkpoint(str(unpack_checkpoint(source, path, Path(folder))))
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    except tf.errors.OpError as error:  # none of Python's
-        raise ValueError(error.message) from error
 
 
 def unpack_checkpoint(source: "Source", path: Path, folder: Path) -> Path:
@@ -268,6 +261,21 @@ def unpack_checkpoint(source: "Source", path: Path, folder: Path) -> Path:
             ):
                 shutil.copyfileobj(packed, unpacked)
     return folder / CHECKPOINT
+
+
+def _from_checkpoint(source: "Source", path: Path) -> dict[str, np.ndarray]:
+    """Read a checkpoint by its one file, as TensorFlow 1 wrote it, or by its index."""
+    from mirkeras.system.quiet import silenced
+
+    with silenced():
+        import tensorflow as tf  # only it reads its checkpoints
+
+    prefix = path.with_suffix("") if path.suffix == ".index" else path
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    except tf.errors.OpError as error:
+        raise ValueError(str(error)) from error
 
 
 def _from_npz(source: "Source", path: Path) -> dict[str, np.ndarray]:
@@ -310,5 +318,7 @@ def _readers(source: "Source") -> dict[str, Reader]:
     """List what reads a source's weights, by the ending of the file."""
     if source.member:
         return {".whl": _from_wheel}
-    readers = {".npz": _from_npz, ".h5": _from_hdf5, ".hdf5": _from_hdf5}
-    return readers | {".ckpt": _from_checkpoint} if source.filename.endswith(".ckpt") else readers
+    arrays: dict[str, Reader] = {".npz": _from_npz, ".h5": _from_hdf5, ".hdf5": _from_hdf5}
+    if source.filename.endswith(".ckpt"):
+        return {".ckpt": _from_checkpoint, ".index": _from_checkpoint, **arrays}
+    return arrays

@@ -1,8 +1,11 @@
 """Trained weights in our networks, by an explicit map of names: nothing is matched by guessing."""
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from mirkeras.system.backend import keras
@@ -13,7 +16,7 @@ from mirkeras.pretrained.cards import Card, Taken, all_cards
 from mirkeras.pretrained.weight_files import locate, read_arrays, weights_home
 from mirkeras.system.errors import WeightsError
 
-__all__ = ["digest_arrays", "feature_model", "fill", "load", "weights_home"]
+__all__ = ["digest_arrays", "feature_model", "fill", "identified", "load", "weights_home"]
 
 _SHOWN = 5  # names of arrays in a message
 
@@ -39,7 +42,8 @@ def load(
     Returns
     -------
     keras.Model
-        float32 (batch, frames, bands) → (batch, tags) in [0, 1].
+        float32 (batch, frames, bands) → (batch, tags) in [0, 1], or the embedding where a card has
+        no tags.
 
     Raises
     ------
@@ -50,6 +54,34 @@ def load(
     network = card.build()
     fill(network, card, read_arrays(card.source, path), path)
     return network
+
+
+def identified(card: Card, weights: Path | None = None) -> Card:
+    """Return the card with the digest of the weights at hand, where it fixes none itself.
+
+    Parameters
+    ----------
+    weights : Path or None
+        As for `load`.
+
+    Raises
+    ------
+    WeightsError
+        The file is not there, cannot be read, or lacks arrays of the network.
+    """
+    if card.source.sha256:
+        return card
+    path = locate(card.source, weights)
+    facts = os.stat(path)
+    digest = _digest_of(card.name, path.resolve(), facts.st_mtime_ns, facts.st_size)
+    return replace(card, source=replace(card.source, sha256=digest))
+
+
+@lru_cache(maxsize=4)
+def _digest_of(name: str, path: Path, _changed: int, _size: int) -> str:
+    """Digest the arrays that a tagger takes of a file; hundreds of megabytes are read once."""
+    card = all_cards()[name]
+    return digest_arrays(_taken(card, read_arrays(card.source, path), path))
 
 
 def fill(network: keras.Model, card: Card, arrays: Mapping[str, np.ndarray], path: Path) -> None:
@@ -83,7 +115,7 @@ def fill(network: keras.Model, card: Card, arrays: Mapping[str, np.ndarray], pat
     ]
     if misshapen:
         raise WeightsError(f"{_wrong(card, path)} shapes differ: {_listed(misshapen)}.")
-    if card.source.by_arrays and card.source.sha256:
+    if card.source.sha256 and card.source.by_arrays:
         _verify_arrays(card, taken, path)
     for name, variable in variables.items():
         variable.assign(values[name])

@@ -114,6 +114,7 @@ def _pass_through(request: Request) -> None:
 
 def _request(options: argparse.Namespace) -> Request:
     card = cards.find_card(options.model)
+    card.check_tags()
     feature = options.feature or card.embeddings[0] if options.embed else None
     if feature is not None:
         card.check_feature(feature)

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterable
 
-from mirkeras.pretrained.cards import Card
+from mirkeras.pretrained.cards import Card, Source
 
 WIDTH = 88
 
@@ -30,13 +30,19 @@ def description(card: Card) -> str:
         "origin": card.origin,
         "input": f"recipe {card.recipe}, {card.frames} frames per segment",
         "weights": f"{source.filename} {source.member}".strip(),
-        "sha256": source.sha256 + (" (of the arrays)" if source.by_arrays else ""),
+        "sha256": _digest(source),
         "features": ", ".join(card.embeddings),
         "to get it": source.advice,
         f"{len(card.tags)} tags": ", ".join(card.tags),
     }
     lines = (_folded(name, text) for name, text in facts.items() if text)
     return "\n".join([card.name, *lines]) + "\n"
+
+
+def _digest(source: Source) -> str:
+    if not source.sha256:
+        return "any file of these arrays; records hold the digest of the one given"
+    return source.sha256 + (" (of the arrays)" if source.by_arrays else "")
 
 
 def _score(card: Card, name: str) -> str:

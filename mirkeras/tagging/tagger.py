@@ -103,8 +103,8 @@ class Tagger:
     Raises
     ------
     UsageError
-        No such model or feature, a feature of more than `MOST_VALUES` per segment, or a hop shorter
-        than a frame or longer than a segment.
+        No such model or feature, a model without tags, a feature of more than `MOST_VALUES` per
+        segment, or a hop shorter than a frame or longer than a segment.
     """
 
     def __init__(
@@ -119,6 +119,7 @@ class Tagger:
         jobs: int | None = None,
     ) -> None:
         self.card: Card = find_card(model)
+        self.card.check_tags()
         self._recipe = find_recipe(self.card.recipe)
         self._hop = _hop_frames(hop, self.card, self._recipe)
         if features is not None:

@@ -12,7 +12,6 @@ from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Extractor
 from mirkeras.features import find_recipe
 from mirkeras.pretrained import weights as trained
-from mirkeras.pretrained.cards import find_card
 from mirkeras.system import device, jobs
 from mirkeras.system.errors import UsageError
 from mirkeras.transfer.networks import feature_network
@@ -132,10 +131,10 @@ def check_tagger(row: Row, weights: Path | None, mirror: str | None) -> None:
     UsageError
         It is unknown or lacks the row's feature, or its weights are missing or not the right ones.
     """
-    jobs.apart(device.configure, _load, embedding_of(row, weights).card.name, weights, mirror)
+    jobs.apart(device.configure, _load, row, weights, mirror)
 
 
 def _load(
-    card: str, weights: Path | None, mirror: str | None, report: Callable[[dict], None]
+    row: Row, weights: Path | None, mirror: str | None, report: Callable[[dict], None]
 ) -> None:
-    trained.load(find_card(card), weights, mirror=mirror)
+    trained.load(embedding_of(row, weights).card, weights, mirror=mirror)

@@ -25,9 +25,8 @@ from mirkeras.pipeline.segments import stream_segments
 from mirkeras.pretrained import weights as trained
 from mirkeras.pretrained.cards import Card, find_card
 from mirkeras.pretrained.inference import Score, scorer
-from mirkeras.pretrained.weight_files import locate
 from mirkeras.storage.arrays import write_rows
-from mirkeras.storage.files import locked, sha256, sweep
+from mirkeras.storage.files import locked, sweep
 from mirkeras.system.errors import UsageError
 
 #: The name, among features, of the tagger's own output: the scores of its tags.
@@ -52,8 +51,6 @@ class Embedding:
         One of the card's `embeddings`, or `TAGGRAM`.
     hop : int
         Frames from the start of a segment to that of the next.
-    digest : str
-        SHA-256 of its weights, where the card knows none.
 
     Raises
     ------
@@ -64,10 +61,9 @@ class Embedding:
     card: Card
     feature: str
     hop: int
-    digest: str = ""
 
     def __post_init__(self) -> None:
-        known = (*self.card.embeddings, TAGGRAM)
+        known = (*self.card.embeddings, *((TAGGRAM,) if self.card.tags else ()))
         if self.feature not in known:
             raise UsageError(
                 f"{self.card.name} has no feature {self.feature!r}; it has: {', '.join(known)}"
@@ -92,7 +88,7 @@ class Embedding:
         """What a run record says of it."""
         return {
             "tagger": self.card.name,
-            "weights": self.card.source.sha256 or self.digest,
+            "weights": self.card.source.sha256,
             "feature": self.feature,
             "hop": self.hop,
         }
@@ -101,16 +97,20 @@ class Embedding:
 def embedding_of(row: Row, weights: Path | None) -> Embedding:
     """Return what a row on features of a trained tagger reads.
 
+    Parameters
+    ----------
+    weights : Path or None
+        Where weights lie: a card that fixes no release is that of the file there.
+
     Raises
     ------
     UsageError
         There is no such tagger, or it has no such feature.
     WeightsError
-        Its weights are of no known digest, and not there.
+        The card fixes no release, and its weights are missing or not the right ones.
     """
-    card = find_card(row.pretrained)
-    digest = "" if card.source.sha256 else sha256(locate(card.source, weights))
-    return Embedding(card, row.feature, row.hop, digest)
+    card = trained.identified(find_card(row.pretrained), weights)
+    return Embedding(card, row.feature, row.hop)
 
 
 def segment_counts(frames: np.ndarray, length: int, hop: int) -> np.ndarray:

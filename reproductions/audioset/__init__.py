@@ -1,1 +1,1 @@
-"""Networks trained on AudioSet, whose embeddings classify other sounds: VGGish and YAMNet."""
+"""VGGish and YAMNet, networks trained on AudioSet."""

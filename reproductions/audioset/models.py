@@ -1,55 +1,67 @@
 """VGGish and YAMNet, as their weights need them.
 
-Fact by fact from tensorflow/models, research/audioset (`vggish_slim.py`, `yamnet.py`). Both see
-patches of 96 frames × 64 bands, 0.96 s, of the recipe of their name. Kernels are 3×3, 'same'.
-
-VGGish (Hershey et al. 2017): 72,141,184 parameters; its embedding is the last layer, after the
-ReLU, without the principal components and the eight bits of the released AudioSet features.
-YAMNet: a MobileNet (Howard et al. 2017); 3,729,481 parameters with batch norm folded into the
-convolutions before it. Its embedding is the mean over time and bands of the last maps.
+Fact by fact from `vggish/vggish_slim.py` and `yamnet/yamnet.py` of tensorflow/models
+(research/audioset). Both take patches of 96 frames (0.96 s) of 64 log-mel bands, see
+`mirkeras.features.audioset`.
 """
+
+from collections.abc import Callable
 
 from mirkeras.system.backend import keras
 
 from keras import layers
 
-from mirkeras.layers import image, scores
-from reproductions.audioset.classes import CLASSES
+from mirkeras.layers import conv, dense, image, scores
 
 FRAMES, BANDS = 96, 64
-#: Filters of the convolutions between two pools.
-STAGES = ((64,), (128,), (256, 256), (512, 512))
-#: Filters and stride of each separable convolution.
-SEPARABLE = (
-    *((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)),
-    *((512, 1),) * 5,
-    *((1024, 2), (1024, 1)),
+
+#: Convolutions of each stage of VGGish, name and filters; a max-pool of 2 × 2 follows each stage.
+VGGISH = (
+    (("conv1", 64),),
+    (("conv2", 128),),
+    (("conv3_1", 256), ("conv3_2", 256)),
+    (("conv4_1", 512), ("conv4_2", 512)),
+)
+VGGISH_HIDDEN = 4096  # units of each of its two hidden layers
+#: Stride and filters of the layers 2 to 14 of YAMNet.
+YAMNET = (
+    *((1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (2, 512)),
+    *((1, 512), (1, 512), (1, 512), (1, 512), (1, 512), (2, 1024), (1, 1024)),
 )
 
 
 def vggish() -> keras.Model:
-    """Build VGGish: (batch, 96, 64) → (batch, 128)."""
+    """Build VGGish up to its embedding (128, after ReLU, no PCA): 72,141,184 parameters."""
     spectrogram, x = image(FRAMES, BANDS)
-    for number, filters in enumerate(STAGES, 1):
-        for place, count in enumerate(filters, 1):
-            name = f"conv{number}" + f"_{place}" * (len(filters) > 1)
-            x = layers.Conv2D(count, 3, padding="same", activation="relu", name=name)(x)
+    for number, stage in enumerate(VGGISH, start=1):
+        for name, filters in stage:
+            x = conv(filters, (3, 3), name, padding="same")(x)
         x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
-    x = layers.Flatten(name="flatten")(x)  # 6 × 4 × 512, the channels running fastest
-    x = layers.Dense(4096, activation="relu", name="fc1_1")(x)
-    x = layers.Dense(4096, activation="relu", name="fc1_2")(x)
-    x = layers.Dense(128, activation="relu", dtype="float32", name="embedding")(x)
-    return keras.Model(spectrogram, x, name="vggish")
+    x = layers.Flatten(name="flat")(x)
+    for name in ("fc1_1", "fc1_2"):
+        x = dense(VGGISH_HIDDEN, name, activation="relu")(x)
+    return keras.Model(spectrogram, dense(128, "embedding", activation="relu")(x), name="vggish")
 
 
-def yamnet() -> keras.Model:
-    """Build YAMNet: (batch, 96, 64) → (batch, 521) in [0, 1]; the layer ``embedding`` has 1024."""
+def yamnet(tags: int) -> keras.Model:
+    """Build YAMNet with batch norm folded into its convolutions: 3,729,481 parameters for 521 tags.
+
+    The embedding (1024) is the mean of the last layer over the patch.
+    """
     spectrogram, x = image(FRAMES, BANDS)
     x = layers.Conv2D(32, 3, 2, padding="same", activation="relu", name="layer1_conv")(x)
-    for number, (filters, stride) in enumerate(SEPARABLE, 2):
-        x = layers.DepthwiseConv2D(
-            3, stride, padding="same", activation="relu", name=f"layer{number}_depthwise"
-        )(x)
-        x = layers.Conv2D(filters, 1, activation="relu", name=f"layer{number}_pointwise")(x)
-    x = layers.GlobalAveragePooling2D(dtype="float32", name="embedding")(x)
-    return keras.Model(spectrogram, scores(len(CLASSES), "sigmoid")(x), name="yamnet")
+    for number, (stride, filters) in enumerate(YAMNET, start=2):
+        x = separable(stride, filters, f"layer{number}")(x)
+    x = layers.GlobalAveragePooling2D(name="embedding")(x)
+    return keras.Model(spectrogram, scores(tags, "sigmoid")(x), name="yamnet")
+
+
+def separable(stride: int, filters: int, name: str) -> Callable:
+    """Make a function: 3 × 3 for each channel by itself, then 1 × 1 over channels, ReLU after each.
+
+    At a stride of 2 and an even size zeros stand behind only, as "SAME" has it in TensorFlow.
+    """
+    options = {"padding": "same", "activation": "relu"}
+    depthwise = layers.DepthwiseConv2D(3, stride, name=f"{name}_depthwise", **options)
+    pointwise = layers.Conv2D(filters, 1, name=f"{name}_pointwise", **options)
+    return lambda x: pointwise(depthwise(x))

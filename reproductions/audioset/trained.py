@@ -1,24 +1,25 @@
-"""Cards of VGGish and YAMNet, trained on AudioSet by their authors."""
+"""Cards of VGGish and YAMNet, trained on AudioSet.
+
+No release of either is fixed here by its digest: VGGish's is not at hand, and YAMNet's batch norm
+is folded by whoever unpacks it. Any file with these names and shapes is taken, and records say by
+the digest of its arrays which it was.
+"""
+
+from functools import partial
+from pathlib import Path
 
 from mirkeras.pretrained.cards import Card, Source, Taken
 from reproductions.audioset import models
-from reproductions.audioset.classes import CLASSES
 
-#: Of the arrays of the folded YAMNet.
-DIGEST = "34db2669742fa10bb4e8d4b41c062392b076a27d2e6971c767e5614b10f58ead"
-
-YAMNET_ADVICE = (
-    "It is an npz with the arrays layer1/conv/kernel, layer1/conv/bias, layer2/depthwise/kernel … "
-    "dense/bias of tensorflow/models, research/audioset/yamnet (Apache-2.0), batch norm folded "
-    "into its kernels and biases."
-)
-VGGISH_ADVICE = (
-    "Take vggish_model.ckpt, whose address is in the README of research/audioset/vggish of "
-    "tensorflow/models (Apache-2.0), or an h5 or npz with its arrays (vggish/conv1/weights …)."
+#: Display names of the 521 classes of AudioSet that YAMNet knows, in the order of its outputs.
+CLASSES = tuple(
+    Path(__file__).with_name("classes.txt").read_text(encoding="utf-8").strip().split("\n")
 )
 
+ORIGIN = "tensorflow/models, research/audioset"
 
-def _both(ours: str, theirs: str, kernel: str = "kernel", bias: str = "bias") -> dict[str, Taken]:
+
+def _both(ours: str, theirs: str, kernel: str, bias: str) -> dict[str, Taken]:
     return {
         f"{ours}/kernel": Taken(f"{theirs}/{kernel}"),
         f"{ours}/bias": Taken(f"{theirs}/{bias}"),
@@ -26,61 +27,70 @@ def _both(ours: str, theirs: str, kernel: str = "kernel", bias: str = "bias") ->
 
 
 def _yamnet_names() -> dict[str, Taken]:
-    names = _both("layer1_conv", "layer1/conv") | _both("scores", "dense")
-    for number in range(2, len(models.SEPARABLE) + 2):
-        names |= _both(f"layer{number}_depthwise", f"layer{number}/depthwise")
-        names |= _both(f"layer{number}_pointwise", f"layer{number}/pointwise")
-    return names
+    places = {"layer1_conv": "layer1/conv", "scores": "dense"}
+    for number in range(2, len(models.YAMNET) + 2):
+        for part in ("depthwise", "pointwise"):
+            places[f"layer{number}_{part}"] = f"layer{number}/{part}"
+    pairs = [_both(ours, theirs, "kernel", "bias") for ours, theirs in places.items()]
+    return {ours: taken for pair in pairs for ours, taken in pair.items()}
 
 
 def _vggish_names() -> dict[str, Taken]:
-    places = {"conv1": "conv1", "conv2": "conv2", "embedding": "fc2"}
-    places |= {f"conv{n}_{k}": f"conv{n}/conv{n}_{k}" for n in (3, 4) for k in (1, 2)}
-    places |= {f"fc1_{k}": f"fc1/fc1_{k}" for k in (1, 2)}
-    names = {}
-    for ours, theirs in places.items():
-        names |= _both(ours, f"vggish/{theirs}", "weights", "biases")
-    return names
+    """Layers that stand twice in a row lie one deeper in the checkpoint: `vggish/conv3/conv3_1`."""
+    ours = [name for stage in models.VGGISH for name, _ in stage] + ["fc1_1", "fc1_2"]
+    places = {name: f"vggish/{name.split('_')[0]}/{name}" for name in ours if "_" in name}
+    places |= {name: f"vggish/{name}" for name in ours if "_" not in name}
+    places["embedding"] = "vggish/fc2"
+    pairs = [_both(ours, theirs, "weights", "biases") for ours, theirs in places.items()]
+    return {ours: taken for pair in pairs for ours, taken in pair.items()}
 
 
-_AUDIOSET = {
-    "frames": models.FRAMES,
-    "ignored": (),
-    "embeddings": ("embedding",),
-    "split": "as its authors have it",
-    "licence": "Apache-2.0",
-}
-
-CARDS = (
-    Card(
-        name="yamnet",
-        title="YAMNet, batch norm folded",
-        build=models.yamnet,
-        recipe="yamnet",
-        tags=CLASSES,
-        source=Source(
-            filename="yamnet/yamnet_folded_f32.npz",
-            sha256=DIGEST,
-            by_arrays=True,
-            advice=YAMNET_ADVICE,
-        ),
-        names=_yamnet_names(),
-        data="AudioSet, sounds of 521 classes",
-        origin="tensorflow/models, research/audioset/yamnet, from a file in eight bits",
-        **_AUDIOSET,
+YAMNET = Card(
+    name="yamnet",
+    title="YAMNet, batch norm folded, trained on AudioSet",
+    build=partial(models.yamnet, len(CLASSES)),
+    recipe="yamnet",
+    frames=models.FRAMES,
+    tags=CLASSES,
+    source=Source(
+        filename="yamnet/yamnet_folded_f32.npz",
+        sha256="",
+        by_arrays=True,
+        advice="It is an npz of YAMNet's float32 arrays with batch norm folded into kernel and "
+        "bias, named layer1/conv/kernel, layer2/depthwise/kernel, layer2/pointwise/kernel … "
+        "dense/bias; see reproductions/audioset/README.md.",
     ),
-    Card(
-        name="vggish",
-        title="VGGish: it gives an embedding, no classes",
-        build=models.vggish,
-        recipe="vggish",
-        tags=tuple(f"value {number}" for number in range(128)),
-        source=Source(
-            filename="vggish/vggish_model.ckpt", sha256="", by_arrays=True, advice=VGGISH_ADVICE
-        ),
-        names=_vggish_names(),
-        data="YouTube-8M, its audio",
-        origin="tensorflow/models, research/audioset/vggish",
-        **_AUDIOSET,
-    ),
+    names=_yamnet_names(),
+    ignored=(),
+    embeddings=("embedding",),
+    data="AudioSet",
+    split="",
+    licence="Apache-2.0",
+    origin=ORIGIN,
 )
+
+VGGISH = Card(
+    name="vggish",
+    title="VGGish (embedding only), trained on AudioSet",
+    build=models.vggish,
+    recipe="vggish",
+    frames=models.FRAMES,
+    tags=(),
+    source=Source(
+        filename="vggish/vggish_model.ckpt",
+        sha256="",
+        by_arrays=True,
+        advice="It is the checkpoint vggish_model.ckpt (277 MB) that the README of VGGish in "
+        "tensorflow/models (research/audioset/vggish) names; an npz or HDF5 file of its arrays "
+        "by the same names (vggish/conv1/weights …) will do.",
+    ),
+    names=_vggish_names(),
+    ignored=("global_step",),
+    embeddings=("embedding",),
+    data="AudioSet",
+    split="",
+    licence="Apache-2.0",
+    origin=ORIGIN,
+)
+
+CARDS = (YAMNET, VGGISH)

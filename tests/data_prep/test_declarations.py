@@ -15,7 +15,6 @@ from data_prep.index import COLUMNS, find_layout, make_index
 PUBLISHED = {
     "ballroom": {"total": 698, "classes": 8, "replicas": 13},
     "esc50": {"total": 2000, "classes": 50, "replicas": 0},
-    "extended_ballroom": {"total": 4180, "classes": 13, "replicas": 0},
     "gtzan": {"total": 1000, "classes": 10, "replicas": 0},
     "music_speech": {"total": 128, "classes": 2, "replicas": 0},
     "tut_asc2017": {"total": 6300, "classes": 15, "replicas": 0},

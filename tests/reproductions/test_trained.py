@@ -33,7 +33,8 @@ def test_a_card_and_its_network_belong_together(name: str) -> None:
     assert {variable.path for variable in network.weights} == card.names.keys()
     recipe = find_recipe(card.recipe)
     assert network.input_shape == (None, card.frames, recipe.bands)
-    assert network.output_shape == (None, len(card.tags))
+    if card.tags:
+        assert network.output_shape == (None, len(card.tags))
     assert len(set(card.tags)) == len(card.tags)
     assert {network.get_layer(layer).name for layer in card.embeddings}
 
@@ -153,7 +154,7 @@ def at_hand(source: Source) -> bool:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", all_cards())
+@pytest.mark.parametrize("name", [card.name for card in parity.proven_cards()])
 def test_the_originals_give_the_same(name: str) -> None:
     card = find_card(name)
     if not at_hand(card.source):
