@@ -129,7 +129,7 @@ def draw(rows: pd.DataFrame, path: Path) -> None:
     counts = f"{draws.min()}" if draws.nunique() == 1 else f"{draws.min()} to {draws.max()}"
     axes.set(
         ylim=(0, 100), xlabel="training clips of each class", ylabel="track accuracy (%)",
-        title=f"{figures.label(one.dataset)}, {one.protocol}, {one.folds} folds, "
+        title=f"{figures.label(one.dataset)}, {one.protocol}, {one.folds} folds\n"
         f"{counts} draws of clips (bands: ± std over draws)",
     )  # fmt: skip
     axes.grid(alpha=0.3)

@@ -175,6 +175,7 @@ def test_folds_that_divide_artists_are_refused(noises: Path, tmp_path: Path) -> 
     assert preflight.choose_split(prepared, code, None, None) == ("split", 2)
 
 
+@pytest.mark.long
 def test_tags_of_a_list_train_a_network_on_its_own_folds(
     in_process, noises: Path, tmp_path: Path
 ) -> None:
