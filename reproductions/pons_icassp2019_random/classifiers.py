@@ -17,6 +17,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
 
+# Raise by one whenever a change of this module changes decisions: what was kept is decided anew.
+IMPLEMENTATION = 1
+
 PENALTIES = (0.1, 2.0, 8.0, 32.0)
 GAMMAS = (*(2.0**-power for power in (3, 5, 7, 9, 11, 13)), None)  # None: 1 / features
 #: Iterations of a machine on unscaled features at most; libsvm's own rule has no end.
@@ -110,7 +113,7 @@ def solve(
         In the order of the classes that occur.
     """
     targets = np.where(classes[:, None] == np.unique(classes), 1.0, -1.0)
-    # the same solution as by `numpy.linalg.pinv`, with its limit, in a third of the time
+    # the solution that `numpy.linalg.pinv` gives, with its limit, in a third of the time
     return lstsq(_hidden(train, layer), targets, cond=1e-15, lapack_driver="gelsy")[0]
 
 

@@ -20,7 +20,7 @@ from mirkeras.system.errors import UsageError
 from mirkeras.system.jobs import Job
 from mirkeras.training.learner import Learned, Learner
 from mirkeras.training.plan import divide_run
-from reproductions.pons_icassp2019_random import features
+from reproductions.pons_icassp2019_random import classifiers, features
 from reproductions.pons_icassp2019_random.classifiers import Grid
 
 
@@ -72,7 +72,7 @@ class OnRandomFeatures(Learner):
 
     def digested(self, run, row, setting) -> dict:
         network = [f"{row.front_end.title} {row.filters}"] if row.front_end else []
-        known = [features.IMPLEMENTATION, *network]
+        known = [features.IMPLEMENTATION, classifiers.IMPLEMENTATION, *network]
         return super().digested(run, row, setting) | {"embedding": known}
 
     def inputs(self, run, row, protocol, setting) -> tuple[FeatureCache, dict]:
@@ -95,7 +95,7 @@ class OnRandomFeatures(Learner):
         ]
         own = run.split not in SEEDED and "validation" in set(tracks[run.split])
         if protocol.validate_by == "test" and not own:
-            name = self._name(run, row, protocol, cache, tracks)
+            name = self._name(run, row, protocol, cache, tracks, setting)
             place = setting.index.parent / "grids" / name
             best, decided, facts = self._by_test_folds(run, values, labels.values, parts, place)
         else:
@@ -153,9 +153,10 @@ class OnRandomFeatures(Learner):
         decided = mine.pop("decided")
         return best, decided[best], {name: int(value) for name, value in mine.items()}
 
-    def _name(self, run, row, protocol, cache, tracks) -> str:
+    def _name(self, run, row, protocol, cache, tracks, setting) -> str:
         """Name what is known of the folds of a run: all that decides it is in the name."""
-        known = [features.IMPLEMENTATION, row.id, run.split, run.folds, run.seed, cache.identity]
+        known = [features.IMPLEMENTATION, classifiers.IMPLEMENTATION, setting.mixed_precision]
+        known += [row.id, run.split, run.folds, run.seed, cache.identity]
         known += [cache.fingerprint, protocol.chosen(), tracks.reset_index().to_csv(), self.points]
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
 
