@@ -218,6 +218,7 @@ def test_a_paper_that_classifies_refuses_tags(home: Path, trained: Path, capsys)
     assert "the tracks of magnatagatune have tags" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_classes_are_trained_with_softmax_and_folds(audio_folder: Path, tmp_path: Path) -> None:
     options = {
         "dataset": f"folder:{audio_folder}",
