@@ -47,7 +47,8 @@ def curves(measured: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``std`` is that over draws (0 of one), ``clips`` the n of the row, 0 for all.
+        Of draws whose folds are all run. ``std`` is over draws (0 of one), ``clips`` the n of the
+        row, 0 for all.
     """
     names = measured.row.str.removeprefix("curve/").str.rsplit("-n", n=1)
     clips = names.str[1].replace(ALL, "0").astype(int)
@@ -57,11 +58,12 @@ def curves(measured: pd.DataFrame) -> pd.DataFrame:
         accuracy=("accuracy", "mean"), folds_run=("fold", "nunique"),
         classes=("trained_classes", "max"), parameters=("parameters", "first"),
     )  # fmt: skip
+    # a draw that lacks folds is no mean of all
+    draws = draws[draws.folds_run == draws.index.get_level_values("folds")]
     found = draws.groupby(by).agg(
         accuracy=("accuracy", "mean"),
         std=("accuracy", lambda values: values.std(ddof=0)),
         draws=("accuracy", "size"),
-        folds_run=("folds_run", "min"),
         chance=("classes", lambda classes: 100 / classes.max()),
     )
     return found.reset_index()
