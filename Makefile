@@ -8,7 +8,7 @@ ROWS ?=
 EXTRA ?=
 comma := ,
 space := $(subst ,, )
-# without prototypical networks (days on a CPU) and the taggers, whose weights are the user's to bring
+# without prototypical networks (the slowest) and the taggers, whose weights are the user's to bring
 FEW := $(subst $(space),$(comma),$(foreach n,1 2 5 10 20 50 100 all,$(foreach m,sb-cnn-bn vgg timbre mfcc,curve/$(m)-n$(n))))
 
 .PHONY: help install demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-temporal reproduce-mtat reproduce-gtzan reproduce-mirex reproduce-scale reproduce-transfer reproduce-timbre reproduce-random reproduce-fewdata parity

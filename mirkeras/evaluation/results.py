@@ -110,6 +110,24 @@ def read_measured(path: Path, remedy: str) -> pd.DataFrame:
     return inferred(read_csv(path, ["row", "seed", "fold", *SETUP], remedy, checked=True), TEXT)
 
 
+def evaluated(paper: str, out: Path) -> pd.DataFrame:
+    """Read what was last evaluated below `out`, a line per run.
+
+    Raises
+    ------
+    ResultsError
+        Nothing was, or it is of another paper.
+    """
+    path = out / "measured.csv"
+    remedy = f"evaluate first: python -m reproductions.{paper}.evaluate --out {out}"
+    if not path.is_file():
+        raise ResultsError(f"nothing is measured below {out}; {remedy}")
+    measured = read_measured(path, remedy)
+    if {*measured.paper} != {paper}:
+        raise ResultsError(f"{path} is of {measured.paper.iloc[0]}; {remedy}")
+    return measured
+
+
 def listing(paper: str) -> pd.DataFrame:
     """List every published row with our parameter count and what was measured on its own data."""
     from mirkeras.evaluation.parameters import count_parameters

@@ -82,7 +82,7 @@ def configure(*, threads: int | None = None, mixed_precision: bool = False) -> N
     tf.config.experimental.enable_op_determinism()
     tf.get_logger().setLevel("ERROR")  # a process trains many networks; retracing is expected
     if threads:
-        # two processes that each let BLAS use all cores wait for each other: ten times slower
+        # processes that each let BLAS use all cores wait for each other
         threadpool_limits(threads)
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -108,8 +108,8 @@ def prepare() -> None:
 def half_precision() -> str | None:
     """Keras' policy of half precision that this machine has fast units for; None: it has none.
 
-    float16 on a GPU; bfloat16 on a processor with such units (measured with AMX: convolutions of
-    500 to 900 maps take a fifth of the time of float32), which TensorFlow uses.
+    float16 on a GPU; bfloat16 on a processor with such units, which TensorFlow uses: wide
+    convolutions are faster, narrow ones need not be (`tests.benchmarks.random_features`).
     """
     if tf.config.list_physical_devices("GPU"):
         return "mixed_float16"

@@ -67,7 +67,7 @@ def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_onc
         return failed
 
     # one that was interrupted may need another number of threads: a process of its own
-    begun = [run for run in left if read_record(run.directory(setting.out))]
+    begun = {run for run in left if read_record(run.directory(setting.out))}
     quick = [
         run
         for run in left
@@ -79,11 +79,9 @@ def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_onc
         jobs.Job(f"{group[0].name} …", 1, train_runs, (group, setting), runs=len(group))
         for group in groups
     ]
-    work += [
-        jobs.Job(run.name, run.max_epochs, train_run, (run, setting))
-        for run in left
-        if run not in quick
-    ]
+    together = set(quick)
+    single = [run for run in left if run not in together]
+    work += [jobs.Job(run.name, run.max_epochs, train_run, (run, setting)) for run in single]
     return _run_jobs(work, setting, at_once)
 
 
@@ -93,7 +91,7 @@ def train_runs(runs: list[Run], setting: Setting, report: Callable[[dict], None]
     Raises
     ------
     UsageError
-        Runs that failed for reasons of their own, a line each; the others are done.
+        Runs that failed for reasons of their own; the others are done.
     """
     failed = []
     for number, run in enumerate(runs, 1):
@@ -105,7 +103,7 @@ def train_runs(runs: list[Run], setting: Setting, report: Callable[[dict], None]
             failed.append(f"{run.name}: {explained(error)}")
         report({"part": number / len(runs)})
     if failed:
-        raise UsageError("\n".join(failed))
+        raise UsageError("; ".join(failed))
 
 
 def _learner(run: Run, experiment: Experiment) -> Learner:

@@ -16,10 +16,10 @@ from matplotlib.figure import Figure
 from mirkeras.cli.options import command_parser
 from mirkeras.evaluation.comparison import SETUP
 from mirkeras.evaluation.evaluate import setup_name
-from mirkeras.evaluation.results import read_measured, recorded
+from mirkeras.evaluation.results import evaluated, recorded
 from mirkeras.experiment.published import published_rows
 from mirkeras.report import figures
-from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.errors import as_command
 
 PAPER, BEFORE = "pons_icassp2017", "pons_cbmi2016"
 COLOURS = {BEFORE: figures.PUBLISHED, PAPER: figures.MEASURED}
@@ -115,10 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = command_parser(f"reproductions.{PAPER}.parameters", __doc__.split("\n\n")[1])
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
     out = parser.parse_args(argv).out
-    remedy = f"evaluate first: python -m reproductions.{PAPER}.evaluate --out {out}"
-    if not (out / "measured.csv").is_file():
-        raise UsageError(f"nothing is measured below {out}; {remedy}")
-    measured, before = read_measured(out / "measured.csv", remedy), recorded(BEFORE)
+    measured, before = evaluated(PAPER, out), recorded(BEFORE)
     for _, group in measured.groupby(SETUP):
         path = out / "figures" / f"{setup_name(group)}-parameters.png"
         draw(group, before, path)

@@ -14,10 +14,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mirkeras.cli.options import command_parser
-from mirkeras.evaluation.results import read_measured
+from mirkeras.evaluation.results import evaluated
 from mirkeras.report import figures
 from mirkeras.storage.tables import write_csv
-from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.errors import as_command
 from reproductions.pons_icassp2019_fewdata.experiments import METHODS
 
 PAPER = "pons_icassp2019_fewdata"
@@ -145,12 +145,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = command_parser(f"reproductions.{PAPER}.curve", __doc__.split("\n\n")[1])
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
     out = parser.parse_args(argv).out
-    remedy = f"evaluate first: python -m reproductions.{PAPER}.evaluate --out {out}"
-    if not (out / "measured.csv").is_file():
-        raise UsageError(f"nothing is measured below {out}; {remedy}")
-    measured = read_measured(out / "measured.csv", remedy)
-    if {*measured.paper} != {PAPER}:
-        raise UsageError(f"{out / 'measured.csv'} is of {measured.paper.iloc[0]}; {remedy}")
+    measured = evaluated(PAPER, out)
     found = curves(measured)
     write_csv(found, out / "curve.csv")
     for (data, protocol), rows in found.groupby(["dataset", "protocol"]):

@@ -19,12 +19,12 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from mirkeras.cli.options import command_parser
-from mirkeras.evaluation.results import read_measured
+from mirkeras.evaluation.results import evaluated
 from mirkeras.report import figures
 from mirkeras.report.tables import table
 from mirkeras.storage.files import write_text
 from mirkeras.storage.tables import write_csv
-from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.errors import as_command
 from reproductions.pons_icassp2019_random.models import FRONT_ENDS
 
 PAPER = "pons_icassp2019_random"
@@ -227,12 +227,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = command_parser(f"reproductions.{PAPER}.claims", __doc__.split("\n\n")[1])
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
     out = parser.parse_args(argv).out
-    remedy = f"evaluate first: python -m reproductions.{PAPER}.evaluate --out {out}"
-    if not (out / "measured.csv").is_file():
-        raise UsageError(f"nothing is measured below {out}; {remedy}")
-    measured = read_measured(out / "measured.csv", remedy)
-    if {*measured.paper} != {PAPER}:
-        raise UsageError(f"{out / 'measured.csv'} is of {measured.paper.iloc[0]}; {remedy}")
+    measured = evaluated(PAPER, out)
     found = accuracies(measured)
     for (data, split, folds, size), rows in found.groupby(["dataset", "split", "folds", "size"]):
         name = f"{data}-{split}-{folds}folds-{size}-front-ends.png"

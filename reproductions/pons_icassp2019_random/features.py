@@ -53,8 +53,7 @@ def segment_length(row: Row, cache: FeatureCache) -> int:
 
 def begin(track: np.ndarray, length: int) -> np.ndarray:
     """Cut a track to its beginning, or repeat it until it is as long: (length, bands)."""
-    return np.tile(track, (-(-length // len(track)), 1))[:length] if len(track) < length \
-        else track[:length]  # fmt: skip
+    return np.tile(track, (-(-length // len(track)), 1))[:length]
 
 
 def network_of(row: Row, length: int, seed: int) -> keras.Model:
