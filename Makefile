@@ -35,7 +35,7 @@ demo-mtat: $(READY) ## the same for tags on mini-tags: waveforms, SampleCNN at t
 	@$(BIN)/python -m reproductions.lee_samplecnn.demo $(EXTRA)
 
 test: $(READY) ## the tests (under 6 minutes)
-	@$(BIN)/python -m pytest -m "not long" $(EXTRA)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long" $(EXTRA)
 
 test-long: $(READY) ## the long tests: kill -9 at random moments, full-size mini-ballroom
 	@$(BIN)/python -m pytest -m long $(EXTRA)

@@ -44,7 +44,7 @@ setup(
         "jax": ["jax>=0.5"],
         "formats": ["av>=14"],  # m4a, aac, wma, webm … by FFmpeg
         "bench": ["torch>=2.4"],  # the network of SampleCNN once more, to compare speeds
-        "dev": ["hypothesis>=6", "pytest>=8", "ruff>=0.12"],
+        "dev": ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.12"],
     },
     entry_points={"console_scripts": ["mirkeras = mirkeras.cli.app:main"]},
 )

@@ -1,6 +1,7 @@
 """Small audio data sets that the tests make themselves."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -83,3 +84,13 @@ def in_process():
         patch.setattr(jobs, "run_all", run_here)
         patch.setattr(extraction, "extract_all", extract_here)
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Make what a test printed sendable between processes: names in it may be no UTF-8."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report

@@ -163,7 +163,8 @@ def test_the_figures_of_the_paper_are_drawn_too(trained: Path) -> None:
     assert table.groupby("layer").size().to_dict() == {1: 128, 2: 128}
 
 
-def test_the_other_published_split_is_another_run(trained: Path, home: Path) -> None:
+def test_the_other_published_split_is_another_run(trained: Path, home: Path, monkeypatch) -> None:
+    monkeypatch.setattr(jobs, "run_all", run_here)
     changed = arguments(home, split="mtat-pons", rows="table5/2000", epochs=1)
     assert train(PAPER, changed) == 0
     other = Path(str(tagger(trained)).replace("mtat-lee", "mtat-pons"))
