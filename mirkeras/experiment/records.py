@@ -25,7 +25,7 @@ from mirkeras.system.errors import ExpectedError
 
 PACKAGES = ("keras", "tensorflow", "numpy", "scipy", "scikit-learn", "librosa", "soundfile", "soxr")
 #: Files of a finished run that its record holds digests of.
-OUTPUTS = ("predictions.npz", "model.keras", "log.csv")
+OUTPUTS = ("predictions.npz", "model.keras", "classifier.npz", "log.csv")
 #: Fields of a record that must be of a type, those of `_NEEDED` in every record.
 _TYPES = {
     **dict.fromkeys(("paper", "row", "status", "dataset", "protocol", "split"), str),
@@ -231,6 +231,19 @@ def finished_network(directory: Path, row: str) -> Path:
     return path
 
 
+def read_arrays(directory: Path, name: str) -> Kept:
+    """Read an archive of arrays that a finished run left; `RunError` if missing or damaged."""
+    path = directory / name
+    check_files(directory, read_record(directory) or {}, (name,))
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Kept(path, dict(arrays))
+    except Exception as error:  # zip, NumPy and the memory asked for raise many kinds
+        raise RunError(
+            f"{path} cannot be read ({error}); delete its folder and train again"
+        ) from error
+
+
 def read_log(directory: Path) -> pd.DataFrame:
     """Read ``log.csv``, a line per epoch; `RunError` if it is missing or damaged."""
     check_files(directory, read_record(directory) or {}, ("log.csv",))
@@ -265,12 +278,4 @@ def read_predictions(directory: Path) -> Kept:
     RunError
         If the file is missing or damaged.
     """
-    path = directory / "predictions.npz"
-    check_files(directory, read_record(directory) or {}, (path.name,))
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return Kept(path, dict(arrays))
-    except Exception as error:  # zip, NumPy and the memory asked for raise many kinds
-        raise RunError(
-            f"{path} cannot be read ({error}); delete its folder and train again"
-        ) from error
+    return read_arrays(directory, "predictions.npz")

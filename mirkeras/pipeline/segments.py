@@ -263,4 +263,9 @@ def stream_segments(pieces: Iterable[np.ndarray], length: int, hop: int) -> Iter
             yield view[: count * hop : hop].transpose(0, 2, 1)
             held, cut = held[count * hop :], cut + count
     if not cut and held is not None and len(held):
-        yield np.tile(held, (-(-length // len(held)), 1))[None, :length]
+        yield repeated(held, length)[None]
+
+
+def repeated(frames: np.ndarray, length: int) -> np.ndarray:
+    """Repeat frames (time, band) from their start until there are `length`; cut what is longer."""
+    return np.tile(frames, (-(-length // len(frames)), 1))[:length]

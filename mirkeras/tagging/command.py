@@ -14,15 +14,13 @@ from tqdm import tqdm
 
 from mirkeras.audio import AudioError
 from mirkeras.audio.formats import tell_left_out
-from mirkeras.features import find_recipe
-from mirkeras.pretrained import cards
-from mirkeras.pretrained.cards import Card
 from mirkeras.storage.files import require_writable, sweep, whole_file, write_text
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, explained, say, shown
 from mirkeras.tagging import figure
 from mirkeras.tagging.inputs import find_files, output_paths
 from mirkeras.tagging.journal import Journal, job_folder, opened
+from mirkeras.tagging.models import Model, find_model
 from mirkeras.tagging.output import DOCUMENTS, jams, versions, write_embeddings
 from mirkeras.tagging.tagger import Tagged, Tagger
 
@@ -44,7 +42,7 @@ class Request:
     """
 
     options: argparse.Namespace
-    card: Card
+    model: Model
     files: list[Path]
     feature: str | None
     plots: dict[Path, Path] = field(default_factory=dict)
@@ -62,12 +60,12 @@ class Request:
     def settings(self) -> dict:
         """What decides the numbers, as plain values."""
         return {
-            "model": self.card.name,
-            "weights": self.card.source.sha256,
+            "model": self.model.name,
+            "weights": self.model.weights,
             "hop": self.options.hop,
             "feature": self.feature,
-            "recipe": find_recipe(self.card.recipe).identity(),
-            "versions": versions(self.card.recipe),
+            "recipe": self.model.recipe.identity(),
+            "versions": versions(self.model.recipe.name),
         }
 
 
@@ -82,15 +80,15 @@ def run(options: argparse.Namespace) -> int:
     OSError
         An output cannot be written: found before anything is tagged, if it can be.
     """
-    request = _request(options)
     device.configure()
+    request = _request(options)
     kept = options.out or options.embed
     try:
         if kept is None:
             _pass_through(request)
         else:
             with opened(
-                job_folder(kept), request.files, request.card.tags, request.settings
+                job_folder(kept), request.files, request.model.tags, request.settings
             ) as job:
                 _resume(request, job)
     except BrokenPipeError:  # who read the output has left, as `head` does
@@ -113,17 +111,18 @@ def _pass_through(request: Request) -> None:
 
 
 def _request(options: argparse.Namespace) -> Request:
-    card = cards.find_card(options.model)
-    card.check_tags()
-    feature = options.feature or card.embeddings[0] if options.embed else None
-    if feature is not None:
-        card.check_feature(feature)
+    found = {"mirror": options.mirror, "offline": options.offline}
+    model = find_model(options.model, options.weights, **found)
+    feature = None
+    if options.embed:
+        feature = options.feature or next(iter(model.features), "the last hidden layer")
+        model.check_feature(feature)
     found = find_files(options.files)
     for word in found.empty:
         _say(f"{word}: no audio file there")
     if found.left_out:
         _say(tell_left_out(found.left_out))
-    request = Request(options, card, found.files, feature, failed=found.undone(options.strict))
+    request = Request(options, model, found.files, feature, failed=found.undone(options.strict))
     if options.plot:
         request.plots = output_paths(options.plot, found.files, ".png")
     if options.format == "jams":
@@ -155,15 +154,7 @@ def _tagged(request: Request, files: Sequence[Path]) -> Iterator[Tagged]:
     if not files:
         return
     options, seconds, failed = request.options, 0.0, request.failed
-    tagger = Tagger(
-        request.card.name,
-        weights=options.weights,
-        hop=options.hop,
-        features=request.feature,
-        mirror=options.mirror,
-        offline=options.offline,
-        jobs=options.jobs,
-    )
+    tagger = Tagger(request.model, hop=options.hop, features=request.feature, jobs=options.jobs)
     began = time.monotonic()
     bar = tqdm(total=len(files), desc="tagging", unit="file", disable=None)
     with bar, closing(tagger.tag_all(files)) as results:
@@ -239,12 +230,12 @@ def _write(request: Request, job: Journal, finished: Sequence[Path]) -> None:
     options = request.options
     if options.embed:
         tracks = map(job.read, finished)
-        write_embeddings(options.embed, tracks, request.card, request.feature)
+        write_embeddings(options.embed, tracks, request.model, request.feature)
     if request.plots or request.jams:
         bar = tqdm(finished, desc="writing", unit="file", disable=None)
         for tagged in _drawn(request, map(job.read, bar)):
             if request.jams:
-                write_text(request.jams[tagged.path], jams(tagged, request.card, options.top))
+                write_text(request.jams[tagged.path], jams(tagged, request.model, options.top))
     if options.out and not request.jams:
         with (
             whole_file(options.out) as temporary,
@@ -262,7 +253,7 @@ def _drawn(request: Request, tracks: Iterable[Tagged]) -> Iterator[Tagged]:
 
 
 def _document(request: Request, tracks: Iterable[Tagged]) -> Iterator[str]:
-    return DOCUMENTS[request.options.format](tracks, request.card, request.options.top)
+    return DOCUMENTS[request.options.format](tracks, request.model, request.options.top)
 
 
 def _print(request: Request, tracks: Iterable[Tagged]) -> None:

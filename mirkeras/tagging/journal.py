@@ -6,7 +6,7 @@ A job is a folder, ``<out>.job``:
                     then a line per finished file: its fingerprint, and where its arrays lie with
                     their digest; a line `written` once the output itself was written, with the
                     size and the digest of each of its files
-    arrays          starts, taggram and features of the files, one ``.npy`` after another
+    arrays          starts, taggram, features and spread of the files, one ``.npy`` after another
 
 Both only grow. A file's arrays are written before its line, and both are handed to the system
 before the next file, so a killed process loses what it was at and nothing else. The output is made
@@ -32,7 +32,7 @@ from mirkeras.system.errors import UsageError, say
 from mirkeras.tagging.tagger import Tagged
 
 #: Raise by one when the form of a job changes, or what the engine computes (beyond rounding).
-FORM = 3
+FORM = 4
 
 _PIECE = 2**20  # bytes that are read at once
 
@@ -100,15 +100,17 @@ class Journal:
         if key is None:  # it appeared after the job was opened
             key = self._keys[tagged.path] = fingerprint(tagged.path)
         begin = self._arrays.seek(0, os.SEEK_END)
-        features = np.empty((0, 0), np.float32) if tagged.features is None else tagged.features
+        nothing = np.empty((0, 0), np.float32)
+        optional = [nothing if a is None else a for a in (tagged.features, tagged.spread)]
         with _named(self._arrays):
-            for array in (tagged.starts, tagged.taggram, features):
+            for array in (tagged.starts, tagged.taggram, *optional):
                 np.lib.format.write_array(self._arrays, array, allow_pickle=False)
             self._arrays.flush()
         if not self._begun:  # only now: settings under which nothing was finished bind nobody
             self._append(self._settings)
             self._begun = True
         facts = {"length": tagged.length, "seconds": tagged.seconds, "repeated": tagged.repeated}
+        facts |= {"decided": tagged.decided}
         place = {"begin": begin, "end": self._arrays.tell()}
         self._append({"file": key} | facts | place | {"arrays": self._digest(place)})
 
@@ -127,8 +129,8 @@ class Journal:
         """Read back the result of a finished file."""
         line = self._lines[self._keys[path]]
         self._arrays.seek(line["begin"])
-        starts, taggram, features = (
-            np.lib.format.read_array(self._arrays, allow_pickle=False) for _ in range(3)
+        starts, taggram, features, spread = (
+            np.lib.format.read_array(self._arrays, allow_pickle=False) for _ in range(4)
         )
         return Tagged(
             path=path,
@@ -140,6 +142,8 @@ class Journal:
             repeated=line["repeated"],
             taggram=taggram,
             features=features if features.size else None,
+            decided=line["decided"],
+            spread=spread if spread.size else None,
         )
 
     def finished(self) -> list[Path]:

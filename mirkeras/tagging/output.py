@@ -23,10 +23,10 @@ import numpy as np
 from mirkeras import __version__
 from mirkeras.audio import decoding
 from mirkeras.features import find_recipe
-from mirkeras.pretrained.cards import Card
 from mirkeras.storage.files import whole_file
 from mirkeras.storage.tables import csv_line
 from mirkeras.system.errors import shown
+from mirkeras.tagging.models import Model
 from mirkeras.tagging.tagger import Tagged
 
 #: Decimals of scores and times; the networks themselves are proven to 1e-4.
@@ -52,64 +52,75 @@ def versions(recipe: str, path: Path | None = None) -> dict[str, str]:
     return network | find_recipe(recipe).libraries() | decoding.identity(path)
 
 
-def texts(tracks: Iterable[Tagged], card: Card, top: int) -> Iterator[str]:
+def texts(tracks: Iterable[Tagged], model: Model, top: int) -> Iterator[str]:
     """For every track its path and its `top` tags with their scores, best first."""
     for tagged in tracks:
         repeated = ", repeated to fill a segment" if tagged.repeated else ""
-        yield f"{shown(tagged.path)}  ({tagged.seconds:.1f} s{repeated})\n"
+        decided = f"  {shown(tagged.decided)}" if tagged.decided else ""
+        yield f"{shown(tagged.path)}  ({tagged.seconds:.1f} s{repeated}){decided}\n"
         for tag, score in tagged.top(top):
             yield f"  {score:.3f}  {tag}\n"
 
 
-def csv_lines(tracks: Iterable[Tagged], card: Card, top: int) -> Iterator[str]:
-    """A line per track: path, seconds, repeated (0 or 1), then the score of every tag."""
-    yield csv_line(["path", "seconds", "repeated", *card.tags])
+def csv_lines(tracks: Iterable[Tagged], model: Model, top: int) -> Iterator[str]:
+    """A line per track: path, seconds, repeated (0 or 1), then the score of every tag.
+
+    Of a classifier its decision comes before the scores, of several runs the standard deviation of
+    each score over them behind all.
+    """
+    decides, spreads = ["decided"] * bool(model.aggregate), len(model.runs) > 1
+    spread = [f"{tag} (std of {len(model.runs)} runs)" for tag in model.tags * spreads]
+    yield csv_line(["path", "seconds", "repeated", *decides, *model.tags, *spread])
     for tagged in tracks:
-        scores = (f"{score:.{DECIMALS}f}" for score in tagged.scores)
-        seconds = f"{tagged.seconds:.3f}"
-        yield csv_line([str(tagged.path), seconds, int(tagged.repeated), *scores])
+        scores = [*tagged.scores, *(tagged.spread if spreads else ())]
+        decided = [tagged.decided] * len(decides)
+        facts = [str(tagged.path), f"{tagged.seconds:.3f}", int(tagged.repeated), *decided]
+        yield csv_line([*facts, *(f"{score:.{DECIMALS}f}" for score in scores)])
 
 
-def json_array(tracks: Iterable[Tagged], card: Card, top: int) -> Iterator[str]:
+def json_array(tracks: Iterable[Tagged], model: Model, top: int) -> Iterator[str]:
     """One array with an object per track, each on a line of its own; see `as_object`."""
     yield "["
     separator = "\n"
     for tagged in tracks:
-        yield separator + json.dumps(as_object(tagged, card))
+        yield separator + json.dumps(as_object(tagged, model))
         separator = ",\n"
     yield "\n]\n"
 
 
-#: Formats that make one document of all tracks: (tracks, card, top) → pieces of it.
-DOCUMENTS: dict[str, Callable[[Iterable[Tagged], Card, int], Iterator[str]]] = {
+#: Formats that make one document of all tracks: (tracks, model, top) → pieces of it.
+DOCUMENTS: dict[str, Callable[[Iterable[Tagged], Model, int], Iterator[str]]] = {
     "text": texts,
     "csv": csv_lines,
     "json": json_array,
 }
 
 
-def as_object(tagged: Tagged, card: Card) -> dict:
+def as_object(tagged: Tagged, model: Model) -> dict:
     """Give all that is known of a track as plain values.
 
     ``scores`` (tags) are the means of ``taggram`` (segments × tags) over the segments, which begin
-    at ``starts`` (seconds) and last ``length`` seconds each.
+    at ``starts`` (seconds) and last ``length`` seconds each. Of a classifier there is what it
+    ``decided``, of several runs the ``spread`` of each score: its standard deviation over them.
     """
     return {
         "path": str(tagged.path),
         "model": tagged.model,
-        "weights": card.source.sha256,
+        "weights": model.weights,
         "seconds": tagged.seconds,
         "repeated": tagged.repeated,
         "tags": list(tagged.tags),
         "scores": _plain(tagged.scores),
+        **({"decided": tagged.decided} if tagged.decided else {}),
+        **({"spread": _plain(tagged.spread)} if tagged.spread is not None else {}),
         "length": tagged.length,
         "starts": _plain(tagged.starts),
         "taggram": _plain(tagged.taggram),
-        "versions": versions(card.recipe, tagged.path),
+        "versions": versions(model.recipe.name, tagged.path),
     }
 
 
-def jams(tagged: Tagged, card: Card, top: int) -> str:
+def jams(tagged: Tagged, model: Model, top: int) -> str:
     """Write a track as a JAMS file (JSON Annotated Music Specification 0.3; Humphrey et al. 2014).
 
     Two annotations of namespace ``tag_open``: the `top` tags of the track, and the `top` tags of
@@ -125,8 +136,8 @@ def jams(tagged: Tagged, card: Card, top: int) -> str:
     ]
     content = {
         "annotations": [
-            _annotation(whole, tagged, card, "track: mean over segments"),
-            _annotation(parts, tagged, card, "segments"),
+            _annotation(whole, tagged, model, "track: mean over segments"),
+            _annotation(parts, tagged, model, "segments"),
         ],
         "file_metadata": {
             "title": "",
@@ -136,12 +147,12 @@ def jams(tagged: Tagged, card: Card, top: int) -> str:
             "identifiers": {},
             "jams_version": JAMS_VERSION,
         },
-        "sandbox": {"path": str(tagged.path), "versions": versions(card.recipe, tagged.path)},
+        "sandbox": {"path": str(tagged.path), "versions": versions(model.recipe.name, tagged.path)},
     }
     return json.dumps(content, indent=1) + "\n"
 
 
-def write_embeddings(path: Path, tracks: Iterable[Tagged], card: Card, feature: str) -> None:
+def write_embeddings(path: Path, tracks: Iterable[Tagged], model: Model, feature: str) -> None:
     """Write the hidden features of all tracks into one HDF5 file, whole or not at all.
 
     Its data sets, tracks one after another: ``features`` float32 (all segments, dimensions),
@@ -170,9 +181,9 @@ def write_embeddings(path: Path, tracks: Iterable[Tagged], card: Card, feature: 
         longest = max(map(len, paths), default=1)
         file["offsets"] = np.array(offsets, np.int64)
         file["paths"] = np.array(paths, h5py.string_dtype("utf-8", longest))
-        facts = {"model": card.name, "weights": card.source.sha256, "feature": feature}
-        facts |= {"recipe": card.recipe, "length": length, "hop": hop}
-        file.attrs.update(facts | {"versions": json.dumps(versions(card.recipe))})
+        facts = {"model": model.name, "weights": model.weights, "feature": feature}
+        facts |= {"recipe": model.recipe.name, "length": length, "hop": hop}
+        file.attrs.update(facts | {"versions": json.dumps(versions(model.recipe.name))})
 
 
 class _Sink(io.FileIO):
@@ -223,16 +234,16 @@ def _observation(time: float, duration: float, tag: str, score: float) -> dict:
     return {key: round(float(value), DECIMALS) for key, value in numbers.items()} | {"value": tag}
 
 
-def _annotation(data: list[dict], tagged: Tagged, card: Card, what: str) -> dict:
+def _annotation(data: list[dict], tagged: Tagged, model: Model, what: str) -> dict:
     return {
         "namespace": "tag_open",
         "time": 0.0,
         "duration": tagged.seconds,
         "annotation_metadata": {
             "curator": {"name": "mirkeras", "email": ""},  # what JAMS' own library writes for none
-            "annotator": {"model": card.name, "weights": card.source.sha256},
+            "annotator": {"model": model.name, "weights": model.weights},
             "version": __version__,
-            "corpus": card.data,
+            "corpus": model.data,
             "annotation_tools": f"mirkeras {__version__}",
             "annotation_rules": "",
             "validation": "",

@@ -13,24 +13,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mirkeras.system.backend import keras
-
 import librosa
 import numpy as np
 
 from mirkeras.audio import AudioError, stream
 from mirkeras.audio.decoding import as_audio_error
-from mirkeras.features import Recipe, find_recipe
+from mirkeras.evaluation.metrics import track_classes
 from mirkeras.features.stream import frames
 from mirkeras.pipeline.segments import stream_segments
-from mirkeras.pretrained.cards import Card, find_card
-from mirkeras.pretrained.inference import scorer
-from mirkeras.pretrained.weights import feature_model, load
+from mirkeras.pretrained.inference import Score
 from mirkeras.system import device, processes, threads
 from mirkeras.system.errors import UsageError
 from mirkeras.tagging.batches import Batch, Track, joined
-
-SHORTEST = 1.0  # seconds; less is not repeated until it fills a segment
+from mirkeras.tagging.models import Model, find_model
 
 # Frames that the network scores at once: 2 segments of musicnn. Twice as many are a few per cent
 # faster on a CPU, but take some 250 MiB more, and over hours twice that.
@@ -53,11 +48,17 @@ class Tagged:
     repeated
         Whether it is shorter than a segment, and was repeated until it filled one.
     taggram
-        Scores within [0, 1]: float32 (segments, tags).
+        Scores: float32 (segments, tags), within [0, 1] but for support vector machines; of several
+        runs their mean.
     features
         A hidden layer's output: float32 (segments, dims); None if none was asked for. They stay in
         memory until the track ends: per hour and without overlap 3.6 MB of musicnn's `max_pool`,
         but 370 MB of its `timbral`.
+    decided
+        The class that a classifier decides for, by its protocol's rule (majority of the segments,
+        mean or product of their scores); None where tags are given.
+    spread
+        Standard deviation over several runs of the track's scores: float32 (tags,); else None.
     """
 
     path: Path
@@ -69,11 +70,17 @@ class Tagged:
     repeated: bool
     taggram: np.ndarray
     features: np.ndarray | None = None
+    decided: str | None = None
+    spread: np.ndarray | None = None
 
     @property
     def scores(self) -> np.ndarray:
         """The mean over the segments, as the authors rank tags: float32 (tags,)."""
         return self.taggram.mean(axis=0)
+
+    def __repr__(self) -> str:
+        best = self.decided or ", ".join(f"{tag} {score:.2f}" for tag, score in self.top(3))
+        return f"<{self.path.name}, {self.seconds:.1f} s, by {self.model}: {best}>"
 
     def top(self, n: int = 3) -> list[tuple[str, float]]:
         """List the `n` likeliest tags and their scores, best first."""
@@ -88,14 +95,16 @@ class Tagger:
     Parameters
     ----------
     model
-        Name of a card, see `mirkeras.pretrained.cards`.
+        Name of a card, see `mirkeras.pretrained.cards`, or the path of one's own finished run or
+        runs, see `mirkeras.tagging.models`; or what `find_model` made of either.
     weights, mirror, offline
         Where its weights come from, see `mirkeras.pretrained.weights.load`.
     hop
         Seconds from one segment to the next, at most a segment; rounded down to whole frames the
-        authors' way, so that 1 s is 61 frames of musicnn. None: segments do not overlap.
+        authors' way, so that 1 s is 61 frames of musicnn. None: segments do not overlap, but as
+        the protocol of one's own run lets them.
     features
-        Name of a hidden feature of the card to give beside the scores, None for none.
+        Name of a hidden feature of the model to give beside the scores, None for none.
     jobs
         Files that are decoded at once; by default half as many as there are processor cores, up to
         four: the network needs most of the time.
@@ -109,7 +118,7 @@ class Tagger:
 
     def __init__(
         self,
-        model: str = "MTT_musicnn",
+        model: str | Path | Model = "MTT_musicnn",
         *,
         weights: Path | None = None,
         hop: float | None = None,
@@ -118,19 +127,18 @@ class Tagger:
         offline: bool = False,
         jobs: int | None = None,
     ) -> None:
-        self.card: Card = find_card(model)
-        self.card.check_tags()
-        self._recipe = find_recipe(self.card.recipe)
-        self._hop = _hop_frames(hop, self.card, self._recipe)
+        if not isinstance(model, Model):
+            model = find_model(model, weights, mirror=mirror, offline=offline)
+        self.model = model
+        self._hop = model.hop if hop is None else _hop_frames(hop, model)
         if features is not None:
-            self.card.check_feature(features)
+            model.check_feature(features)
         device.prepare()
-        network = load(self.card, weights, mirror=mirror, offline=offline)
+        self._score = model.open(features)
         if features is not None:
-            network = feature_model(network, features)
-            _check_size(network, features, self.card, self._recipe)
-        self._score = scorer(network, self.card.frames, self._recipe.bands)
-        self._size = max(1, _BATCH_FRAMES // self.card.frames)
+            _check_size(self._score, features, model)
+        # whole tracks are of unlike lengths, and scored one by one
+        self._size = max(1, _BATCH_FRAMES // model.frames) if model.frames else 1
         self._jobs = jobs or min(_MOST_READERS, max(1, processes.usable_cores() // 2))
 
     def tag(self, path: str | Path) -> Tagged:
@@ -166,7 +174,7 @@ class Tagger:
 
     def _read(self, paths: Iterable[Path]) -> Iterator[tuple[Track, np.ndarray]]:
         """Give segments (k, frames, bands) of track after track; k is 0 at the end of each."""
-        nothing = np.zeros((0, self.card.frames, self._recipe.bands), np.float32)
+        nothing = np.zeros((0, self.model.frames, self.model.recipe.bands), np.float32)
         tracks = map(Track, paths)
         for track, pieces in threads.ahead(self._segments, tracks, threads=self._jobs):
             try:
@@ -179,65 +187,101 @@ class Tagger:
 
     def _segments(self, track: Track) -> Iterator[np.ndarray]:
         """Cut a track into segments (k, frames, bands), in a thread."""
-        blocks = self._measured(stream.blocks(track.path, self._recipe.sample_rate), track)
-        pieces = (track.count(piece) for piece in frames(blocks, self._recipe))
-        yield from stream_segments(pieces, self.card.frames, self._hop)
+        recipe = self.model.recipe
+        blocks = self._measured(stream.blocks(track.path, recipe.sample_rate), track)
+        pieces = (track.count(_as_floats(piece)) for piece in frames(blocks, recipe))
+        if not self.model.frames:
+            yield np.concatenate(list(pieces))[None]
+            return
+        cuts = stream_segments(pieces, self.model.frames, self._hop)
+        yield from _without_last(cuts) if self.model.drop_last else cuts
 
     def _measured(self, blocks: Iterable[np.ndarray], track: Track) -> Iterator[np.ndarray]:
         """Count samples; a track must last a second before anything is made of its end."""
         for samples in blocks:
             track.samples += len(samples)
             yield samples
-        rate = self._recipe.sample_rate
-        if track.samples < SHORTEST * rate:
+        rate, least = self.model.recipe.sample_rate, self.model.shortest
+        if track.samples < least * rate or not track.samples:
             milliseconds = 1000 * track.samples // rate  # rounded down: never 1.000 s
-            detail = f"{milliseconds / 1000:.3f} s, at least {SHORTEST:g} s is needed"
+            detail = f"{milliseconds / 1000:.3f} s, at least {least or 0.001:g} s is needed"
             raise AudioError(track.path, "too short", detail)
 
     def _result(self, track: Track) -> tuple[Path, Tagged | AudioError]:
         if track.error is not None:
             return track.path, track.error
-        taggram, *features = joined(track.scored)
-        step = self._recipe.hop / self._recipe.sample_rate  # seconds per frame
+        scores, *features = joined(track.scored)
+        model, decided, spread = self.model, None, None
+        seconds = track.samples / model.recipe.sample_rate
+        if scores.ndim == 3:  # (segments, runs, tags)
+            if scores.shape[1] > 1:
+                spread = scores.mean(axis=0).std(axis=0)
+            scores = scores.mean(axis=1)
+        if model.aggregate:
+            one = {"scores": scores, "segment_track": np.zeros(len(scores), int), "tracks": [0]}
+            decided = model.tags[track_classes(one, model.aggregate)[0]]
+        step = model.recipe.hop / model.recipe.sample_rate  # seconds per frame
         return track.path, Tagged(
             path=track.path,
-            model=self.card.name,
-            tags=self.card.tags,
-            starts=np.arange(len(taggram)) * (self._hop * step),
-            length=self.card.frames * step,
-            seconds=track.samples / self._recipe.sample_rate,
-            repeated=track.frames < self.card.frames,
-            taggram=taggram,
+            model=model.name,
+            tags=model.tags,
+            starts=np.arange(len(scores)) * (self._hop * step),
+            length=model.frames * step if model.frames else seconds,
+            seconds=seconds,
+            repeated=track.frames < model.frames,
+            taggram=scores,
             features=features[0] if features else None,
+            decided=decided,
+            spread=spread,
         )
 
 
-def tag(path: str | Path, model: str = "MTT_musicnn", **options) -> Tagged:
+def tag(path: str | Path, model: str | Path = "MTT_musicnn", **options) -> Tagged:
     """Tag one file; the options are those of `Tagger`, which is better for many."""
     return Tagger(model, **options).tag(path)
 
 
-def _hop_frames(hop: float | None, card: Card, recipe: Recipe) -> int:
+def _as_floats(frames: np.ndarray) -> np.ndarray:
+    """Give frames as networks see them: int16 stands for [-1, 1]."""
+    return frames / np.float32(32768) if frames.dtype == np.int16 else frames
+
+
+def _without_last(cuts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Leave out the last segment, unless it is the only one."""
+    held = None
+    for cut in cuts:
+        if held is None:
+            yield cut[:1]  # the first stays, whatever follows
+            cut = cut[1:]
+            held = cut[:0]
+        both = np.concatenate([held, cut])
+        yield both[:-1]
+        held = both[-1:]
+
+
+def _hop_frames(hop: float, model: Model) -> int:
     """Turn seconds into frames as the authors do (musicnn, extractor.py): by librosa."""
-    if hop is None:
-        return card.frames
+    recipe = model.recipe
     n_fft = getattr(recipe, "n_fft", None)  # frames begin that much earlier: the authors say so
     rates = {"sr": recipe.sample_rate, "hop_length": recipe.hop, "n_fft": n_fft}
     frames = int(librosa.time_to_frames(hop, **rates))
-    if not 1 <= frames <= card.frames:
+    if not model.frames:
+        raise UsageError(f"{model.name} takes a track as a whole: there is no --hop")
+    if not 1 <= frames <= model.frames:
         step = recipe.hop / recipe.sample_rate
         raise UsageError(
-            f"a hop of {hop:g} s is {frames} frames of {step:.3f} s; segments of {card.name} can "
-            f"be 1 to {card.frames} frames apart ({card.frames * step:.2f} s)"
+            f"a hop of {hop:g} s is {frames} frames of {step:.3f} s; segments of {model.name} can "
+            f"be 1 to {model.frames} frames apart ({model.frames * step:.2f} s)"
         )
     return frames
 
 
-def _check_size(network: keras.Model, features: str, card: Card, recipe: Recipe) -> None:
+def _check_size(score: Score, features: str, model: Model) -> None:
     """Refuse a feature that would fill memory within one long track."""
-    _, (_, values) = network.compute_output_shape((1, card.frames, recipe.bands))
+    nothing = np.zeros((1, model.frames, model.recipe.bands), np.float32)
+    values = score(nothing)[1].size
     if values > MOST_VALUES:
         raise UsageError(
-            f"{features!r} of {card.name} has {values:,} values per segment, more than "
+            f"{features!r} of {model.name} has {values:,} values per segment, more than "
             f"{MOST_VALUES:,}; choose a layer behind it"
         )

@@ -65,7 +65,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
     if not keeper.best:
         raise TrainingError(f"no epoch had a finite {plan.select_by}: are the features finite?")
     plan.network.set_weights(keeper.best)
-    _save(plan.network, directory / "model.keras")
+    save_network(plan.network, directory / "model.keras")
     return keeper.progress
 
 
@@ -84,7 +84,7 @@ class _InMemory(io.BytesIO):
         return "model.keras"
 
 
-def _save(network: keras.Model, path: Path) -> None:
+def save_network(network: keras.Model, path: Path) -> None:
     """Write a network, whole: put together in memory, as HDF5 may end a process on a full disk."""
     saved = _InMemory()
     network.save(saved)

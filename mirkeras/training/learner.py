@@ -14,15 +14,17 @@ from mirkeras.experiment import Experiment, Protocol, Row
 from mirkeras.experiment.division import Parts
 from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Extractor, Setting
-from mirkeras.features import find_recipe
+from mirkeras.features import Recipe, find_recipe
 from mirkeras.layers import count_trainable
 from mirkeras.pipeline.labels import Labels
 from mirkeras.pipeline.segments import Consecutive, Segments
+from mirkeras.pretrained.inference import Score, scorer
 from mirkeras.storage.files import sha256
 from mirkeras.system.errors import UsageError
 from mirkeras.system.jobs import Job
 from mirkeras.training.fit import predict, train
 from mirkeras.training.plan import plan_run
+from mirkeras.transfer.networks import feature_network, load_network
 
 
 class Units(NamedTuple):
@@ -58,6 +60,8 @@ class Learned:
         The parts that had a use.
     units : Units or None
         What segments and labels belong to; None: the tracks of the cache.
+    classifier : dict or None
+        Arrays of a fitted classifier that is no network, for `Learner.serve`.
     """
 
     scores: np.ndarray
@@ -67,6 +71,33 @@ class Learned:
     facts: dict
     used: tuple[str, ...] = ("train", "validation", "test")
     units: Units | None = None
+    classifier: dict[str, np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a finished run needs to score new tracks.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        Turns samples into the frames that it takes.
+    frames : int
+        Length of a segment; 0: a track is taken as a whole.
+    hop : int
+        Frames from the start of a segment to that of the next.
+    score : callable
+        float32 (segments, frames, bands) → [(segments, classes or tags)], and where it was asked
+        for the last hidden layer's (segments, dims).
+    drop_last : bool
+        Whether the last segment of a track is left out, see `Consecutive`.
+    """
+
+    recipe: Recipe
+    frames: int
+    hop: int
+    score: Score
+    drop_last: bool = False
 
 
 class Learner:
@@ -164,6 +195,34 @@ class Learner:
         """
         raise NotImplementedError
 
+    def serve(
+        self,
+        directory: Path,
+        record: dict,
+        row: Row,
+        protocol: Protocol,
+        *,
+        weights: Path | None = None,
+        hidden: bool = False,
+    ) -> Served:
+        """Make a finished run ready for new tracks: the same scores as its own of test tracks.
+
+        Parameters
+        ----------
+        directory, record
+            The run's; `row` and `protocol` are those of the record.
+        weights : Path or None
+            Of the trained tagger that a row reads, as for the train command.
+        hidden : bool
+            Whether the last hidden layer's output is wanted beside the scores.
+
+        Raises
+        ------
+        UsageError
+            Runs of this kind do not score tracks, or have no hidden layer.
+        """
+        raise UsageError(f"{directory}: runs of {row.id} are not about whole tracks of audio")
+
 
 class Network(Learner):
     """A network trained on segments of frames."""
@@ -209,3 +268,27 @@ class Network(Learner):
             "resident": plan.feed.resident,
         }
         return Learned(predict(plan), plan.feed.segments, parts, labels, facts)
+
+    def serve(self, directory, record, row, protocol, *, weights=None, hidden=False) -> Served:
+        recipe = find_recipe(row.recipe)
+        recipe = getattr(recipe, "base", recipe)  # deformed copies are for training only
+        path = directory / "model.keras"
+        score = scorer(load_network(path), row.frames, recipe.bands)
+        if hidden:
+            score = both(score, scorer(feature_network(path, (-1,)), row.frames, recipe.bands))
+        return Served(recipe, row.frames, hop_of(protocol, row), score, drops_last(protocol))
+
+
+def hop_of(protocol: Protocol, row: Row) -> int:
+    """Frames between segments that are scored; random ones, of a new track, follow each other."""
+    return getattr(protocol.cut, "hop", 0) or row.frames
+
+
+def drops_last(protocol: Protocol) -> bool:
+    """Whether a protocol leaves the last segment of every track out."""
+    return isinstance(protocol.cut, Consecutive) and protocol.cut.drop_last
+
+
+def both(*scores: Score) -> Score:
+    """Give the outputs of several functions of the same segments."""
+    return lambda segments: [output for score in scores for output in score(segments)]

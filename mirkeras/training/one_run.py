@@ -13,6 +13,7 @@ from mirkeras.experiment.division import tracks_of
 from mirkeras.experiment.runs import CHECKPOINT, FEATURES, Run, claimed, is_finished
 from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.splits import SEEDED
+from mirkeras.storage.arrays import write_archive
 from mirkeras.system import device
 from mirkeras.training.learner import Learned, Units
 from mirkeras.training.learners import LEARNERS
@@ -46,6 +47,8 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
         units = learned.units or cache
         names = _learned_from(learned, units)
         _write_predictions(directory, learned, names, units, row.hop or 1)
+        if learned.classifier is not None:
+            write_archive(directory / "classifier.npz", **learned.classifier)
         track = learned.segments.track
         used = {part: getattr(learned.parts, part) for part in learned.used}
         circumstances = {
@@ -54,6 +57,8 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
                 for part, places in used.items()
             },
             "tracks": len(tracks),
+            "names": list(learned.labels.names),
+            "tags": learned.labels.are_tags,
             "learned_from": hashlib.sha256("\n".join(names).encode()).hexdigest(),
             "rejected_tracks": int((~tracks.heard).sum()),
             **({"drawn_over": "index"} if run.split in SEEDED else {}),

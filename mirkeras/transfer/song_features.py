@@ -8,7 +8,7 @@ segments of the track. Any network that `keras` can load serves.
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,17 +18,18 @@ import numpy as np
 
 from mirkeras.cache import CacheError, FeatureCache, open_cache
 from mirkeras.cache.rows import rows_as_cache
-from mirkeras.experiment import Protocol, Row, records
+from mirkeras.experiment import Protocol, Row
 from mirkeras.experiment.division import divide, tracks_of
+from mirkeras.experiment.records import finished_network, read_record
 from mirkeras.experiment.runs import FEATURES, Run
 from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.features import find_recipe
 from mirkeras.pipeline.feed import Feed, open_feed, prediction_batch
-from mirkeras.pipeline.segments import consecutive, evenly_spaced
+from mirkeras.pipeline.segments import consecutive, evenly_spaced, repeated
 from mirkeras.storage.arrays import write_archive
 from mirkeras.storage.files import locked, sha256, sweep, write_bytes
 from mirkeras.system.errors import UsageError
-from mirkeras.transfer.extractors import known_to, of_record
+from mirkeras.transfer.extractors import find_extractor, known_to, of_record
 from mirkeras.transfer.networks import LAST, count_hidden, feature_network
 
 BLOCK = 200  # tracks in memory at a time
@@ -191,9 +192,71 @@ def _own(run: Run, row: Row, setting: Setting) -> tuple[Extractor, ...]:
     found = []
     for name in row.features_from:
         directory = replace(run, row=name).directory(setting.out)
-        path = records.finished_network(directory, name)
-        found.append(of_record(path, records.read_record(directory)))
+        path = finished_network(directory, name)
+        found.append(of_record(path, read_record(directory)))
     return tuple(found)
+
+
+def networks_of(
+    directory: Path, record: dict, row: Row, given: Path | None = None
+) -> tuple[Extractor, ...]:
+    """Find the networks whose hidden layers a finished run learned from.
+
+    Parameters
+    ----------
+    given : Path or None
+        The network that the run was given by ``--extractor``; None: those that lie beside the run.
+
+    Raises
+    ------
+    UsageError
+        They are others than those, or take several recipes.
+    RunError
+        One is not finished, or damaged.
+    """
+    run = Run.of(record)
+    out = directory.parents[len(run.directory(Path()).parts) - 1]
+    if given is not None:
+        found = [find_extractor(given, next(iter(record["recipe"]["recipes"])))]
+    else:
+        places = [replace(run, row=name).directory(out) for name in row.features_from]
+        found = [
+            of_record(place / "model.keras", read_record(place))
+            for place in places
+            if (place / "model.keras").exists()
+        ]
+    if [sha256(one.path) for one in found] != [net[-1] for net in record["recipe"]["networks"]]:
+        raise UsageError(
+            f"{directory} learned from a network that does not lie beside it: give the one that "
+            "its --extractor was, with --weights"
+        )
+    if len({one.recipe for one in found}) > 1:
+        raise UsageError(
+            f"{directory} joins networks of several rates; only runs on one score new tracks"
+        )
+    return tuple(found)
+
+
+def of_track(
+    paths: Sequence[Path], layers: Sequence[int], overlapping: bool
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Make a function of a track, float32 (frames, bands) → its features, as `song_features`."""
+    networks = [feature_network(path, layers) for path in paths]
+
+    def features(track: np.ndarray) -> np.ndarray:
+        found = []
+        for network in networks:
+            length = network.input_shape[1]
+            rule = evenly_spaced if overlapping else consecutive
+            whole = track if len(track) >= length else repeated(track, length)
+            first = rule(np.array([0, len(whole)]), length).first
+            segments = whole[first[:, None] + np.arange(length)]
+            batch = prediction_batch(segments[0].size)
+            values = network.predict(segments, batch_size=batch, verbose=0)
+            found += [layer.mean(axis=0) for layer in keras.tree.flatten(values)]
+        return np.concatenate(found)
+
+    return features
 
 
 def _tested(run: Run, protocol: Protocol, cache: FeatureCache, setting: Setting) -> set[str]:

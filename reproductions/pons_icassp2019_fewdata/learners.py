@@ -1,6 +1,7 @@
 """How rows of this paper are learned: from so many clips of each class, drawn from the seed."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from mirkeras.system.backend import keras
 
@@ -10,17 +11,21 @@ import pandas as pd
 from mirkeras.cache import FeatureCache
 from mirkeras.experiment import Experiment, Protocol, Row
 from mirkeras.experiment.division import Parts
+from mirkeras.experiment.records import read_arrays
 from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Setting
+from mirkeras.features import find_recipe
 from mirkeras.layers import count_trainable
 from mirkeras.pipeline.labels import Labels, read_labels
 from mirkeras.pipeline.segments import Consecutive, Segments, cut
 from mirkeras.pipeline.splits import FOLDS_TO_SPARE, SEEDED
+from mirkeras.pretrained.inference import Score
 from mirkeras.system.errors import UsageError, say
-from mirkeras.training.fit import predict, train
-from mirkeras.training.learner import Learned, Network
+from mirkeras.training.fit import predict, save_network, train
+from mirkeras.training.learner import Learned, Network, Served, hop_of
 from mirkeras.training.plan import divide_run, plan_run, run_seed
 from mirkeras.training.transferred import OnTagger
+from mirkeras.transfer.networks import load_network
 from reproductions.pons_icassp2019_fewdata import prototypes
 
 QUICK = 20  # clips per class
@@ -71,6 +76,22 @@ class FewData(OnTagger):
             return super().inputs(run, row, protocol, setting)
         return Network.inputs(self, run, row, protocol, setting)
 
+    def decider(self, directory: Path) -> Score:
+        """Make a function of what a finished run learned: (patches, frames, bands) → [scores]."""
+        network = load_network(directory / "model.keras")
+        return lambda patches: [network.predict(patches, verbose=0)]
+
+    def serve(self, directory, record, row, protocol, *, weights=None, hidden=False) -> Served:
+        decide = self.decider(directory)
+        if row.pretrained:
+            embedded = lambda values: decide(values[:, None])  # noqa: E731 - a frame per patch
+            return self.on_features(directory, record, row, weights, embedded)
+        return Served(find_recipe(row.recipe), row.frames, self.hop(row, protocol), decide)
+
+    def hop(self, row: Row, protocol: Protocol) -> int:
+        """Frames between patches that are scored."""
+        return hop_of(protocol, row)
+
 
 def draw_clips(
     run: Run, row: Row, classes: np.ndarray, tracks: np.ndarray
@@ -120,6 +141,11 @@ def training_tracks(run: Run, protocol: Protocol, parts: Parts, segments: Segmen
 class FewNetwork(FewData):
     """A network, or a linear head on embeddings: a random patch of every clip and epoch."""
 
+    def serve(self, directory, record, row, protocol, *, weights=None, hidden=False) -> Served:
+        kind = FewData if row.pretrained else Network
+        options = {"weights": weights, "hidden": hidden}
+        return kind.serve(self, directory, record, row, protocol, **options)
+
     def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
         row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
         plan, parts, labels = plan_run(run, experiment, setting, cache, tracks)
@@ -167,7 +193,7 @@ class Prototypes(FewData):
 
     def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
         row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
-        hop = 1 if row.pretrained else HOP
+        hop = self.hop(row, protocol)
         segments, parts, labels, facts = _patches(run, experiment, cache, tracks, setting, hop)
         track = segments.track[parts.train]
         drawn, clip = np.unique(track, return_inverse=True)
@@ -185,15 +211,35 @@ class Prototypes(FewData):
             max_epochs=run.max_epochs,
             report=report,
         )
-        scores = np.zeros((len(parts.test), len(labels.names)), np.float32)
+        directory = run.directory(setting.out)
+        save_network(embed, directory / "model.keras")
+        fitted = {"centres": centres, "classes": present, "outputs": np.array(len(labels.names))}
         wanted = cache.segments(segments.first[parts.test], row.frames)
-        scores[:, present] = prototypes.probabilities(embed, wanted, centres)
+        scores = _by_prototypes(embed, fitted, wanted)
         facts |= {
             "parameters": count_trainable(embed),
             "epochs": epochs,
             "capped": epochs >= run.max_epochs < protocol.max_epochs,
         }
-        return Learned(scores, segments, parts, labels, facts, used=("train", "test"))
+        used = ("train", "test")
+        return Learned(scores, segments, parts, labels, facts, used=used, classifier=fitted)
+
+    def decider(self, directory):
+        embed = load_network(directory / "model.keras")
+        fitted = read_arrays(directory, "classifier.npz")
+        return lambda patches: [_by_prototypes(embed, fitted, patches)]
+
+    def hop(self, row, protocol) -> int:
+        return 1 if row.pretrained else HOP
+
+
+def _by_prototypes(
+    embed: keras.Model, fitted: dict[str, np.ndarray], patches: np.ndarray
+) -> np.ndarray:
+    """Score patches by prototypes; 0 for a class that has none."""
+    scores = np.zeros((len(patches), int(fitted["outputs"])), np.float32)
+    scores[:, fitted["classes"]] = prototypes.probabilities(embed, patches, fitted["centres"])
+    return scores
 
 
 class Nearest(FewData):
@@ -205,14 +251,26 @@ class Nearest(FewData):
     def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
         segments, parts, labels, facts = _patches(run, experiment, cache, tracks, setting, 1)
         known, wanted = (
-            _unit(cache.segments(segments.first[part], 1)[:, 0])
-            for part in (parts.train, parts.test)
+            cache.segments(segments.first[part], 1) for part in (parts.train, parts.test)
         )
-        classes = labels.values[segments.track[parts.train]]
-        decided = classes[(wanted @ known.T).argmax(axis=1)]
-        scores = np.eye(len(labels.names), dtype=np.float32)[decided]
+        fitted = {
+            "known": _unit(known[:, 0]),
+            "classes": labels.values[segments.track[parts.train]],
+            "outputs": np.array(len(labels.names)),
+        }
         facts |= {"parameters": None, "capped": False}
-        return Learned(scores, segments, parts, labels, facts, used=("train", "test"))
+        scores, used = _by_nearest(fitted, wanted), ("train", "test")
+        return Learned(scores, segments, parts, labels, facts, used=used, classifier=fitted)
+
+    def decider(self, directory):
+        fitted = read_arrays(directory, "classifier.npz")
+        return lambda patches: [_by_nearest(fitted, patches)]
+
+
+def _by_nearest(fitted: dict[str, np.ndarray], patches: np.ndarray) -> np.ndarray:
+    """Give patches (patches, 1, values) the class of the nearest known one, as ones and zeros."""
+    nearest = (_unit(patches[:, 0]) @ fitted["known"].T).argmax(axis=1)
+    return np.eye(int(fitted["outputs"]), dtype=np.float32)[fitted["classes"][nearest]]
 
 
 def _unit(values: np.ndarray) -> np.ndarray:

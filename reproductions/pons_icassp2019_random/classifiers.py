@@ -17,6 +17,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
 
+from mirkeras.transfer.classifiers import machine_arrays, votes
+
 # Raise by one whenever a change of this module changes decisions: what was kept is decided anew.
 IMPLEMENTATION = 1
 
@@ -78,6 +80,23 @@ def _kernels(train: np.ndarray, others: np.ndarray) -> Iterator[tuple[str, np.nd
     yield "linear", train @ train.T, others @ train.T
 
 
+def svm_fit(
+    point: int, train: np.ndarray, classes: np.ndarray, outputs: int, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Fit the machine of one point again, spelled out as arrays for `votes`."""
+    name, _, penalty = svm_points()[point].rpartition(" C ")
+    train = train.astype(np.float64)
+    kernel = next(known for other, known, _ in _kernels(train, train[:1]) if other == name)
+    machine = SVC(C=float(penalty), kernel="precomputed", max_iter=MOST)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        machine.fit(kernel, classes)
+    word = name.removeprefix("rbf gamma ")
+    scale = {"linear": 0.0, "auto": 1 / train.shape[1]}.get(word)
+    gamma = np.array(float(word) if scale is None else scale)
+    return machine_arrays(machine, train, outputs) | {"gamma": gamma}
+
+
 def elm_points() -> list[str]:
     """Name the points of the grid in its order."""
     return [f"{hidden} hidden units" for hidden in HIDDEN]
@@ -89,12 +108,43 @@ def elm_grid(
     """Solve an extreme learning machine for every number of hidden units; as `svm_grid`."""
     decided = []
     for hidden in HIDDEN:
-        random = np.random.default_rng([seed, hidden])
-        layer = random.standard_normal((train.shape[1], hidden)), random.standard_normal(hidden)
+        layer = _layer(train.shape[1], hidden, seed)
         output = solve(train, classes, layer)
         decided.append((_hidden(others, layer) @ output).argmax(axis=1))
     names = np.unique(classes)
     return names[np.stack(decided)], {}
+
+
+def elm_fit(
+    point: int, train: np.ndarray, classes: np.ndarray, outputs: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Solve the machine of one point again, spelled out as arrays for `elm_scores`."""
+    layer = _layer(train.shape[1], HIDDEN[point], seed)
+    return {
+        "seed": np.array(seed),
+        "output": solve(train, classes, layer),
+        "classes": np.unique(classes),
+        "outputs": np.array(outputs),
+    }
+
+
+def elm_scores(fitted: dict[str, np.ndarray], features: np.ndarray) -> np.ndarray:
+    """Decide about tracks by a machine that was solved: ones and zeros (tracks, outputs)."""
+    layer = _layer(features.shape[1], len(fitted["output"]), int(fitted["seed"]))
+    best = (_hidden(features, layer) @ fitted["output"]).argmax(axis=1)
+    return np.eye(int(fitted["outputs"]), dtype=np.float32)[fitted["classes"][best]]
+
+
+def svm_scores(fitted: dict[str, np.ndarray], features: np.ndarray) -> np.ndarray:
+    """Decide about tracks by a machine that was fitted: ones and zeros (tracks, outputs)."""
+    best = votes(fitted, features.astype(np.float64)).argmax(axis=1)
+    return np.eye(int(fitted["outputs"]), dtype=np.float32)[best]
+
+
+def _layer(features: int, hidden: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the weights and biases of hidden units."""
+    random = np.random.default_rng([seed, hidden])
+    return random.standard_normal((features, hidden)), random.standard_normal(hidden)
 
 
 def solve(

@@ -10,10 +10,14 @@ from sklearn.model_selection import StratifiedKFold
 from mirkeras.experiment import Experiment, Protocol, Row
 from mirkeras.training.learners import LEARNERS
 from reproductions.pons_icassp2019_random.classifiers import (
+    elm_fit,
     elm_grid,
     elm_points,
+    elm_scores,
+    svm_fit,
     svm_grid,
     svm_points,
+    svm_scores,
 )
 from reproductions.pons_icassp2019_random.learners import OnRandomFeatures
 from reproductions.pons_icassp2019_random.models import FRONT_ENDS, FrontEnd
@@ -22,8 +26,8 @@ MFCC = "pons2019-mfcc"
 #: Names of the sizes in rows, and places in `FrontEnd.filters`.
 SIZES = {"3500": 0, "150": 1}
 SVM, ELM = "svm-grid", "elm"
-LEARNERS[SVM] = OnRandomFeatures(svm_grid, svm_points())
-LEARNERS[ELM] = OnRandomFeatures(elm_grid, elm_points())
+LEARNERS[SVM] = OnRandomFeatures(svm_grid, svm_points(), svm_fit, svm_scores)
+LEARNERS[ELM] = OnRandomFeatures(elm_grid, elm_points(), elm_fit, elm_scores)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from mirkeras.cache.rows import rows_as_cache
 from mirkeras.experiment import Row, find_experiment
 from mirkeras.experiment.setting import Setting
 from mirkeras.features import find_recipe
+from mirkeras.pipeline.segments import repeated
 from mirkeras.storage.arrays import write_rows
 from mirkeras.storage.files import locked, sweep
 from mirkeras.system.errors import UsageError
@@ -49,11 +50,6 @@ def segment_length(row: Row, cache: FeatureCache) -> int:
             f"half of the tracks have {length} at most: leave the row out"
         )
     return length
-
-
-def begin(track: np.ndarray, length: int) -> np.ndarray:
-    """Cut a track to its beginning, or repeat it until it is as long: (length, bands)."""
-    return np.tile(track, (-(-length // len(track)), 1))[:length]
 
 
 def network_of(row: Row, length: int, seed: int) -> keras.Model:
@@ -108,7 +104,7 @@ def _of_block(
     network: keras.Model, cache: FeatureCache, tracks: tuple[str, ...], length: int, batch: int
 ) -> np.ndarray:
     """Compute the features of some tracks: float32 (tracks, features)."""
-    segments = np.stack([begin(cache.track(name), length) for name in tracks])
+    segments = np.stack([repeated(cache.track(name), length) for name in tracks])
     # the last batch is filled up, so that no other shape is traced
     lacking = -len(segments) % batch
     filled = np.concatenate([segments, np.repeat(segments[:1], lacking, axis=0)])

@@ -2,23 +2,27 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+
+from mirkeras.system.backend import keras
 
 import numpy as np
 
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.experiment.division import Parts
+from mirkeras.experiment.records import read_arrays
 from mirkeras.experiment.runs import Run
 from mirkeras.features import find_recipe
 from mirkeras.pipeline.labels import read_labels
-from mirkeras.pipeline.segments import consecutive
+from mirkeras.pipeline.segments import consecutive, repeated
 from mirkeras.pipeline.splits import SEEDED
 from mirkeras.storage.arrays import write_archive
 from mirkeras.storage.files import locked
 from mirkeras.system.errors import UsageError
 from mirkeras.system.jobs import Job
-from mirkeras.training.learner import Learned, Learner
+from mirkeras.training.learner import Learned, Learner, Served
 from mirkeras.training.plan import divide_run
 from reproductions.pons_icassp2019_random import classifiers, features
 from reproductions.pons_icassp2019_random.classifiers import Grid
@@ -38,10 +42,12 @@ class OnRandomFeatures(Learner):
         See `classifiers`.
     points : list of str
         Names of its points.
+    fit, scores : callable
+        Fit one point, as arrays; score tracks by these. See `classifiers`.
     """
 
-    def __init__(self, grid: Grid, points: list[str]) -> None:
-        self.grid, self.points = grid, points
+    def __init__(self, grid: Grid, points: list[str], fit: Callable, scores: Callable) -> None:
+        self.grid, self.points, self.fit, self.scores = grid, points, fit, scores
 
     def is_quick(self, row) -> bool:
         return True
@@ -94,25 +100,44 @@ class OnRandomFeatures(Learner):
             for fold in range(run.folds)
         ]
         own = run.split not in SEEDED and "validation" in set(tracks[run.split])
+        part = parts[run.fold]
         if protocol.validate_by == "test" and not own:
+            whole = part.train
             name = self._name(run, row, protocol, cache, tracks, setting)
             place = setting.index.parent / "grids" / name
             best, decided, facts = self._by_test_folds(run, values, labels.values, parts, place)
         else:
-            part = parts[run.fold]
             whole = part.train if own else np.union1d(part.train, part.validation)
             best, decided, facts = self._by_validation(run, values, labels.values, part, whole)
         facts |= {
             "parameters": None,
             "values": values.shape[1],
-            "constant_values": int((np.ptp(values[parts[run.fold].train], axis=0) == 0).sum()),
+            "constant_values": int((np.ptp(values[part.train], axis=0) == 0).sum()),
             "chosen": self.points[best],
             "capped": False,
         }
-        scores = np.eye(len(labels.names), dtype=np.float32)[decided]
+        classes, outputs = labels.values[whole], len(labels.names)
+        fitted = self.fit(best, values[whole], classes, outputs, run.seed)
+        scores = np.eye(outputs, dtype=np.float32)[decided]
         used = ("train", "validation", "test")
         used = used if own or protocol.validate_by != "test" else ("train", "test")
-        return Learned(scores, segments, parts[run.fold], labels, facts, used=used)
+        return Learned(scores, segments, part, labels, facts, used=used, classifier=fitted)
+
+    def serve(self, directory, record, row, protocol, *, weights=None, hidden=False) -> Served:
+        fitted, recipe = read_arrays(directory, "classifier.npz"), find_recipe(row.recipe)
+        if not row.front_end:
+            return Served(recipe, 0, 0, lambda tracks: [self.scores(fitted, tracks[0])])
+        length = record["recipe"]["segment"]
+        network = features.network_of(row, length, record["seed"])
+
+        def score(tracks: np.ndarray) -> list[np.ndarray]:
+            segments = np.stack([repeated(track, length) for track in tracks])
+            values = keras.ops.convert_to_numpy(network.predict_on_batch(segments))
+            if protocol.network and row.front_end.front:
+                values = on_the_wrong_axis(values, row.front_end.front * row.filters)
+            return [self.scores(fitted, values)]
+
+        return Served(recipe, 0, 0, score)
 
     def _decide(
         self, run: Run, values: np.ndarray, classes: np.ndarray, train: np.ndarray, test: np.ndarray

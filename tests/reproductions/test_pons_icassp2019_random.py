@@ -15,6 +15,7 @@ from mirkeras.experiment import find_experiment
 from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.features import find_recipe
 from mirkeras.layers import count_trainable
+from mirkeras.pipeline.segments import repeated
 from reproductions.pons_icassp2019_random import claims, classifiers, features, models
 from reproductions.pons_icassp2019_random.experiments import ROWS, Unshuffled
 from reproductions.pons_icassp2019_random.learners import on_the_wrong_axis
@@ -155,8 +156,8 @@ def test_folds_of_the_code_are_in_the_order_of_the_files() -> None:
 
 def test_a_short_track_is_repeated_and_a_long_one_begun() -> None:
     track = np.arange(5)[:, None]
-    assert features.begin(track, 12)[:, 0].tolist() == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1]
-    assert features.begin(track, 3)[:, 0].tolist() == [0, 1, 2]
+    assert repeated(track, 12)[:, 0].tolist() == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1]
+    assert repeated(track, 3)[:, 0].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from mirkeras.cli import doctor
 from mirkeras.system import device
-from mirkeras.tagging import command, tagger
+from mirkeras.tagging import command, models, tagger
 from reproductions.pons_ismir2018 import parity
 
 
@@ -55,7 +55,7 @@ def reach(**options) -> None:
 def test_tagging_and_parity_set_it_up_first(monkeypatch, start) -> None:
     for name in ("configure", "prepare"):
         monkeypatch.setattr(device, name, reach)
-    for module, name in ((tagger, "load"), (parity, "all_cards")):
+    for module, name in ((models.trained, "load"), (parity, "all_cards")):
         monkeypatch.setattr(module, name, lambda *given, **options: pytest.fail("too early"))
     monkeypatch.setattr(command, "_request", lambda options: None)
     with pytest.raises(Reached):

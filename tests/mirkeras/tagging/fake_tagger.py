@@ -16,7 +16,7 @@ import numpy as np
 from mirkeras.audio import AudioError
 from mirkeras.pretrained import cards
 from mirkeras.pretrained.cards import Card, Source
-from mirkeras.tagging import Tagged, command
+from mirkeras.tagging import Tagged, command, models
 
 LENGTH = 3.0  # seconds of a segment
 SOURCE = Source("fake.npz", "f" * 64, advice="It is made up.")
@@ -26,6 +26,9 @@ CARD = Card(
     embeddings=("penultimate", "max_pool"), data="nothing", split="",
     licence="none", origin="the tests", scores={"roc_auc": 0.5},
 )  # fmt: skip
+
+
+MODEL = models.of_card(CARD)
 
 
 def guess(path: Path, features: str | None = None) -> Tagged:
@@ -52,7 +55,7 @@ class FakeTagger:
     pause = 0.0  # seconds per file
     asked: list[Path]
 
-    def __init__(self, model: str, *, features: str | None = None, **options) -> None:
+    def __init__(self, model: models.Model, *, features: str | None = None, **options) -> None:
         self.features = features
         self.asked = []
         type(self).last = self
@@ -78,7 +81,7 @@ def install(patch) -> None:
     """Put the fake in the place of the real tagger; `patch` is a function as `setattr`."""
     patch(command, "Tagger", FakeTagger)
     patch(cards, "find_card", lambda name: CARD)
-    patch(cards, "all_cards", lambda: {CARD.name: CARD})
+    patch(cards, "all_cards", lambda: {"MTT_musicnn": CARD})
 
 
 if __name__ == "__main__":

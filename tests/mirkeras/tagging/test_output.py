@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mirkeras.tagging import figure, output
-from tests.mirkeras.tagging.fake_tagger import CARD, LENGTH, guess
+from tests.mirkeras.tagging.fake_tagger import CARD, LENGTH, MODEL, guess
 
 NAMES = [
     "plain.mp3",
@@ -34,7 +34,7 @@ def document(form: str, tracks, folder: Path) -> str:
     """Write a document as the command does and read it back."""
     path = folder / "out"
     with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.writelines(output.DOCUMENTS[form](tracks, CARD, 2))
+        file.writelines(output.DOCUMENTS[form](tracks, MODEL, 2))
     return path.read_bytes().decode("utf-8", "surrogateescape")
 
 
@@ -73,7 +73,7 @@ def test_text_is_one_line_per_fact(tracks, tmp_path: Path) -> None:
 def test_jams_is_what_its_schema_wants(tracks) -> None:
     """The schema of JAMS 0.3.5, by hand: sparse observations, non-negative times, all keys."""
     for track in tracks:
-        content = json.loads(output.jams(track, CARD, 2))
+        content = json.loads(output.jams(track, MODEL, 2))
         assert set(content) == {"annotations", "file_metadata", "sandbox"}
         assert content["file_metadata"]["duration"] == track.seconds
         assert content["sandbox"]["path"] == str(track.path)
@@ -93,7 +93,7 @@ def test_jams_is_what_its_schema_wants(tracks) -> None:
 
 def test_embeddings_are_found_by_track(tracks, tmp_path: Path) -> None:
     path = tmp_path / "e.h5"
-    output.write_embeddings(path, tracks, CARD, "penultimate")
+    output.write_embeddings(path, tracks, MODEL, "penultimate")
     with h5py.File(path) as file:
         offsets = file["offsets"][()]
         assert file["features"].shape == (offsets[-1], 5)
@@ -111,7 +111,7 @@ def test_embeddings_lie_in_pieces_of_many_rows_whatever_the_first_track_is(tmp_p
     for dimensions in (5, 100_000):
         features = np.zeros((1, dimensions), np.float32)
         short = replace(track, starts=track.starts[:1], features=features)
-        output.write_embeddings(path, [short] * 3, CARD, "penultimate")
+        output.write_embeddings(path, [short] * 3, MODEL, "penultimate")
         with h5py.File(path) as file:
             assert len(file["features"]) == 3
             rows, columns = file["features"].chunks
@@ -145,8 +145,8 @@ def test_a_full_disk_under_embeddings_is_an_error(tmp_path: Path, room: int) -> 
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
-            output.write_embeddings(tmp_path / "e.h5", [wide] * 3, CARD, "penultimate")
+            output.write_embeddings(tmp_path / "e.h5", [wide] * 3, MODEL, "penultimate")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list(tmp_path.iterdir())
-    output.write_embeddings(tmp_path / "e.h5", [wide] * 3, CARD, "penultimate")
+    output.write_embeddings(tmp_path / "e.h5", [wide] * 3, MODEL, "penultimate")

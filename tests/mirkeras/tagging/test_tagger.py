@@ -10,7 +10,7 @@ from mirkeras import audio, tagging
 from mirkeras.audio import AudioError
 from mirkeras.features import RECIPES
 from mirkeras.system.errors import UsageError
-from mirkeras.tagging import Tagger
+from mirkeras.tagging import Tagger, models
 from mirkeras.tagging import tagger as tagging_tagger
 from tests.fake_card import card
 
@@ -34,8 +34,9 @@ CARD = card(name="small", frames=187, tags=TAGS, embeddings=("pooled", "hidden")
 def network(monkeypatch) -> keras.Model:
     """A small network of random weights instead of a trained one."""
     network = small_network()
-    monkeypatch.setattr(tagging_tagger, "find_card", lambda name: CARD)
-    monkeypatch.setattr(tagging_tagger, "load", lambda card, weights=None, **options: network)
+    monkeypatch.setattr(models.cards, "find_card", lambda name: CARD)
+    monkeypatch.setattr(models.cards, "all_cards", lambda: {"MTT_musicnn": CARD})
+    monkeypatch.setattr(models.trained, "load", lambda card, weights=None, **options: network)
     return network
 
 
@@ -74,7 +75,7 @@ def test_a_track(tmp_path, network):
 
 def test_two_lines(tmp_path):
     path = write(tmp_path / "a.wav", 4)
-    assert tagging.tag(path, "small", hop=1).top(1) == Tagger(hop=1).tag(str(path)).top(1)
+    assert tagging.tag(path, hop=1).top(1) == Tagger(hop=1).tag(str(path)).top(1)
 
 
 def test_a_second_is_61_frames(tmp_path, network):

@@ -165,7 +165,7 @@ def test_shares_of_pairs_decide_as_the_machine_does(present: tuple[int, ...]) ->
     labels = np.resize(present, 120)
     features = random.randn(120, 9).astype(np.float32) + labels[:, None] * random.randn(9) / 2
     parts = Parts(*(np.arange(begin, 120, 3) for begin in range(3)), np.arange(120))
-    shares, facts = classifiers.vote_shares(features, labels, parts, outputs=4, seed=0)
+    shares, facts, _ = classifiers.vote_shares(features, labels, parts, outputs=4, seed=0)
     rotation = PCA(9, whiten=True).fit(features[parts.train])
     machine = SVC().fit(rotation.transform(features[parts.train]), labels[parts.train])
     expected = machine.predict(rotation.transform(features[parts.test]))
@@ -179,10 +179,10 @@ def test_nothing_is_fitted_on_what_is_tested() -> None:
     random = np.random.RandomState(2)
     features, labels = random.randn(60, 5), np.arange(60) % 3
     parts = Parts(np.arange(30), np.arange(30, 59), np.array([59]), np.arange(30))
-    expected, _ = classifiers.vote_shares(features, labels, parts, outputs=3, seed=0)
+    expected, _, _ = classifiers.vote_shares(features, labels, parts, outputs=3, seed=0)
     features[30:59] *= 100  # all that is neither trained on nor the tested segment itself
     many = replace(parts, test=np.arange(30, 60))
-    found, _ = classifiers.vote_shares(features, labels, many, outputs=3, seed=0)
+    found, _, _ = classifiers.vote_shares(features, labels, many, outputs=3, seed=0)
     np.testing.assert_array_equal(found[-1:], expected)
 
 

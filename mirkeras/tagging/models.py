@@ -1,0 +1,266 @@
+"""What tags: a published network by the name of its card, or one's own finished runs by their path.
+
+A run's directory, a folder of the runs of one row (its folds, its seeds: they are averaged), or a
+``model.keras`` with its ``run.json`` and ``predictions.npz`` beside it. All that is needed to score
+a track as the run scored its test tracks comes from its record.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from mirkeras.experiment import find_experiment
+from mirkeras.experiment.published import papers
+from mirkeras.experiment.records import (
+    RunError,
+    check_files,
+    read_predictions,
+    read_record,
+)
+from mirkeras.experiment.runs import Run
+from mirkeras.features import Recipe, find_recipe
+from mirkeras.pretrained import cards
+from mirkeras.pretrained import weights as trained
+from mirkeras.pretrained.cards import Card
+from mirkeras.pretrained.inference import Score, scorer
+from mirkeras.storage.files import sha256
+from mirkeras.system import device
+from mirkeras.system.errors import UsageError
+from mirkeras.training.learner import Learner, Served
+from mirkeras.training.learners import LEARNERS
+
+#: The hidden feature of one's own networks: the output of their last hidden layer.
+LAST_HIDDEN = "last-hidden"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What tags tracks.
+
+    Attributes
+    ----------
+    name, data : str
+        What users call it, and what it learned from.
+    tags : tuple of str
+        Its outputs, in order: tags, or classes.
+    aggregate : str
+        How the segments of a track decide for a class, see `mirkeras.evaluation.metrics`; empty
+        where it tags.
+    runs : tuple of str
+        The runs that are averaged; empty for a card.
+    recipe, frames, hop, drop_last
+        See `mirkeras.training.learner.Served`.
+    shortest : float
+        Seconds; a shorter track is refused.
+    weights : str
+        Digest of the weights.
+    features : tuple of str
+        Hidden features, the default first.
+    open : callable
+        Hidden feature, or None → function of segments (k, frames, bands): scores (k, runs, tags),
+        of a card (k, tags), then that feature (k, dims).
+    """
+
+    name: str
+    data: str
+    tags: tuple[str, ...]
+    aggregate: str
+    runs: tuple[str, ...]
+    recipe: Recipe
+    frames: int
+    hop: int
+    drop_last: bool
+    shortest: float
+    weights: str
+    features: tuple[str, ...]
+    open: Callable[[str | None], Score]
+
+    def check_feature(self, name: str) -> None:
+        """Refuse what is none of the `features`; `UsageError` names those."""
+        if name not in self.features:
+            known = ", ".join(self.features) or "none (several runs, or no network)"
+            raise UsageError(f"{self.name} has no feature {name!r}; there are: {known}")
+
+
+def find_model(
+    name: str, weights: Path | None = None, *, mirror: str | None = None, offline: bool = False
+) -> Model:
+    """Find what tags by the name of a card, or by a path.
+
+    Parameters
+    ----------
+    weights, mirror, offline
+        Where the weights of a card come from, see `mirkeras.pretrained.weights.load`.
+
+    Raises
+    ------
+    UsageError
+        Neither a card nor a path, a card without tags, runs that do not belong together or do not
+        score whole tracks.
+    RunError
+        A run is unfinished, damaged or of another version.
+    """
+    known = cards.all_cards()
+    if name in known or not Path(name).exists():
+        if name not in known:
+            raise UsageError(
+                f"no trained tagger {name!r}, and no such file or folder; there are: "
+                f"{', '.join(known)}, or give the directory of a finished run (mirkeras list "
+                "--runs)"
+            )
+        card = cards.find_card(name)
+        card.check_tags()
+        return of_card(card, weights, mirror=mirror, offline=offline)
+    return _of_runs(Path(name), weights)
+
+
+#: Seconds that a card's track must last; less is not repeated until it fills a segment.
+SHORTEST = 1.0
+
+
+def of_card(
+    card: Card, weights: Path | None = None, *, mirror: str | None = None, offline: bool = False
+) -> Model:
+    """Describe a published network; its weights are looked for when it is opened."""
+    recipe = find_recipe(card.recipe)
+
+    def opened(feature: str | None) -> Score:
+        network = trained.load(card, weights, mirror=mirror, offline=offline)
+        if feature is not None:
+            network = trained.feature_model(network, feature)
+        return scorer(network, card.frames, recipe.bands)
+
+    return Model(
+        name=card.name,
+        data=card.data,
+        tags=card.tags,
+        aggregate="",
+        runs=(),
+        recipe=recipe,
+        frames=card.frames,
+        hop=card.frames,
+        drop_last=False,
+        shortest=SHORTEST,
+        weights=card.source.sha256,
+        features=card.embeddings,
+        open=opened,
+    )
+
+
+def _of_runs(path: Path, weights: Path | None) -> Model:
+    directories = _directories(path)
+    records = [_finished(directory) for directory in directories]
+    first = records[0]
+    for field in ("paper", "row", "dataset", "split", "protocol", "folds", "max_epochs"):
+        if len(found := {str(Run.of(record).__dict__[field]) for record in records}) > 1:
+            raise UsageError(
+                f"{path} holds runs of several: {field} {', '.join(sorted(found)[:5])}; name the "
+                "folder of one (mirkeras list --runs)"
+            )
+    if first["paper"] not in papers():
+        raise RunError(f"{path} holds runs of {first['paper']!r}, which is no paper of mirkeras")
+    experiment = find_experiment(first["paper"])
+    if first["row"] not in experiment.rows or first["protocol"] not in experiment.protocols:
+        raise RunError(
+            f"{path}: this version of mirkeras has no row {first['row']} under protocol "
+            f"{first['protocol']}; train again"
+        )
+    row = experiment.rows[first["row"]]
+    protocol = experiment.protocol_of(first["protocol"], row.id)
+    learner = LEARNERS[experiment.learner_of(first["protocol"], row.id)]
+    names, are_tags = _names(directories, records)
+    digests = [sorted(record.get("files", {}).items()) for record in records]
+    device.prepare()
+    serve = partial(_serve, learner, directories, records, row, protocol, weights)
+    plain = serve(None)
+    served = plain[0]
+    _check_recipe(path, first, served)
+    with_network = len(records) == 1 and (directories[0] / "model.keras").exists()
+    return Model(
+        name=str(path),
+        data=first["dataset"],
+        tags=names,
+        aggregate="" if are_tags else protocol.aggregate,
+        runs=tuple(f"seed {record['seed']} fold {record['fold'] + 1}" for record in records),
+        recipe=served.recipe,
+        frames=served.frames,
+        hop=served.hop,
+        drop_last=served.drop_last,
+        shortest=0.0,
+        weights=hashlib.sha256(repr(digests).encode()).hexdigest(),
+        features=(LAST_HIDDEN,) if with_network and served.frames else (),
+        open=lambda feature: _averaged(serve(feature) if feature else plain),
+    )
+
+
+def _serve(learner: Learner, directories, records, row, protocol, weights, feature) -> list[Served]:
+    options = {"weights": weights, "hidden": feature is not None}
+    return [
+        learner.serve(directory, record, row, protocol, **options)
+        for directory, record in zip(directories, records, strict=True)
+    ]
+
+
+def _averaged(served: list[Served]) -> Score:
+    """Put the scores of runs side by side: (segments, runs, tags), then the feature of one."""
+
+    def score(segments: np.ndarray) -> list[np.ndarray]:
+        outputs = [one.score(segments) for one in served]
+        together = np.stack([np.asarray(found[0], np.float32) for found in outputs], axis=1)
+        return [together, *outputs[0][1:]]
+
+    return score
+
+
+def _directories(path: Path) -> list[Path]:
+    """List the directories of runs at or below a path."""
+    if path.is_file():
+        record = read_record(path.parent)
+        if path.suffix != ".keras" or record is None:
+            raise UsageError(f"{path}: give a .keras file with the run.json of its run beside it")
+        if record.get("files", {}).get("model.keras") != sha256(path):
+            raise RunError(f"{path} is not the network that {path.parent / 'run.json'} tells of")
+        return [path.parent]
+    if found := sorted(record.parent for record in path.rglob("run.json")):
+        return found
+    raise UsageError(f"{path} holds no run (a run.json); see `mirkeras list --runs`")
+
+
+def _finished(directory: Path) -> dict:
+    record = read_record(directory)
+    if record["status"] != "finished":
+        raise RunError(
+            f"{directory} is not finished: the command that began it goes on with it "
+            f"({record.get('command', 'see its run.json')})"
+        )
+    check_files(directory, record)
+    return record
+
+
+def _names(directories: list[Path], records: list[dict]) -> tuple[tuple[str, ...], bool]:
+    """Return the outputs of runs in order, and whether they are tags; all must have the same."""
+    found = set()
+    for directory, record in zip(directories, records, strict=True):
+        if "names" in record:
+            found.add((tuple(record["names"]), record["tags"]))
+        else:  # records of older versions do not say
+            predictions = read_predictions(directory)
+            names = tuple(map(str, predictions["classes"]))
+            found.add((names, predictions["labels"].ndim == 2))
+    if len(found) > 1:
+        raise UsageError(f"{directories[0]} and its neighbours were trained on different classes")
+    return found.pop()
+
+
+def _check_recipe(path: Path, record: dict, served: Served) -> None:
+    """Refuse a run that learned from frames that are not computed any more."""
+    known = record["recipe"].get("recipe") or record["recipe"].get("features", {}).get("recipe")
+    now = served.recipe.identity()
+    if known is not None and known not in (now, find_recipe(known["name"]).identity()):
+        raise RunError(
+            f"{path} was trained on another version of the recipe {known['name']}: train it again"
+        )
