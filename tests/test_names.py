@@ -32,7 +32,7 @@ from mirkeras.storage.files import is_leftover
 from mirkeras.storage.tables import read_csv, write_checked_csv
 from mirkeras.system.errors import shown
 from mirkeras.tagging import output
-from tests.mirkeras.tagging.fake_tagger import CARD, guess
+from tests.mirkeras.tagging.fake_tagger import MODEL, guess
 from tests.one_epoch import PROTOCOL
 
 # Characters that some format, shell, terminal or page takes for its own.
@@ -158,15 +158,15 @@ def tagged(files: list[Path], out: Path) -> None:
     """CSV, JSON, JAMS, text and HDF5 of tags."""
     tracks = [guess(path, "penultimate") for path in files]
     out.mkdir()
-    written = {name: "".join(form(tracks, CARD, 2)) for name, form in output.DOCUMENTS.items()}
+    written = {name: "".join(form(tracks, MODEL, 2)) for name, form in output.DOCUMENTS.items()}
     names = [str(path) for path in files]
     lines = csv.DictReader(io.StringIO(written["csv"], newline=""), strict=True)
     assert [line["path"] for line in lines] == names
     assert [track["path"] for track in json.loads(written["json"])] == names
     assert len(written["json"].splitlines()) == len(names) + 2
-    assert json.loads(output.jams(tracks[0], CARD, 2))["sandbox"]["path"] == names[0]
+    assert json.loads(output.jams(tracks[0], MODEL, 2))["sandbox"]["path"] == names[0]
     assert len(written["text"].splitlines()) == 3 * len(names)
-    output.write_embeddings(out / "e.h5", tracks, CARD, "penultimate")
+    output.write_embeddings(out / "e.h5", tracks, MODEL, "penultimate")
     with h5py.File(out / "e.h5") as file:
         assert [os.fsdecode(path) for path in file["paths"][()]] == names
 
@@ -211,4 +211,4 @@ def test_bytes_that_are_no_text_go_through_tags_and_figures(tmp_path: Path) -> N
     tagged([tmp_path / name], tmp_path / "tags")
     assert figures.label(name) == r"a\udcff\udcfe\r.wav"
     track = replace(guess(tmp_path / name), tags=("$x$", "_y", "a\nb", "|"))
-    output.DOCUMENTS["text"]([track], CARD, 4)
+    output.DOCUMENTS["text"]([track], MODEL, 4)

@@ -10,7 +10,7 @@ from pathlib import Path
 from mirkeras import __version__
 from mirkeras.cli import tag as tag_command
 from mirkeras.cli.options import DATA_SETS, add_data_options, add_jobs_option, prepared
-from mirkeras.system.errors import as_command
+from mirkeras.system.errors import UsageError, as_command
 
 
 @as_command
@@ -24,11 +24,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mirkeras",
         description="Classic music-CNN papers, re-run in Keras and compared row by row.",
-        epilog="A paper is trained by `python -m reproductions.<paper>.train --help`; "
-        "`make help` lists one-line targets.",
+        epilog="`mirkeras train PAPER --help` explains a paper's rows; `make help` lists one-line "
+        "targets, one per paper.",
     )
     parser.add_argument("--version", action="version", version=f"mirkeras {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_of_paper(commands, "train", _train, "train rows of a paper, on its data or your own")
+    _add_of_paper(commands, "evaluate", _evaluate, "scores, tables and figures of finished runs")
     _add_tag(commands)
     _add_list(commands)
     _add_compare(commands)
@@ -46,6 +48,43 @@ def _add(
     parser = commands.add_parser(name, help=summary, description=summary, formatter_class=formatter)
     parser.set_defaults(command=command)
     return parser
+
+
+def _add_of_paper(
+    commands: argparse._SubParsersAction, name: str, command: Callable, summary: str
+) -> None:
+    """Add a command whose options depend on the paper: its own parser reads them."""
+    from mirkeras.experiment.published import papers
+
+    parser = _add(commands, name, command, summary)
+    parser.epilog = f"mirkeras {name} PAPER --help lists the options; papers: " + ", ".join(
+        papers()
+    )
+    parser.usage = f"mirkeras {name} PAPER [option …]"
+    parser.add_argument("paper", metavar="PAPER", help="name of the paper's folder")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    require_paper(arguments.paper)
+    from mirkeras.cli.train import train
+
+    return train(arguments.paper, arguments.rest, "mirkeras train " + arguments.paper)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    require_paper(arguments.paper)
+    from mirkeras.cli.evaluate import evaluate
+
+    return evaluate(arguments.paper, arguments.rest, "mirkeras evaluate " + arguments.paper)
+
+
+def require_paper(name: str) -> None:
+    """Refuse what is no paper of the suite; `UsageError` lists those that are."""
+    from mirkeras.experiment.published import papers
+
+    if name not in papers():
+        raise UsageError(f"no paper {name!r}; there are: {', '.join(papers())}")
 
 
 def _add_tag(commands: argparse._SubParsersAction) -> None:
@@ -72,14 +111,23 @@ def _add_list(commands: argparse._SubParsersAction) -> None:
     parser = _add(commands, "list", _list, "every published row, its parameters ours and theirs")
     parser.add_argument("paper", nargs="?", help="one paper (default: all)")
     parser.add_argument("--csv", action="store_true", help="as CSV")
+    parser.add_argument("--runs", nargs="?", type=Path, const=Path("runs"), metavar="DIR",
+                        help="instead: the finished runs below a folder (default: runs), each a "
+                        "--model of `mirkeras tag`")  # fmt: skip
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    if arguments.paper:
+        require_paper(arguments.paper)
     from mirkeras.evaluation import comparison, results
     from mirkeras.experiment.published import papers
     from mirkeras.storage.tables import csv_text
     from mirkeras.system import device
 
+    if arguments.runs:
+        table = results.finished_runs(arguments.runs, arguments.paper)
+        print(csv_text(table) if arguments.csv else table.to_string(index=False, na_rep="–"))
+        return 0
     device.configure()
     for paper in [arguments.paper] if arguments.paper else papers():
         table = results.listing(paper)
@@ -103,10 +151,11 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
+    require_paper(arguments.paper)
     from mirkeras.evaluation import evaluate
 
     table = evaluate.evaluate_runs(arguments.paper, arguments.out)
-    print(evaluate.summary(table, arguments.out))
+    print(evaluate.summary(table, arguments.out / arguments.paper))
     if arguments.publish:
         print(f"written: {evaluate.publish_figures(arguments.paper, arguments.out)}")
     return 0
@@ -123,7 +172,6 @@ def _add_data(commands: argparse._SubParsersAction) -> None:
 
 def _data(arguments: argparse.Namespace) -> int:
     import data_prep
-    from mirkeras.system.errors import UsageError
 
     if arguments.action == "list":
         width = max(map(len, data_prep.names())) + 2
@@ -150,7 +198,7 @@ def _add_features(commands: argparse._SubParsersAction) -> None:
 def _features(arguments: argparse.Namespace) -> int:
     from mirkeras import cache
     from mirkeras.features import find_recipe
-    from mirkeras.system.errors import UsageError, shown
+    from mirkeras.system.errors import shown
 
     try:
         recipes = [find_recipe(name) for name in arguments.recipes.split(",")]

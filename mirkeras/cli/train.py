@@ -3,6 +3,9 @@
 import argparse
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 import data_prep
 from mirkeras.cli import options
 from mirkeras.cli.options import (
@@ -15,11 +18,18 @@ from mirkeras.cli.options import (
     seeds,
     words,
 )
+from mirkeras.evaluation.comparison import OWN
+from mirkeras.evaluation.metrics import score_run
 from mirkeras.experiment import Experiment, find_experiment
+from mirkeras.experiment.division import tracks_of
+from mirkeras.experiment.records import read_predictions, read_record
+from mirkeras.experiment.runs import BASELINES, Run
 from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.splits import DRAWN, STRATIFIED
+from mirkeras.report.tables import DECIMALS
 from mirkeras.system import device, processes
-from mirkeras.system.errors import UsageError, as_command, say
+from mirkeras.system.errors import UsageError, as_command, say, shown
+from mirkeras.training import baselines
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.preflight import (
     PARTIAL,
@@ -38,10 +48,23 @@ from mirkeras.transfer.extractors import find_extractor
 
 
 @as_command
-def train(paper: str, argv: list[str] | None = None) -> int:
-    """Run ``python -m reproductions.<paper>.train``; returns the exit status."""
+def train(paper: str, argv: list[str] | None = None, called: str | None = None) -> int:
+    """Run ``mirkeras train PAPER``, or ``python -m reproductions.<paper>.train``.
+
+    Parameters
+    ----------
+    called : str or None
+        How it was called, if not by its module.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     experiment = find_experiment(paper)
-    return _train(experiment, _train_parser(experiment).parse_args(argv))
+    parser = _train_parser(experiment)
+    parser.prog = called or parser.prog
+    return _train(experiment, parser.parse_args(argv))
 
 
 def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
@@ -126,7 +149,9 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     warning = leaks(prepared, protocol, split)
     if warning:
         say(f"warning: split {split}: {warning}")
-    caches = build_caches(experiment, learners, extractors, prepared)
+    own = prepared.home.name.startswith(OWN) and not prepared.dataset.tags
+    more = {baselines.RECIPE} if own else set()
+    caches = build_caches(experiment, learners, extractors, prepared, more)
     machine, budget = device.find(), arguments.memory_budget
     setting = Setting(
         out=arguments.out,
@@ -155,4 +180,48 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     }
     waves = plan_waves(experiment, rows, arguments.seeds, plain, arguments.epochs, extractors)
     failed = sum(train_wave(wave, experiment, setting, arguments.jobs) for wave in waves)
+    runs = [run for wave in waves for run in wave]
+    easy = None
+    if not setting.tags:
+        mfcc = caches.get(baselines.RECIPE)
+        tracks = tracks_of(mfcc or next(iter(caches.values())), setting.index)
+        path = runs[0].home(arguments.out) / BASELINES
+        division = {"split": split, "folds": folds, "seeds": arguments.seeds}
+        easy = baselines.write_baselines(path, tracks, mfcc, protocol, **division)
+    print(_told(experiment, runs, arguments.out, easy))
     return 1 if failed else 0
+
+
+def _told(experiment: Experiment, runs: list[Run], out: Path, easy: pd.DataFrame | None) -> str:
+    """Say what came of the rows of a command, beside what is easy, and what can be done next."""
+    lines, best = [""], (-1.0, None)
+    for row in dict.fromkeys(run.row for run in runs):
+        found = []
+        for run in (run for run in runs if run.row == row):
+            record = read_record(run.directory(out))
+            if record and record["status"] == "finished" and "measurements" not in record:
+                predictions = read_predictions(run.directory(out))
+                found.append(score_run(experiment, predictions, record))
+        if not found:
+            lines.append(f"{row}: no run is finished")
+            continue
+        name = next(iter(found[0]))
+        values = [scores[name] for scores in found]
+        best = max(best, (np.mean(values), row))
+        spread = f" ± {np.std(values):.{DECIMALS[name]}f}" if len(values) > 1 else ""
+        many = f"{len(values)} runs" if len(values) > 1 else "one run"
+        said = f"{np.mean(values):.{DECIMALS[name]}f}{spread}, {many} (folds × seeds)"
+        lines.append(f"{row}: {name.replace('_', ' ')} {said}")
+    if easy is None:
+        lines.append("by chance: ROC-AUC 0.5")
+    else:
+        means = easy.groupby("baseline", sort=False).accuracy.mean()
+        lines.append("; ".join(f"{name} {mean:.2f}" for name, mean in means.items()))
+        lines[-1] = f"what is easy on these data (accuracy): {lines[-1]}"
+    if best[1]:
+        place = runs[0].home(out) / best[1] / f"seed{runs[0].seed}"
+        lines += [
+            f"look at it:    mirkeras evaluate {experiment.paper} --out {out}",
+            f"tag with it:   mirkeras tag FILE… --model {place}",
+        ]
+    return "\n".join(map(shown, lines))

@@ -29,6 +29,8 @@ MIXED = {
 }
 # The split of a published number whose source names none.
 UNKNOWN = "unknown"
+# Names of one's own data sets begin so: no paper has measured them.
+OWN = ("folder-", "csv-")
 # Tracks of the paper's data that a measurement may lack.
 MISSING = 0.01
 # Runs below which an interval is too wide to call two numbers consistent.

@@ -1,6 +1,7 @@
 """The evaluate command that the paper folders share: from finished runs to tables and figures."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,26 +9,63 @@ import pandas as pd
 
 from mirkeras.evaluation import comparison, metrics, results
 from mirkeras.experiment import Experiment, find_experiment, records
-from mirkeras.experiment.runs import Run
+from mirkeras.experiment.runs import BASELINES, Run
 from mirkeras.pipeline.splits import DRAWN, SEEDED
 from mirkeras.report import figures
-from mirkeras.report.tables import escaped, markdown, table
+from mirkeras.report.tables import escaped, markdown, measured_alone, table
 from mirkeras.storage.files import whole_file, write_text
 from mirkeras.storage.tables import write_checked_csv, write_csv
 
 
-def summary(compared: pd.DataFrame, out: Path) -> str:
-    """Lay out what was measured, count what was not, and say where the rest is."""
+def summary(compared: pd.DataFrame, place: Path, *, all_rows: bool = False) -> str:
+    """Lay out what was measured, count what was not, and say where the rest is.
+
+    Parameters
+    ----------
+    place : Path
+        The paper's folder below ``--out``.
+    all_rows : bool
+        See `layout`.
+    """
     measured = compared[compared.measured.notna()]
-    written = (
-        f"{out}: comparison.csv, comparison.md (with every class and tag), measured.csv, figures/"
-    )
     left = (compared.verdict == "not run").sum()
-    return f"\n{markdown(measured)}\n{left} published row(s) not run. Written to {written}"
+    return (
+        f"\n{layout(measured, place, all_rows=all_rows)}\n{left} published row(s) not run. Written "
+        f"to {place}: comparison.csv, comparison.md (with every class and tag), measured.csv, "
+        "predictions/, figures/"
+    )
 
 
-def evaluate_runs(paper: str, out: Path) -> pd.DataFrame:
-    """Evaluate all finished runs below `out` and write tables, page and figures there.
+def layout(compared: pd.DataFrame, place: Path, *, all_rows: bool = False) -> str:
+    """Lay a comparison out, or what was measured on one's own data: beside what is easy on these.
+
+    A published number was measured on other data, so the difference says nothing: `all_rows` asks
+    for it all the same.
+    """
+    measured = compared[compared.measured.notna()]
+    own = measured.dataset.str.startswith(comparison.OWN)
+    if all_rows or not own.any():
+        return markdown(compared)
+    others = "" if own.all() else f"\n{markdown(compared[~compared.index.isin(own.index[own])])}"
+    return f"{measured_alone(measured[own])}\n{_easy(place)}{others}"
+
+
+def _easy(place: Path) -> str:
+    """Tabulate the baselines of one's own data, as the train command left them."""
+    lines = []
+    for path in sorted(place.glob(f"*/*/{BASELINES}")):
+        if not path.parents[1].name.startswith(comparison.OWN):
+            continue
+        name = f"{path.parents[1].name}:{path.parent.name}"
+        for baseline, scores in pd.read_csv(path).groupby("baseline", sort=False).accuracy:
+            score = f"{scores.mean():.2f} ± {scores.std(ddof=0):.2f}"
+            lines.append([name, baseline, score, len(scores)])
+    head = ["data", "what is easy there", "accuracy", "n"]
+    return table(head, "llrr", lines) + "\n" if lines else ""
+
+
+def evaluate_runs(paper: str, out: Path, *, all_rows: bool = False) -> pd.DataFrame:
+    """Evaluate all finished runs of a paper below `out`; write tables, page, figures to its folder.
 
     Returns
     -------
@@ -36,15 +74,11 @@ def evaluate_runs(paper: str, out: Path) -> pd.DataFrame:
     """
     experiment = find_experiment(paper)
 
-    def score(predictions: dict, record: dict) -> dict:
-        own = experiment.score and experiment.score(predictions, record)
-        aggregate = experiment.protocol_of(record["protocol"], record["row"]).aggregate
-        return own or metrics.score(predictions, aggregate, experiment.metrics)
-
-    measured = results.collect(out, paper, score)
+    score = partial(metrics.score_run, experiment)
+    measured, place = results.collect(out, paper, score), out / paper
     compared = results.with_known_repeats(paper, measured)
-    write_checked_csv(measured, out / "measured.csv")
-    write_csv(compared[comparison.COLUMNS], out / "comparison.csv")
+    write_checked_csv(measured, place / "measured.csv")
+    write_csv(compared[comparison.COLUMNS], place / "comparison.csv")
     details = []
     for _, group in measured.groupby(comparison.SETUP):
         if not experiment.detailed:
@@ -53,20 +87,41 @@ def evaluate_runs(paper: str, out: Path) -> pd.DataFrame:
         lines = results.with_known_repeats(paper, group).dropna(subset="measured")
         for metric, same in lines.groupby("metric"):
             kind = "comparison" if metric == "accuracy" else f"{metric}-comparison"
-            figures.comparison(same, out / "figures" / f"{setup_name(group)}-{kind}.png")
-    page = f"# {paper}: published and measured\n\n{markdown(compared)}\n" + "\n".join(details)
-    write_text(out / "comparison.md", page)
+            figures.comparison(same, place / "figures" / f"{setup_name(group)}-{kind}.png")
+    _write_predictions(experiment, measured, out)
+    laid_out = layout(compared, place, all_rows=all_rows)
+    page = f"# {paper}: published and measured\n\n{laid_out}\n" + "\n".join(details)
+    write_text(place / "comparison.md", page)
     return compared
+
+
+def _write_predictions(experiment: Experiment, measured: pd.DataFrame, out: Path) -> None:
+    """Write what each row decided about every test track, a CSV for each row and set-up."""
+    if not experiment.detailed:
+        return
+    for _, runs in measured.groupby([*comparison.SETUP, "row"], sort=False):
+        tables = []
+        for line in runs.to_dict("records"):
+            run = Run.of(line)
+            if not (run.directory(out) / "predictions.npz").exists():
+                continue
+            found = records.read_predictions(run.directory(out))
+            aggregate = experiment.protocol_of(run.protocol, run.row).aggregate
+            decided = metrics.decisions(found, aggregate)
+            tables.append(decided.assign(seed=run.seed, fold=run.fold + 1))
+        if tables:
+            name = f"{setup_name(runs)}-{runs.row.iloc[0].replace('/', '-')}.csv"
+            write_csv(pd.concat(tables), out / experiment.paper / "predictions" / name)
 
 
 def publish_figures(paper: str, out: Path) -> Path:
     """Put the runs below `out`, and the figures that pages show, into ``results/``."""
     remedy = f"it is written anew by: mirkeras compare {paper} --out {out}"
-    page = results.publish(paper, results.read_measured(out / "measured.csv", remedy))
+    page = results.publish(paper, results.read_measured(out / paper / "measured.csv", remedy))
     kinds = ("*-comparison", "*-tags", "*-tempo", "*-time-filters", "*-frequency-filters")
     kinds += ("*-training", "*-parameters", "*-patterns", "*-front-ends", "*-curve")
     for kind in (*kinds, "fig3-*", "fig5-*", "fig7-*"):
-        for figure in (out / "figures").glob(f"{kind}.png"):
+        for figure in (out / paper / "figures").glob(f"{kind}.png"):
             with whole_file(page.with_suffix("") / figure.name) as copy:
                 shutil.copyfile(figure, copy)
     return page
@@ -82,6 +137,7 @@ def setup_name(runs: pd.DataFrame) -> str:
 def _details(group: pd.DataFrame, out: Path, experiment: Experiment) -> list[str]:
     """Lay out what a mean hides, per row of one set-up: classes or tags; figures too."""
     members = dict(list(group.groupby("row", sort=False)))
+    place = out / experiment.paper
     folders = {
         row: [Run.of(line).directory(out) for line in runs.to_dict("records")]
         for row, runs in members.items()
@@ -97,7 +153,7 @@ def _details(group: pd.DataFrame, out: Path, experiment: Experiment) -> list[str
         held_out = one.folds == 1 and one.split not in SEEDED
         is_test = experiment.protocols[one.protocol].validate_by == "test" and not held_out
         watched = "test (nothing is chosen by it)" if is_test else "validation"
-        path = out / "figures" / f"{setup_name(group)}-training.png"
+        path = place / "figures" / f"{setup_name(group)}-training.png"
         figures.training_curves(logs, path, watched)
     predicted = {
         row: [records.read_predictions(path) for path in paths]
@@ -107,13 +163,13 @@ def _details(group: pd.DataFrame, out: Path, experiment: Experiment) -> list[str
     # what has tags may also be learned as something that has classes
     tagged = {row: runs for row, runs in predicted.items() if runs[0]["labels"].ndim == 2}
     classed = {row: runs for row, runs in predicted.items() if row not in tagged}
-    details = [_tags(setup_name(group), tagged, out)] if tagged else []
+    details = [_tags(setup_name(group), tagged, place)] if tagged else []
     if classed:
-        details.append(_classes(setup_name(group), classed, members, out, experiment))
+        details.append(_classes(setup_name(group), classed, members, place, experiment))
     return details
 
 
-def _tags(name: str, predicted: dict[str, list[dict]], out: Path) -> str:
+def _tags(name: str, predicted: dict[str, list[dict]], place: Path) -> str:
     """Tabulate the ROC-AUC of every tag, mean over runs, and draw it."""
     tables = {row: [metrics.per_tag(run) for run in runs] for row, runs in predicted.items()}
     first = next(iter(tables.values()))[0]
@@ -123,8 +179,8 @@ def _tags(name: str, predicted: dict[str, list[dict]], out: Path) -> str:
     )  # fmt: skip
     values.insert(0, "positives", first.positives)
     values.insert(0, "tag", first.tag)
-    write_csv(values, out / "tags" / f"{name}.csv")
-    figures.tags(values, out / "figures" / f"{name}-tags.png")
+    write_csv(values, place / "tags" / f"{name}.csv")
+    figures.tags(values, place / "figures" / f"{name}-tags.png")
     dropped = "dropped (not in the test part)"
     lines = [
         [tag, positives, *(dropped if pd.isna(area) else f"{area:.4f}" for area in areas)]
@@ -141,7 +197,7 @@ def _classes(
     name: str,
     predicted: dict[str, list[dict]],
     members: dict[str, pd.DataFrame],
-    out: Path,
+    place: Path,
     experiment: Experiment,
 ) -> str:
     """Tabulate segment accuracy and recall per class, and draw the confusions."""
@@ -153,7 +209,7 @@ def _classes(
         of_segments = members[row].filter(["segment_accuracy", "raw"]).iloc[:, 0].mean()
         lines.append([row, f"{of_segments:.2f}", *recalls])
         title = f"{row}, {figures.label(name)}\n{matrix.trace()} of {matrix.sum()} tracks right"
-        path = out / "figures" / f"{name}-{row.replace('/', '-')}-confusion.png"
+        path = place / "figures" / f"{name}-{row.replace('/', '-')}-confusion.png"
         figures.confusion(matrix, classes, title, path)
     head = ["row", "segment accuracy", *(f"recall {label}" for label in classes)]
     page = table(head, "lr" + "r" * len(classes), lines)

@@ -9,7 +9,16 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from mirkeras.experiment import Experiment
+
 PER_CENT = 100
+
+
+def score_run(experiment: Experiment, predictions: dict, record: dict) -> dict:
+    """Score the predictions of a run by its paper's own measures, or else by `score`."""
+    own = experiment.score and experiment.score(predictions, record)
+    aggregate = experiment.protocol_of(record["protocol"], record["row"]).aggregate
+    return own or score(predictions, aggregate, experiment.metrics)
 
 
 def score(
@@ -43,6 +52,26 @@ def track_classes(predictions: dict[str, np.ndarray], aggregate: str) -> np.ndar
         return majority_vote(*given)
     combine = {"mean": mean_scores, "product": product_scores}[aggregate]
     return combine(*given).argmax(axis=1)
+
+
+def decisions(predictions: dict[str, np.ndarray], aggregate: str) -> pd.DataFrame:
+    """Tabulate the test tracks: what each is, what it was decided for, and its mean scores.
+
+    Returns
+    -------
+    DataFrame
+        Columns track, true, decided (not of tags), and one per class or tag.
+    """
+    names, labels = predictions["classes"], predictions["labels"]
+    given = predictions["scores"], predictions["segment_track"], len(predictions["tracks"])
+    columns = {"track": predictions["tracks"]}
+    if labels.ndim == 2:
+        columns["true"] = ["|".join(names[line > 0]) for line in labels]
+    else:
+        columns["true"] = names[labels]
+        columns["decided"] = names[track_classes(predictions, aggregate)]
+    scores = pd.DataFrame(np.round(mean_scores(*given), 6), columns=[f"score {n}" for n in names])
+    return pd.concat([pd.DataFrame(columns), scores], axis=1)
 
 
 def accuracies(predictions: dict[str, np.ndarray], aggregate: str) -> dict[str, float]:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 import data_prep
-from mirkeras.evaluation import comparison
+from mirkeras.evaluation import comparison, metrics
 from mirkeras.evaluation.comparison import SETUP
-from mirkeras.experiment import published
+from mirkeras.experiment import find_experiment, published
 from mirkeras.experiment.published import ResultsError, published_rows
 from mirkeras.experiment.records import read_predictions
 from mirkeras.experiment.runs import Run, find_runs
@@ -54,6 +54,30 @@ def collect(out: Path, paper: str, score: Callable[[dict, dict], dict]) -> pd.Da
         raise ResultsError(f"no finished run of {paper} below {out}; train first, or give --out")
     keys = ["dataset", "split", "protocol", "row", "seed", "fold"]
     return pd.DataFrame(lines).sort_values(keys, ignore_index=True)
+
+
+def finished_runs(out: Path, paper: str | None = None) -> pd.DataFrame:
+    """List the finished runs below a folder: where each is, what it is, and what it scored.
+
+    Raises
+    ------
+    ResultsError
+        There is none.
+    """
+    lines = []
+    for name in [paper] if paper else published.papers():
+        experiment = find_experiment(name)
+        for directory, record in find_runs(out, name):
+            line = {"run": directory, **asdict(Run.of(record)), "epochs": record.get("epochs")}
+            line["finished"] = record["finished"]
+            if "measurements" not in record and (directory / "predictions.npz").exists():
+                scores = metrics.score_run(experiment, read_predictions(directory), record)
+                line["metric"], line["score"] = next(iter(scores.items()))
+            lines.append(line)
+    if not lines:
+        raise ResultsError(f"no finished run below {out}; see `mirkeras train --help`")
+    columns = ["run", "dataset", "protocol", "epochs", "metric", "score", "finished"]
+    return pd.DataFrame(lines).reindex(columns=columns)
 
 
 def _changed(record: dict) -> str | None:
@@ -118,7 +142,7 @@ def evaluated(paper: str, out: Path) -> pd.DataFrame:
     ResultsError
         Nothing was, or it is of another paper.
     """
-    path = out / "measured.csv"
+    path = out / paper / "measured.csv"
     remedy = f"evaluate first: python -m reproductions.{paper}.evaluate --out {out}"
     if not path.is_file():
         raise ResultsError(f"nothing is measured below {out}; {remedy}")
@@ -131,7 +155,6 @@ def evaluated(paper: str, out: Path) -> pd.DataFrame:
 def listing(paper: str) -> pd.DataFrame:
     """List every published row with our parameter count and what was measured on its own data."""
     from mirkeras.evaluation.parameters import count_parameters
-    from mirkeras.experiment import find_experiment
 
     rows, runs = published_rows(paper), recorded(paper)
     table = comparison.compare(rows, runs[runs.dataset.isin(rows.dataset)])

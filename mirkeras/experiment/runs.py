@@ -13,6 +13,8 @@ from mirkeras.storage.files import locked, sweep
 JOINT = "-"
 #: What only a training that goes on needs, in a run's directory until it is finished.
 CHECKPOINT, FEATURES = "checkpoint.npz", "features.raw"
+#: What is easy on the data, beside the runs on them, see `Run.home`.
+BASELINES = "baselines.csv"
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,14 @@ class Run:
     def _data(self) -> str:
         return self.dataset if self.split == DRAWN else f"{self.dataset}@{self.split}"
 
+    def home(self, out: Path) -> Path:
+        """Where all runs on these data, by this protocol, live below the ``--out`` folder."""
+        return out / self.paper / self._data / self.protocol
+
     def directory(self, out: Path) -> Path:
         """Where the run lives below the ``--out`` folder."""
         part = f"fold{self.fold + 1:02d}of{self.folds:02d}"
-        place = out / self.paper / self._data / self.protocol / self.row
-        return place / f"seed{self.seed}" / part
+        return self.home(out) / self.row / f"seed{self.seed}" / part
 
 
 def find_runs(out: Path, paper: str) -> Iterator[tuple[Path, dict]]:

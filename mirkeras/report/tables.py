@@ -62,6 +62,17 @@ def markdown(compared: pd.DataFrame) -> str:
     return "\n".join([table(head, "llrrrlrrrl", rows), "", *notes]) + "\n"
 
 
+def measured_alone(compared: pd.DataFrame) -> str:
+    """Lay out what was measured on data of one's own, without what papers measured on theirs."""
+    rows = [
+        (row.model, row.metric.replace("_", " "), _text(row.params, ","), row.dataset,
+         *_measured(row)[:2])
+        for row in compared.itertuples(index=False)
+    ]  # fmt: skip
+    head = ("row", "metric", "parameters", "data", "measured", "n")
+    return table(head, "llrlrr", rows) + "\n"
+
+
 def _text(value: float, form: str = "") -> str:
     return "–" if pd.isna(value) else format(value, form)
 

@@ -250,9 +250,10 @@ def build_caches(
     learners: dict[str, Learner],
     extractors: tuple[Extractor, ...],
     prepared: Prepared,
+    more: set[str],
 ) -> dict[str, cache.FeatureCache]:
-    """Build or open the caches that rows read, by recipe; `learners` by row."""
-    names = set()
+    """Build or open the caches that rows read, and `more`, by recipe; `learners` by row."""
+    names = set(more)
     for row, learner in learners.items():
         names |= learner.recipes(experiment, experiment.rows[row], extractors)
     paths = {prepared.home / f"{name}.h5": find_recipe(name) for name in sorted(names)}

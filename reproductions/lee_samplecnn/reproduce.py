@@ -46,7 +46,7 @@ def _figures(arguments: argparse.Namespace, data: list[str]) -> int:
     if not networks:
         return 0
     layers = ["--layers", arguments.filter_layers] if arguments.filter_layers else []
-    place = ["--out", str(arguments.out / "figures")]
+    place = ["--out", str(arguments.out / PAPER / "figures")]
     status = filters.main([*map(str, networks), *layers, *place])
     if status or not arguments.marks:
         return status

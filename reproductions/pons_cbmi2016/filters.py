@@ -187,7 +187,8 @@ def study(out: Path, cache_root: Path) -> str:
         for name in sorted({setup_of(record) for _, record, _ in found}):
             runs = [run for run in found if setup_of(run[1]) == name]
             title = f"{row} filters, {figures.label(name)}, fold {runs[0][1]['fold'] + 1}"
-            draw_filters(runs[0][2], unit, title, out / "figures" / f"{name}-{layer}-filters.png")
+            path = out / PAPER / "figures" / f"{name}-{layer}-filters.png"
+            draw_filters(runs[0][2], unit, title, path)
             if layer == "time":
                 answers.append(_answer_for(name, runs, out, cache_root))
     return "\n".join(answers) or f"no finished run of {TIME} below {out}"
@@ -207,7 +208,7 @@ def _answer_for(name: str, runs: list[Run], out: Path, cache_root: Path) -> str:
     recipe = find_recipe(RECIPE)
     found = answer([[kernel] for kernel in kernels], tempi, recipe.sample_rate / recipe.hop)
     title = f"Do Time filters learn tempo? {figures.label(name)}"
-    draw_answer(found, "Time", title, out / "figures" / f"{name}-tempo.png")
+    draw_answer(found, "Time", title, out / PAPER / "figures" / f"{name}-tempo.png")
     return f"{name}: {in_words(found, 'Time')}"
 
 

@@ -96,9 +96,9 @@ def study_patterns(out: Path, cache_root: Path) -> str:
         answer = study.answer(runs, tempi, frame_rate())
         name = f"{setup}-{row.replace('/', '-')}"
         title = f"Do P filters learn tempo? {row}, {figures.label(setup)}"
-        study.draw_answer(answer, "P", title, out / "figures" / f"{name}-tempo.png")
+        study.draw_answer(answer, "P", title, out / PAPER / "figures" / f"{name}-tempo.png")
         title = f"P filters of {row}, {figures.label(setup)}"
-        draw_patterns(runs, tempi, title, out / "figures" / f"{name}-patterns.png")
+        draw_patterns(runs, tempi, title, out / PAPER / "figures" / f"{name}-patterns.png")
         answers.append(f"{row}, {setup}: {study.in_words(answer, 'P')}; {by_length(runs, tempi)}")
     return "\n".join(answers) or f"no finished run of {' or '.join(ROWS)} below {out}"
 

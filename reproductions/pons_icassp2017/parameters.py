@@ -117,7 +117,7 @@ def main(argv: list[str] | None = None) -> int:
     out = parser.parse_args(argv).out
     measured, before = evaluated(PAPER, out), recorded(BEFORE)
     for _, group in measured.groupby(SETUP):
-        path = out / "figures" / f"{setup_name(group)}-parameters.png"
+        path = out / PAPER / "figures" / f"{setup_name(group)}-parameters.png"
         draw(group, before, path)
         print(path)
     return 0

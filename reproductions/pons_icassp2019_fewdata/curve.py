@@ -149,7 +149,7 @@ def main(argv: list[str] | None = None) -> int:
     found = curves(measured)
     write_csv(found, out / "curve.csv")
     for (data, protocol), rows in found.groupby(["dataset", "protocol"]):
-        path = out / "figures" / f"{data}-{protocol}-curve.png"
+        path = out / PAPER / "figures" / f"{data}-{protocol}-curve.png"
         draw(rows, path)
         print(path)
     answered = conclusions(found)

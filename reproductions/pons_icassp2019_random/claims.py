@@ -231,12 +231,12 @@ def main(argv: list[str] | None = None) -> int:
     found = accuracies(measured)
     for (data, split, folds, size), rows in found.groupby(["dataset", "split", "folds", "size"]):
         name = f"{data}-{split}-{folds}folds-{size}-front-ends.png"
-        draw(rows, out / "figures" / name)
+        draw(rows, out / PAPER / "figures" / name)
     answered = answers(found)
-    write_csv(answered, out / "claims.csv")
-    write_text(out / "claims.md", page(found, answered))
+    write_csv(answered, out / PAPER / "claims.csv")
+    write_text(out / PAPER / "claims.md", page(found, answered))
     print(answered.groupby("claim").answer.value_counts().unstack(fill_value=0).to_string())
-    print(f"\nwritten: {out / 'claims.csv'}, {out / 'claims.md'}")
+    print(f"\nwritten: {out / PAPER / 'claims.csv'}, {out / PAPER / 'claims.md'}")
     return 0
 
 

@@ -71,7 +71,7 @@ def draw(out: Path, row: str) -> list[Path]:
         aggregate = experiment.protocol_of(group.protocol.iloc[0], row).aggregate
         ours = metrics.confusion(runs, aggregate)
         title = f"measured: {experiment.rows[row].model}\n{_setup(group)}\n{_right(ours)}"
-        path = out / "figures" / f"fig7-{setup_name(group)}-{row.replace('/', '-')}.png"
+        path = out / PAPER / "figures" / f"fig7-{setup_name(group)}-{row.replace('/', '-')}.png"
         beside([(theirs, their_classes, theirs_title), (ours, runs[0]["classes"], title)], path)
         paths.append(path)
     if not paths:

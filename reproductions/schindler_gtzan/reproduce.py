@@ -21,7 +21,7 @@ from mirkeras.cli.reproduce import reproduce_parser
 from mirkeras.cli.train import train
 from mirkeras.evaluation.comparison import SETUP
 from mirkeras.evaluation.evaluate import setup_name
-from mirkeras.evaluation.results import read_measured
+from mirkeras.evaluation.results import evaluated
 from mirkeras.experiment import find_experiment
 from mirkeras.experiment.runs import Run
 from mirkeras.system.errors import as_command
@@ -93,7 +93,9 @@ def _look(arguments: argparse.Namespace) -> int:
     last = runs.sort_values("finished").iloc[-1]
     run = Run.of(last.to_dict()).directory(arguments.out)
     name = f"misclassified-{setup_name(runs)}-{row.replace('/', '-')}.html"
-    return browser.main([str(run), *data_words(arguments), "--out", str(arguments.out / name)])
+    return browser.main(
+        [str(run), *data_words(arguments), "--out", str(arguments.out / PAPER / name)]
+    )
 
 
 def _best(arguments: argparse.Namespace) -> pd.DataFrame:
@@ -104,8 +106,7 @@ def _best(arguments: argparse.Namespace) -> pd.DataFrame:
     """
     split = arguments.split or find_experiment(PAPER).protocols[arguments.protocol].split
     data = _prepared(arguments).home.name
-    path, remedy = arguments.out / "measured.csv", "evaluate the runs again, it is written anew"
-    measured = read_measured(path, remedy)
+    measured = evaluated(PAPER, arguments.out)
     same = measured[
         measured.dataset.isin([data, f"{data}{PARTIAL}"])
         & (measured.protocol == arguments.protocol)

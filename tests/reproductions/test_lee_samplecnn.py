@@ -84,7 +84,7 @@ def test_the_saved_tagger_takes_plain_samples(trained: Path) -> None:
 
 
 def test_a_stand_in_is_different_data_whatever_its_split(trained: Path) -> None:
-    table = pd.read_csv(trained / "comparison.csv").dropna(subset="measured")
+    table = pd.read_csv(trained / PAPER / "comparison.csv").dropna(subset="measured")
     assert set(table.verdict) == {"different data"}
     assert list(table.columns) == COLUMNS
     ids = set(table.id.str.removeprefix(f"{PAPER}/"))
@@ -96,13 +96,13 @@ def test_tags_nobody_has_in_the_test_part_are_dropped_by_name(trained: Path) -> 
     predictions = read_predictions(tagger(trained))
     counts = predictions["labels"].sum(axis=0)
     unranked = (counts == 0) | (counts == len(predictions["labels"]))
-    measured = pd.read_csv(trained / "measured.csv", keep_default_na=False)
+    measured = pd.read_csv(trained / PAPER / "measured.csv", keep_default_na=False)
     named = measured.dropped_tags[measured.row == "table5/2000"].iloc[0]
     assert named == ", ".join(predictions["classes"][unranked])
-    tags = pd.read_csv(next((trained / "tags").glob("*-paper-*.csv")))
+    tags = pd.read_csv(next((trained / PAPER / "tags").glob("*-paper-*.csv")))
     assert tags["table5/2000"].isna().tolist() == unranked.tolist()
-    assert len(list((trained / "figures").glob("*-tags.png"))) == 2  # paper and code
-    assert (trained / "comparison.md").read_text().count("| mean PR-AUC |") == 2
+    assert len(list((trained / PAPER / "figures").glob("*-tags.png"))) == 2  # paper and code
+    assert (trained / PAPER / "comparison.md").read_text().count("| mean PR-AUC |") == 2
 
 
 def test_transfer_says_whose_features_it_uses(trained: Path) -> None:
@@ -152,14 +152,14 @@ def test_missing_split_lists_stop_instead_of_another_division(
 
 
 def test_the_figures_of_the_paper_are_drawn_too(trained: Path) -> None:
-    drawn = {path.name for path in (trained / "figures").glob("fig*.png")}
+    drawn = {path.name for path in (trained / PAPER / "figures").glob("fig*.png")}
     assert drawn == {
         "fig2-table5-2000.png",
         "fig3-table5-2000.png",
         "fig4.png",
         "fig5-guitar-slow.png",
     }
-    table = pd.read_csv(trained / "figures" / "filters.csv")
+    table = pd.read_csv(trained / PAPER / "figures" / "filters.csv")
     assert table.groupby("layer").size().to_dict() == {1: 128, 2: 128}
 
 
@@ -232,7 +232,7 @@ def test_classes_are_trained_with_softmax_and_folds(audio_folder: Path, tmp_path
     words = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     assert train(PAPER, words) == 0
     assert evaluate(PAPER, ["--out", str(tmp_path / "runs")]) == 0
-    table = pd.read_csv(tmp_path / "runs" / "comparison.csv").dropna(subset="measured")
+    table = pd.read_csv(tmp_path / "runs" / PAPER / "comparison.csv").dropna(subset="measured")
     assert table[["metric", "verdict", "n"]].values.tolist() == [["accuracy", "not published", 2]]
     predictions = read_predictions(next((tmp_path / "runs").rglob("predictions.npz")).parent)
     np.testing.assert_allclose(predictions["scores"].sum(axis=1), 1, rtol=1e-5)

@@ -130,7 +130,7 @@ def test_finished_folds_are_skipped_scored_and_evaluated(
     matrix = pd.read_csv(next(out.rglob("confusion-*.csv")), index_col=0)
     assert matrix.to_numpy().sum() == 12
     assert evaluate("lidy_mirex2016", ["--out", str(out)]) == 0
-    table = pd.read_csv(out / "comparison.csv").dropna(subset="measured")
+    table = pd.read_csv(out / "lidy_mirex2016" / "comparison.csv").dropna(subset="measured")
     assert table.n.tolist() == [3]
     assert table.measured.iloc[0] == pytest.approx(np.mean(accuracies), abs=0.01)
 

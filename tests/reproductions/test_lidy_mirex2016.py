@@ -124,7 +124,10 @@ def test_only_code_standardises_and_does_it_per_cell(whole: Home) -> None:
 
 def test_nothing_is_judged_against_what_was_never_published(home: Home) -> None:
     assert verdicts(home)[f"{PAPER}/{MODEL_1}"].tolist() == ["not published"]
-    assert "MIREX 2016 scores are not publicly found" in (home.out / "comparison.md").read_text()
+    assert (
+        "MIREX 2016 scores are not publicly found"
+        in (home.out / PAPER / "comparison.md").read_text()
+    )
 
 
 @pytest.mark.long
@@ -134,7 +137,9 @@ def test_music_speech_is_judged_by_data_of_its_own(whole: Home) -> None:
 
 def verdicts(home: Home) -> pd.Series:
     """Verdicts of each row that was measured."""
-    table = pd.read_csv(home.out / "comparison.csv").dropna(subset="measured").set_index("id")
+    table = (
+        pd.read_csv(home.out / PAPER / "comparison.csv").dropna(subset="measured").set_index("id")
+    )
     assert table.measured.between(0, 100).all()
     return table.verdict.groupby(level=0).unique()
 

@@ -99,15 +99,15 @@ def test_init_takes_over_the_trained_convolutions(trained: Path) -> None:
 
 
 def test_comparison_has_the_promised_form(trained: Path) -> None:
-    table = pd.read_csv(trained / "comparison.csv")
+    table = pd.read_csv(trained / PAPER / "comparison.csv")
     assert list(table.columns) == COLUMNS
     assert (table.verdict == "different data").sum() == 3
     assert (table.verdict == "not run").sum() == 9
-    page = (trained / "comparison.md").read_text()
+    page = (trained / PAPER / "comparison.md").read_text()
     assert "recall fast" in page
-    measured = pd.read_csv(trained / "measured.csv")
+    measured = pd.read_csv(trained / PAPER / "measured.csv")
     assert len(measured) == 6
-    figures = {path.name.split("-", 3)[-1] for path in (trained / "figures").glob("*.png")}
+    figures = {path.name.split("-", 3)[-1] for path in (trained / PAPER / "figures").glob("*.png")}
     assert len(figures) == 5  # three confusions, one comparison, training curves
 
 

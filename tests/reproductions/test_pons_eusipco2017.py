@@ -42,8 +42,10 @@ def test_tags_are_trained_on_the_authors_folders_and_the_last_is_not_averaged(
     record, predictions = read_record(path.parent), read_predictions(path.parent)
     assert (record["split"], record["protocol"], record["epochs"]) == ("mtat-pons", "code", 1)
     assert record["parameters"] == 73_778
-    (line,) = pd.read_csv(trained / "runs" / "measured.csv").to_dict("records")
-    tags = pd.read_csv(next((trained / "runs" / "tags").glob("*.csv")))["tagging/small-squared"]
+    (line,) = pd.read_csv(trained / "runs" / PAPER / "measured.csv").to_dict("records")
+    tags = pd.read_csv(next((trained / "runs" / PAPER / "tags").glob("*.csv")))[
+        "tagging/small-squared"
+    ]
     assert line["roc_auc"] == pytest.approx(tags[:-1].mean())
     # which nobody has in this test part, and which is not missed
     assert predictions["classes"][-1] == "choral"
@@ -128,7 +130,7 @@ def test_tracks_of_classes_are_classified(audio_folder: Path, tmp_path: Path, in
     options = {"dataset": f"folder:{audio_folder}", "rows": "tagging", "epochs": 1}
     options |= {"cache-root": tmp_path, "out": tmp_path / "runs", "protocol": "clean"}
     assert reproduce.main([*words(**options), "--folds", "1"]) == 0
-    measured = pd.read_csv(tmp_path / "runs" / "measured.csv")
+    measured = pd.read_csv(tmp_path / "runs" / PAPER / "measured.csv")
     assert measured.accuracy.between(0, 100).all()
     assert len(measured) == 5
     for path in (tmp_path / "runs").rglob("predictions.npz"):

@@ -262,16 +262,16 @@ def test_they_are_the_best_of_the_network_that_was_kept(trained: Path, directory
 
 
 def test_evaluation_shows_f1_and_claims_nothing(trained: Path) -> None:
-    measured = pd.read_csv(trained / "runs/measured.csv", comment="#")
+    measured = pd.read_csv(trained / "runs" / "pons_eusipco2017" / "measured.csv", comment="#")
     assert len(measured) == 1
     assert measured[MEASURES].notna().all(axis=None)
     assert measured[MEASURES].stack().between(0, 1).all()
     assert measured[["threshold_s1", "threshold_s2"]].notna().all(axis=None)
-    table = pd.read_csv(trained / "runs/comparison.csv")
+    table = pd.read_csv(trained / "runs" / "pons_eusipco2017" / "comparison.csv")
     ours = table[table.measured.notna()]
     assert sorted(ours.metric) == sorted(MEASURES)
     assert set(ours.verdict) == {"not published"}
-    assert {*(trained / "runs/figures").glob("*f1_s?-comparison.png")}
+    assert {*(trained / "runs" / "pons_eusipco2017" / "figures").glob("*f1_s?-comparison.png")}
 
 
 def test_tracks_of_one_class_are_refused_before_features_are_extracted(

@@ -221,7 +221,7 @@ def test_the_curve_has_draws_chance_and_conclusions(trained: Path, capsys) -> No
     }  # fmt: skip
     assert (clean.draws == 2).all()
     assert clean.chance.unique() == pytest.approx([100 / 3])
-    assert len(list((trained / "figures").glob("*-curve.png"))) == 2
+    assert len(list((trained / PAPER / "figures").glob("*-curve.png"))) == 2
     assert len(pd.read_csv(trained / "conclusions.csv")) == 2  # MFCCs and transfer against TIMBRE
 
 

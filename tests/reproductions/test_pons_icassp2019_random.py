@@ -243,11 +243,13 @@ def test_the_same_weights_for_both_classifiers_and_others_for_other_seeds(traine
 def test_claims_are_answered_from_the_runs(trained: Path, capsys) -> None:
     assert evaluate(PAPER, ["--out", str(trained)]) == 0
     assert claims.main(["--out", str(trained)]) == 0
-    found = pd.read_csv(trained / "claims.csv")
+    found = pd.read_csv(trained / PAPER / "claims.csv")
     assert {*found.claim} == {"7×86 > 7×96", "some random CNN outperforms MFCCs"}
-    page = (trained / "claims.md").read_text()
+    page = (trained / PAPER / "claims.md").read_text()
     assert "# What the paper claims" in page
-    assert len(list((trained / "figures").glob("*-150-front-ends.png"))) == 2  # of two splits
+    assert (
+        len(list((trained / PAPER / "figures").glob("*-150-front-ends.png"))) == 2
+    )  # of two splits
 
 
 def test_an_answer_needs_an_interval_on_one_side_of_zero() -> None:

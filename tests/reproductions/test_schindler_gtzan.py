@@ -155,21 +155,23 @@ def test_a_run_on_constant_q_frames_with_decay(reproduced: Path) -> None:
 
 
 def test_raw_max_and_maj_are_measured(reproduced: Path) -> None:
-    table = pd.read_csv(reproduced / "comparison.csv").dropna(subset="measured")
+    table = pd.read_csv(reproduced / PAPER / "comparison.csv").dropna(subset="measured")
     ids = [f"{PAPER}/{row}-{name}" for row in ("table2/shallow-100", confusion.ROW)
            for name in ("raw", "max", "maj")]  # fmt: skip
     assert table.id.tolist() == ids
     assert set(table.verdict) == {"different data"}
-    measured = pd.read_csv(reproduced / "measured.csv")
+    measured = pd.read_csv(reproduced / PAPER / "measured.csv")
     assert len(measured) == 2
     assert measured[["raw", "max", "maj"]].stack().between(0, 100).all()
 
 
 def test_the_best_row_is_drawn_and_made_a_page_of(reproduced: Path) -> None:
-    measured = pd.read_csv(reproduced / "measured.csv")
+    measured = pd.read_csv(reproduced / PAPER / "measured.csv")
     best = measured.row[measured["max"] == measured["max"].max()].str.replace("/", "-")
-    (figure,) = (reproduced / "figures").glob("fig7-*-stratified-student-1folds-1epochs-*.png")
-    (page,) = reproduced.glob("misclassified-*-stratified-student-1folds-1epochs-*.html")
+    (figure,) = (reproduced / PAPER / "figures").glob(
+        "fig7-*-stratified-student-1folds-1epochs-*.png"
+    )
+    (page,) = (reproduced / PAPER).glob("misclassified-*-stratified-student-1folds-1epochs-*.html")
     assert figure.stem.partition("-1epochs-")[2] in set(best)
     assert page.stem.partition("-1epochs-")[2] in set(best)
     assert figure.read_bytes().startswith(b"\x89PNG")

@@ -202,7 +202,7 @@ def test_from_recordings_to_predictions(
     truth = predictions["labels"][predictions["segment_track"]]
     assert (predictions["scores"].argmax(axis=1) == truth).mean() > 0.6  # of five tones
     assert evaluate(PAPER, ["--out", str(tmp_path)]) == 0
-    table = pd.read_csv(tmp_path / "comparison.csv").set_index("id")
+    table = pd.read_csv(tmp_path / PAPER / "comparison.csv").set_index("id")
     assert (table.verdict[table.measured.notna()] == "not published").all()
     assert "segment_accuracy" in set(table.metric[table.measured.notna()])
 
