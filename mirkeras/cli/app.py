@@ -66,25 +66,21 @@ def _add_of_paper(
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    require_paper(arguments.paper)
+    from mirkeras.experiment.published import published_rows
+
+    published_rows(arguments.paper)  # or an error that lists the papers
     from mirkeras.cli.train import train
 
     return train(arguments.paper, arguments.rest, "mirkeras train " + arguments.paper)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    require_paper(arguments.paper)
+    from mirkeras.experiment.published import published_rows
+
+    published_rows(arguments.paper)
     from mirkeras.cli.evaluate import evaluate
 
     return evaluate(arguments.paper, arguments.rest, "mirkeras evaluate " + arguments.paper)
-
-
-def require_paper(name: str) -> None:
-    """Refuse what is no paper of the suite; `UsageError` lists those that are."""
-    from mirkeras.experiment.published import papers
-
-    if name not in papers():
-        raise UsageError(f"no paper {name!r}; there are: {', '.join(papers())}")
 
 
 def _add_tag(commands: argparse._SubParsersAction) -> None:
@@ -117,8 +113,6 @@ def _add_list(commands: argparse._SubParsersAction) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    if arguments.paper:
-        require_paper(arguments.paper)
     from mirkeras.evaluation import comparison, results
     from mirkeras.experiment.published import papers
     from mirkeras.storage.tables import csv_text
@@ -126,7 +120,8 @@ def _list(arguments: argparse.Namespace) -> int:
 
     if arguments.runs:
         table = results.finished_runs(arguments.runs, arguments.paper)
-        print(csv_text(table) if arguments.csv else table.to_string(index=False, na_rep="–"))
+        said = csv_text(table) if arguments.csv else table.to_string(index=False, na_rep="–") + "\n"
+        print(said, end="")
         return 0
     device.configure()
     for paper in [arguments.paper] if arguments.paper else papers():
@@ -151,7 +146,6 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    require_paper(arguments.paper)
     from mirkeras.evaluation import evaluate
 
     table = evaluate.evaluate_runs(arguments.paper, arguments.out)

@@ -43,7 +43,7 @@ from mirkeras.training.preflight import (
     leaks,
     plan_rows,
 )
-from mirkeras.training.waves import plan_waves, train_wave
+from mirkeras.training.waves import plan_waves, train_final, train_wave
 from mirkeras.transfer.extractors import find_extractor
 
 
@@ -92,6 +92,9 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
         help="number of folds drawn from the seed (default: the protocol's)")  # fmt: skip
     add("--seeds", type=seeds, default=[0], metavar="S[,S…]", help="default: 0")
     add("--epochs", type=positive, metavar="E", help="cap on the epochs of a run (protocol's own)")
+    add("--final", action="store_true",
+        help="afterwards train one network on all data, without a test score: as long as the "
+        "median fold's best epoch, at its rates")  # fmt: skip
     add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
     add_jobs_option(parser, "runs trained at once")
     if "extractor" in takes:
@@ -139,6 +142,9 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         )
     for row, learner in learners.items():
         learner.check(experiment.rows[row], weights, arguments.mirror)
+
+    if arguments.final and not all(learner.learns_all for learner in learners.values()):
+        raise UsageError("--final is for rows that train a network on tracks; not all of these do")
 
     # data, division, features
     prepared = options.prepared(arguments)
@@ -188,7 +194,10 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         path = runs[0].home(arguments.out) / BASELINES
         division = {"split": split, "folds": folds, "seeds": arguments.seeds}
         easy = baselines.write_baselines(path, tracks, mfcc, protocol, **division)
+    whole = train_final(runs, experiment, setting) if arguments.final and not failed else []
     print(_told(experiment, runs, arguments.out, easy))
+    for path in whole:
+        print(shown(f"all data:      mirkeras tag FILE… --model {path}"))
     return 1 if failed else 0
 
 

@@ -17,8 +17,8 @@ from mirkeras.experiment import find_experiment, published
 from mirkeras.experiment.published import ResultsError, published_rows
 from mirkeras.experiment.records import read_predictions
 from mirkeras.experiment.runs import Run, find_runs
-from mirkeras.pipeline.splits import SEEDED
-from mirkeras.report.tables import PAGE, markdown
+from mirkeras.pipeline.splits import FINAL, SEEDED
+from mirkeras.report.tables import DECIMALS, PAGE, markdown
 from mirkeras.storage.files import write_text
 from mirkeras.storage.tables import inferred, read_csv, write_checked_csv
 
@@ -42,6 +42,8 @@ def collect(out: Path, paper: str, score: Callable[[dict, dict], dict]) -> pd.Da
     """
     lines = []
     for directory, record in find_runs(out, paper):
+        if record.get("split") == FINAL:  # it learned from all tracks: nothing can be scored
+            continue
         flat = {n: value for n, value in record.items() if not isinstance(value, dict | list)}
         flat = asdict(Run.of(record)) | flat  # older records name no split
         versions = " ".join(f"{name} {text}" for name, text in record["versions"].items())
@@ -70,9 +72,12 @@ def finished_runs(out: Path, paper: str | None = None) -> pd.DataFrame:
         for directory, record in find_runs(out, name):
             line = {"run": directory, **asdict(Run.of(record)), "epochs": record.get("epochs")}
             line["finished"] = record["finished"]
-            if "measurements" not in record and (directory / "predictions.npz").exists():
+            if record.get("split") == FINAL:
+                line["metric"] = record["scored"]
+            elif "measurements" not in record and (directory / "predictions.npz").exists():
                 scores = metrics.score_run(experiment, read_predictions(directory), record)
-                line["metric"], line["score"] = next(iter(scores.items()))
+                line["metric"], score = next(iter(scores.items()))
+                line["score"] = round(score, DECIMALS[line["metric"]])
             lines.append(line)
     if not lines:
         raise ResultsError(f"no finished run below {out}; see `mirkeras train --help`")

@@ -18,6 +18,7 @@ from mirkeras.experiment.protocols import Protocol
 from mirkeras.pipeline.segments import Segments
 from mirkeras.pipeline.splits import (
     DRAWN,
+    FINAL,
     FOLDS_TO_SPARE,
     SEEDED,
     STRATIFIED,
@@ -78,9 +79,13 @@ def divide(
     tracks : DataFrame
         As from `tracks_of`, with a column per split that the data set names.
     split : str
-        One of `SEEDED` (test tracks first, then validation from what remains, from `seed`) or a
-        column.
+        One of `SEEDED` (test tracks first, then validation from what remains, from `seed`), a
+        column, or `FINAL`: all train.
     """
+    if split == FINAL:
+        heard = np.arange(tracks.heard.sum())
+        whole = segments.of_tracks(heard, training=True)
+        return Parts(whole, whole[:0], whole[:0], heard)
     rest, held, test = _members(protocol, tracks, split, folds, fold, seed)
     everything = np.unique(np.concatenate([rest, held, test]))
     heard = np.flatnonzero(tracks.heard)  # where the tracks of segments stand in the index

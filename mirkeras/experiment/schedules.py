@@ -54,6 +54,24 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class Replayed:
+    """The rates of another run, epoch by epoch, where nothing is held out that a rule could watch.
+
+    What restarts between stages (`Staged`) is not repeated, only its rates.
+    """
+
+    rates: tuple[float, ...]
+
+    def start(self) -> dict:
+        return {"epoch": 0}
+
+    def step(self, memory: dict, logs: Mapping[str, float]) -> Verdict:
+        memory["epoch"] = epoch = memory["epoch"] + 1
+        last = epoch >= len(self.rates)
+        return Verdict(factor=1.0 if last else self.rates[epoch] / self.rates[epoch - 1])
+
+
+@dataclass(frozen=True)
 class HalveOnRecovery:
     """The rule of the CBMI 2016 code (MIRdl.py): halve when the loss recovers after bad epochs.
 

@@ -51,6 +51,8 @@ class Setting:
         Whether networks compute in half precision.
     weights : Path or None
         Where weights of trained taggers lie, as for `mirkeras.pretrained.weights.load`.
+    replayed : Path or None
+        Directory of the finished run whose epochs and rates the network of all data repeats.
     """
 
     out: Path
@@ -64,6 +66,7 @@ class Setting:
     memory_budget: int
     mixed_precision: bool
     weights: Path | None = None
+    replayed: Path | None = None
 
     def set_up(self) -> None:
         """Prepare a process for its runs."""

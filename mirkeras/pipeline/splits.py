@@ -22,6 +22,8 @@ from sklearn.model_selection import (
 DRAWN = "drawn"
 STRATIFIED = "stratified"
 SEEDED = (DRAWN, STRATIFIED)
+#: Not to be asked for: nothing is held out, see `mirkeras.training.waves.train_final`.
+FINAL = "final"
 #: Tested where a stratified split has one fold only.
 ONE_FOLD_SHARE = 0.25
 #: Official folds from which one can be spared for validation: of three, only a third would train.

@@ -18,6 +18,7 @@ from mirkeras.features import Recipe, find_recipe
 from mirkeras.layers import count_trainable
 from mirkeras.pipeline.labels import Labels
 from mirkeras.pipeline.segments import Consecutive, Segments
+from mirkeras.pipeline.splits import FINAL
 from mirkeras.pretrained.inference import Score, scorer
 from mirkeras.storage.files import sha256
 from mirkeras.system.errors import UsageError
@@ -110,6 +111,8 @@ class Learner:
     """
 
     takes: ClassVar[tuple[str, ...]] = ()
+    #: Whether a row can also learn from all data, with nothing held out (``--final``).
+    learns_all: ClassVar[bool] = False
 
     def is_quick(self, row: Row) -> bool:
         """Whether a run takes seconds: then a process, which takes some to start, does several."""
@@ -227,6 +230,8 @@ class Learner:
 class Network(Learner):
     """A network trained on segments of frames."""
 
+    learns_all = True
+
     def recipes(self, experiment, row, extractors) -> set[str]:
         return {row.recipe}
 
@@ -267,6 +272,10 @@ class Network(Learner):
             "capped": not progress.stopped and progress.epochs < protocol.max_epochs,
             "resident": plan.feed.resident,
         }
+        if run.split == FINAL:
+            facts |= {"capped": False, "replays": setting.replayed.name, "scored": "no test score"}
+            nothing = np.zeros((0, len(labels.names)), np.float32)
+            return Learned(nothing, plan.feed.segments, parts, labels, facts, used=("train",))
         return Learned(predict(plan), plan.feed.segments, parts, labels, facts)
 
     def serve(self, directory, record, row, protocol, *, weights=None, hidden=False) -> Served:

@@ -15,6 +15,7 @@ from mirkeras.cache.statistics import cell_statistics, statistics
 from mirkeras.experiment import Experiment, Protocol, Row, Rule, records
 from mirkeras.experiment.division import Parts, divide
 from mirkeras.experiment.runs import Run
+from mirkeras.experiment.schedules import Replayed
 from mirkeras.experiment.setting import Setting
 from mirkeras.features import find_recipe
 from mirkeras.layers import standardised
@@ -113,6 +114,9 @@ def plan_run(
         As from `mirkeras.experiment.division.tracks_of`.
     """
     row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
+    if setting.replayed:
+        rates = tuple(records.read_log(setting.replayed).learning_rate[: run.max_epochs])
+        protocol = replace(protocol, rule=Replayed(rates), validate_by="test", select_by="last")
     labels = read_labels(tracks[tracks.heard], setting.tags)
     deformed = find_recipe(row.recipe).deformed if row.recipe else 0
     segments = cut(protocol.cut, cache.offsets, row.frames, run.seed, deformed)

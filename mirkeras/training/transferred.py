@@ -25,6 +25,7 @@ class Head(Network):
     """A network on song-level features of other networks, see `mirkeras.transfer.song_features`."""
 
     takes: ClassVar[tuple[str, ...]] = ("extractor",)
+    learns_all = False
 
     def needs(self, row, extractors) -> tuple[str, ...]:
         return row.starts_from + (() if extractors else row.features_from)

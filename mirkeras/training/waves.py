@@ -1,12 +1,15 @@
 """Which runs, in which order, and how many at once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil
+from pathlib import Path
 
 from mirkeras.experiment import Experiment, find_experiment
 from mirkeras.experiment.records import read_record
 from mirkeras.experiment.runs import JOINT, Run, is_finished
 from mirkeras.experiment.setting import Extractor, Setting
+from mirkeras.pipeline.splits import FINAL
 from mirkeras.system import jobs
 from mirkeras.system.errors import UsageError, explained, is_expected, is_full, say
 from mirkeras.training.learner import Learner
@@ -83,6 +86,41 @@ def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_onc
     single = [run for run in left if run not in together]
     work += [jobs.Job(run.name, run.max_epochs, train_run, (run, setting)) for run in single]
     return _run_jobs(work, setting, at_once)
+
+
+def train_final(
+    runs: list[Run], experiment: Experiment, setting: Setting, report: Callable[[str], None] = print
+) -> list[Path]:
+    """Train a network on all data for every row and seed of finished runs.
+
+    It is trained for as many epochs as the median fold's best one had, at that fold's rates.
+
+    Returns
+    -------
+    list of Path
+        Their directories.
+
+    Raises
+    ------
+    UsageError
+        A fold is not finished.
+    """
+    made = []
+    for row, seed in dict.fromkeys((run.row, run.seed) for run in runs):
+        folds = [run for run in runs if (run.row, run.seed) == (row, seed)]
+        found = {run.directory(setting.out): read_record(run.directory(setting.out)) or {}
+                 for run in folds}  # fmt: skip
+        if any(record.get("status") != "finished" for record in found.values()):
+            raise UsageError(f"{row}: --final needs all folds, and some are not finished")
+        ordered = sorted(found, key=lambda directory: found[directory]["best_epoch"])
+        median = ordered[(len(ordered) - 1) // 2]
+        epochs = found[median]["best_epoch"]
+        whole = replace(folds[0], split=FINAL, fold=0, folds=1, max_epochs=epochs)
+        report(f"{row}: all data, {epochs} epochs as {median.name}, the median fold; no test score")
+        if train_wave([whole], experiment, replace(setting, replayed=median), 1):
+            raise UsageError(f"{row}: the network of all data was not trained")
+        made.append(whole.directory(setting.out))
+    return made
 
 
 def train_runs(runs: list[Run], setting: Setting, report: Callable[[dict], None]) -> None:

@@ -150,6 +150,8 @@ def joined(parts: Parts, sung: Sung) -> Parts:
 class Phonemes(Network):
     """A network on segments around annotated frames, trained a second time on all it may see."""
 
+    learns_all = False
+
     def fits(self, protocol) -> bool:
         return VARIANT in protocol.variants
 

@@ -103,6 +103,8 @@ def score(predictions: Mapping, record: Mapping) -> dict[str, float]:
 class Thresholded(Network):
     """A network of this task; by `clean`, the record keeps the thresholds that validation chose."""
 
+    learns_all = False
+
     def fits(self, protocol) -> bool:
         return TASK in protocol.variants
 
