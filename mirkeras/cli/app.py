@@ -65,19 +65,22 @@ def _add_of_paper(
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
 
-def _train(arguments: argparse.Namespace) -> int:
+def _require_paper(name: str) -> None:
+    """Refuse what is no paper, by an error that lists those that are."""
     from mirkeras.experiment.published import published_rows
 
-    published_rows(arguments.paper)  # or an error that lists the papers
+    published_rows(name)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    _require_paper(arguments.paper)
     from mirkeras.cli.train import train
 
     return train(arguments.paper, arguments.rest, "mirkeras train " + arguments.paper)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from mirkeras.experiment.published import published_rows
-
-    published_rows(arguments.paper)
+    _require_paper(arguments.paper)
     from mirkeras.cli.evaluate import evaluate
 
     return evaluate(arguments.paper, arguments.rest, "mirkeras evaluate " + arguments.paper)
@@ -146,6 +149,7 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
+    _require_paper(arguments.paper)
     from mirkeras.evaluation import evaluate
 
     table = evaluate.evaluate_runs(arguments.paper, arguments.out)

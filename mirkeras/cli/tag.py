@@ -7,11 +7,19 @@ from pathlib import Path
 
 from mirkeras.cli.options import positive
 
+#: Endings of --out, and the formats that they ask for.
+ENDINGS = {".txt": "text", ".csv": "csv", ".json": "json", ".jams": "jams"}
+
 DESCRIPTION = """\
 Tag music with a trained network.
 
 A track is cut into segments (3 s for the musicnn models), each gets a score between 0 and 1 for
-every tag of the model (its taggram); the scores of the track are their means.
+every tag of the model (its taggram); the scores of the track are their means. A network of your
+own (--model RUN) that was trained on classes also decides for one, as its protocol says; of several
+runs the CSV holds the standard deviation of every score.
+
+What --embed FILE.h5 holds, tracks one after another: features (segments, values), starts (seconds),
+offsets (track i has the segments offsets[i]:offsets[i + 1]) and paths; its attributes say by what.
 """
 
 EPILOG = """\
@@ -20,11 +28,14 @@ examples:
   mirkeras tag song.mp3 --plot song.png                ... and how they go over time
   mirkeras tag --list                                  the models there are
   mirkeras tag --card MSD_musicnn                      all about one, its tags included
-  mirkeras tag music/ --model MSD_musicnn --format csv --out tags.csv
+  mirkeras tag music/ --model MSD_musicnn --out tags.csv
                                                        a folder, every score of every track
+  mirkeras tag music/ --model runs/PAPER/DATA/PROTOCOL/ROW/seed0
+                                                       by networks of your own (mirkeras list
+                                                       --runs): the folds of a row, averaged
   mirkeras tag 'music/**/*.flac' --format jams --out jams/
                                                        a JAMS file per track
-  mirkeras tag music/ --format json --hop 1 --out tags.json --embed features.h5
+  mirkeras tag music/ --hop 1 --out tags.json --embed features.h5
                                                        taggrams, a segment every second, and what
                                                        the last hidden layer makes of each segment
 
@@ -64,6 +75,7 @@ def check(arguments: argparse.Namespace) -> None:
         return
     if not arguments.files:
         wrong("which files? for example: mirkeras tag song.mp3; see --help")
+    arguments.format = _format(arguments, wrong)
     if arguments.format == "jams" and not arguments.out:
         wrong("--format jams makes a file per track: --out FOLDER says where")
     if arguments.format != "jams" and arguments.out and arguments.out.is_dir():
@@ -76,6 +88,23 @@ def check(arguments: argparse.Namespace) -> None:
         wrong("--feature says what --embed FILE.h5 holds: name that file")
     if arguments.embed and arguments.embed.is_dir():
         wrong(f"--embed {arguments.embed} is a folder: name a file")
+
+
+def _format(arguments: argparse.Namespace, wrong: Callable) -> str:
+    """Tell the format by the ending of --out, where it has one; both must agree."""
+    out, given = arguments.out, arguments.format
+    if out is None:
+        return given or "text"
+    if out.is_dir() and not given:
+        return "jams"
+    ending = out.suffix.lower()
+    implied = ENDINGS.get(ending)
+    if implied and given and given != implied:
+        wrong(f"--out {out} ends on {ending}, --format is {given}: which of them?")
+    if ending and not implied and not given:
+        known = ", ".join(ENDINGS)
+        wrong(f"--out {out}: which format? It ends on none of {known}; say so with --format")
+    return given or implied or "text"
 
 
 def _check_place(wrong: Callable, option: str, place: Path, suffix: str) -> None:
@@ -93,9 +122,10 @@ def _check_place(wrong: Callable, option: str, place: Path, suffix: str) -> None
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
-    group.add_argument("--format", choices=["text", "csv", "json", "jams"], default="text",
+    group.add_argument("--format", choices=["text", "csv", "json", "jams"],
                        help="text: best tags; csv: a line per track, all tags; json: also the "
-                       "taggrams; jams: a file per track (default: %(default)s)")  # fmt: skip
+                       "taggrams; jams: a file per track (default: by the ending of --out, of a "
+                       "folder jams, else text)")  # fmt: skip
     group.add_argument("--top", type=positive, default=10, metavar="N",
                        help="tags in text, jams and figures (default: %(default)s)")  # fmt: skip
     group.add_argument("--out", type=Path, metavar="PATH",
@@ -108,7 +138,10 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("network")
-    group.add_argument("--model", default="MTT_musicnn", help="see --list (default: %(default)s)")
+    group.add_argument("--model", default="MTT_musicnn", metavar="MODEL_OR_RUN",
+                       help="see --list; or the directory of a finished run of yours, the folder "
+                       "of several of one row, or a .keras file with its run.json (default: "
+                       "%(default)s)")  # fmt: skip
     group.add_argument("--feature", metavar="NAME",
                        help="which one, see --card (default: the model's first)")  # fmt: skip
     group.add_argument("--hop", type=_seconds, metavar="SECONDS",

@@ -149,7 +149,7 @@ def test_a_figure_of_one_file(music) -> None:
     [
         ("", "which files?"),
         ("a.wav --format jams", "--out FOLDER"),
-        ("a.wav --out music", "is a folder, --format text makes one file"),
+        ("a.wav --format text --out music", "is a folder, --format text makes one file"),
         ("a.wav --feature max_pool", "--embed FILE.h5"),
         ("a.wav --hop 0", "above 0"),
         ("a.wav --hop nan", "above 0"),
@@ -157,7 +157,8 @@ def test_a_figure_of_one_file(music) -> None:
         ("a.wav --plot song.pdf", "ends on .png"),
         ("a.wav --plot music/a.wav", "is a file: name a folder"),
         ("a.wav --format jams --out music/a.wav", "is a file: name a folder"),
-        ("a.wav --format jams --out x.json", "ends on .jams"),
+        ("a.wav --format jams --out x.json", "which of them?"),
+        ("a.wav --out x.mp4", "which format?"),
         ("a.wav --list", "take no files"),
     ],
 )
@@ -173,10 +174,10 @@ def test_wrong_usage_is_status_2(music, words, message, capsys) -> None:
         ("music/*.aiff", "no audio file"),
         ("music --embed e.h5 --feature nothing", "there are: penultimate, max_pool"),
         ("music --plot x.png", "name a folder"),
-        ("music --out music/a.wav", "would be replaced"),
+        ("music --format text --out music/a.wav", "would be replaced"),
         ("music --out x --embed x", "are the same file"),
-        ("music/a.wav --out x.png --plot x.png", "are the same file"),
-        ("music --out linked/a.wav", "would be replaced"),
+        ("music/a.wav --format text --out x.png --plot x.png", "are the same file"),
+        ("music --format text --out linked/a.wav", "would be replaced"),
         ("music/bad.ogg --out x", "no file could be tagged"),
     ],
 )

@@ -151,17 +151,18 @@ def test_the_last_segment_is_left_out_where_the_protocol_does(folds: Path, music
 
 def test_the_command_resumes_with_runs(folds: Path, music: Path, tmp_path, capsys) -> None:
     command = ["tag", str(music), "--model", str(folds), "--out", str(tmp_path / "t.csv")]
-    assert main([*command, "--format", "csv"]) == 0
+    assert main(command) == 0
     text = (tmp_path / "t.csv").read_text()
     assert text.splitlines()[0] == (
         "path,seconds,repeated,decided,fast,medium,slow,fast (std of 2 runs),"
         "medium (std of 2 runs),slow (std of 2 runs)"
     )
     assert len(text.splitlines()) == 13
-    assert main([*command, "--format", "csv"]) == 0
+    assert main(command) == 0
     assert "complete, nothing to write" in capsys.readouterr().err
-    assert main([*command, "--format", "json"]) == 0
-    assert '"spread"' in (tmp_path / "t.csv").read_text()
+    as_json = ["tag", str(music), "--model", str(folds), "--out", str(tmp_path / "t.json")]
+    assert main(as_json) == 0
+    assert '"spread"' in (tmp_path / "t.json").read_text()
 
 
 def test_a_network_file_with_its_record_and_its_last_hidden_layer(folds, music, tmp_path) -> None:
