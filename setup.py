@@ -15,6 +15,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["mirkeras*", "data_prep*", "reproductions*", "results*"]),
     package_data={
+        "mirkeras": ["py.typed"],
         "results": ["published/*.csv", "published/confusion/*.csv", "measured/*.csv"],
         "reproductions.schindler_gtzan": ["templates/*.html"],
         "reproductions.lidy_mirex2016": ["bin/*"],

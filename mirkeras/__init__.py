@@ -1,6 +1,12 @@
 """mirkeras: the classic music-CNN papers, re-run in Keras and compared row by row."""
 
+from importlib import import_module
+from types import ModuleType
+
+from mirkeras.face import FinishedRun, Parts, build, dataset, load_run, tag
 from mirkeras.system import interrupts, limits
+
+__all__ = ["FinishedRun", "Parts", "build", "dataset", "features", "load_run", "tag"]
 
 if interrupts.is_command():  # else this is a program of the user's
     limits.require_files()
@@ -9,3 +15,10 @@ if interrupts.is_command():  # else this is a program of the user's
     limits.require_threads()
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import `mirkeras.features` when it is asked for: a package, and a function of a file."""
+    if name == "features":
+        return import_module("mirkeras.features")
+    raise AttributeError(f"module 'mirkeras' has no attribute {name!r}")
