@@ -4,6 +4,7 @@ Nothing here imports TensorFlow, so that listing or downloading data starts at o
 """
 
 from importlib import import_module
+from importlib.metadata import entry_points
 from pkgutil import iter_modules
 
 from data_prep import sets
@@ -11,6 +12,8 @@ from data_prep.declare import Archive, DataError, DataSet
 
 __all__ = ["Archive", "DataError", "DataSet", "get", "names"]
 
+#: Entry points by which installed packages add data sets: name → module:DATASET.
+GROUP = "mirkeras.datasets"
 #: Modules of `data_prep.sets` that declare no set of their own.
 _OTHERS = ("folder", "listed", "subsets")
 
@@ -45,6 +48,9 @@ def get(name: str, layout: str | None = None) -> DataSet:
     if name.startswith("csv:"):
         return import_module("data_prep.sets.listed").declare(name)
     whole, colon, classes = name.partition(":")
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            return point.load()
     if whole not in names():
         raise DataError(
             f"unknown data set {name!r}. Declared are: {', '.join(names())}; "

@@ -22,6 +22,7 @@ from mirkeras.evaluation.comparison import OWN
 from mirkeras.evaluation.metrics import score_run
 from mirkeras.experiment import Experiment, find_experiment
 from mirkeras.experiment.division import tracks_of
+from mirkeras.experiment.published import papers
 from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.experiment.runs import BASELINES, Run
 from mirkeras.experiment.setting import Setting
@@ -231,6 +232,8 @@ def _told(experiment: Experiment, runs: list[Run], out: Path, easy: pd.DataFrame
         place = runs[0].home(out) / best[1] / f"seed{runs[0].seed}"
         lines += [
             f"look at it:    mirkeras evaluate {experiment.paper} --out {out}",
-            f"tag with it:   mirkeras tag FILE… --model {place}",
+            f"tag with it:   mirkeras tag FILE… --model {place}"
+            if experiment.paper in papers()
+            else "tag with it:   once its package has an entry point in the group mirkeras.papers",
         ]
     return "\n".join(map(shown, lines))

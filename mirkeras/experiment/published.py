@@ -1,7 +1,9 @@
 """The paper's own numbers: `results/published/<paper>.csv`, one line per row, with its source."""
 
+from importlib.metadata import entry_points
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 import results
@@ -16,9 +18,41 @@ class ResultsError(ExpectedError):
 RESULTS = Path(results.__file__).parent
 
 
+#: Entry points by which installed packages add papers: name → module with an `EXPERIMENT`.
+GROUP = "mirkeras.papers"
+
+
 def papers() -> tuple[str, ...]:
-    """Names of the papers with published numbers."""
-    return tuple(sorted(path.stem for path in (RESULTS / "published").glob("*.csv")))
+    """Names of the papers of the suite, then of those that installed packages add."""
+    own = sorted(path.stem for path in (RESULTS / "published").glob("*.csv"))
+    return (*own, *(point.name for point in entry_points(group=GROUP)))
+
+
+def module_of(paper: str) -> str:
+    """Name the module that declares a paper's `EXPERIMENT`.
+
+    Parameters
+    ----------
+    paper : str
+        A folder of ``reproductions``, the name of an entry point of `GROUP`, or the dotted name of
+        a module of one's own.
+
+    Raises
+    ------
+    ResultsError
+        There is no such paper.
+    """
+    if (RESULTS / "published" / f"{paper}.csv").exists():
+        return f"reproductions.{paper}.experiments"
+    for point in entry_points(group=GROUP):
+        if point.name == paper:
+            return point.value
+    if "." in paper and all(part.isidentifier() for part in paper.split(".")):
+        return paper
+    raise ResultsError(
+        f"unknown paper {paper!r}; known: {', '.join(papers())}, or a module of yours: "
+        "mypackage.mypaper"
+    )
 
 
 def published_rows(paper: str) -> pd.DataFrame:
@@ -42,13 +76,25 @@ def published_rows(paper: str) -> pd.DataFrame:
     """
     path = RESULTS / "published" / f"{paper}.csv"
     if not path.exists():
-        raise ResultsError(f"unknown paper {paper!r}; known: {', '.join(papers())}")
+        return _unpublished_rows(paper)
     needed = ("id", "row", "model", "params", "dataset", "split", "metric", "value", "std", "folds")
     text = ("id", "row", "model", "dataset", "split", "note", "protocol", "source")
     table = inferred(read_csv(path, needed, "restore it, it came with the suite"), text)
     for optional in {"note", "outputs", "protocol"} - set(table):
         table[optional] = pd.NA
     return table.fillna(dict.fromkeys(text, ""))
+
+
+def _unpublished_rows(paper: str) -> pd.DataFrame:
+    """List the rows of a paper that brings no published numbers; parameters are for 10 classes."""
+    from mirkeras.experiment.rows import find_experiment
+
+    rows = find_experiment(paper).rows.values()
+    table = pd.DataFrame({"row": [row.id for row in rows], "model": [row.model for row in rows]})
+    table["id"] = f"{paper}/" + table.row
+    text = dict.fromkeys(("dataset", "split", "note", "protocol", "source"), "")
+    unknown = dict.fromkeys(("params", "value", "std", "folds", "baseline"), np.nan)
+    return table.assign(metric="accuracy", outputs=10, **text, **unknown)
 
 
 def row_ids(paper: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mirkeras.experiment.protocols import Protocol
+from mirkeras.experiment.published import ResultsError, module_of
 
 if TYPE_CHECKING:
     from mirkeras.system.backend import keras
@@ -131,5 +132,20 @@ class Experiment:
 
 
 def find_experiment(paper: str) -> Experiment:
-    """Load the experiment of a paper by its name."""
-    return importlib.import_module(f"reproductions.{paper}.experiments").EXPERIMENT
+    """Load the experiment of a paper by its name, see `published.module_of`.
+
+    Raises
+    ------
+    ResultsError
+        There is no such paper, or its module declares none.
+    """
+    name = module_of(paper)
+    try:
+        found = getattr(importlib.import_module(name), "EXPERIMENT", None)
+    except ModuleNotFoundError as error:
+        if not (error.name and f"{name}.".startswith(f"{error.name}.")):
+            raise
+        raise ResultsError(f"{paper}: there is no module {error.name}; is it installed?") from error
+    if not isinstance(found, Experiment) or found.paper != paper:
+        raise ResultsError(f"module {name} declares no EXPERIMENT of the paper {paper!r}")
+    return found

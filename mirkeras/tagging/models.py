@@ -162,7 +162,10 @@ def _of_runs(path: Path, weights: Path | None) -> Model:
                 "folder of one (mirkeras list --runs)"
             )
     if first["paper"] not in papers():
-        raise RunError(f"{path} holds runs of {first['paper']!r}, which is no paper of mirkeras")
+        raise RunError(
+            f"{path} holds runs of {first['paper']!r}, which no installed package declares (by an "
+            "entry point in the group mirkeras.papers)"
+        )
     experiment = find_experiment(first["paper"])
     if first["row"] not in experiment.rows or first["protocol"] not in experiment.protocols:
         raise RunError(

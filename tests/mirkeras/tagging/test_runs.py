@@ -195,7 +195,7 @@ def test_what_cannot_tag_is_refused_in_a_line(folds: Path, music: Path, tmp_path
         tmp_path / "nowhere": (UsageError, "no such file or folder"),
         music: (UsageError, "holds no run"),
         copied("unfinished", status="started"): (RunError, "is not finished"),
-        copied("paper", paper="os"): (RunError, "which is no paper of mirkeras"),
+        copied("paper", paper="os"): (RunError, "which no installed package declares"),
         copied("row", row="table1/other"): (RunError, "has no row table1/other"),
         copied("recipe", recipe={"recipe": {"name": "cbmi2016", "implementation": 0}}): (
             RunError,
