@@ -47,5 +47,8 @@ setup(
         "bench": ["torch>=2.4"],  # the network of SampleCNN once more, to compare speeds
         "dev": ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.12"],
     },
-    entry_points={"console_scripts": ["mirkeras = mirkeras.cli.app:main"]},
+    entry_points={
+        "console_scripts": ["mirkeras = mirkeras.cli.app:main"],
+        "mirkeras.papers": ["finetune = reproductions.finetune.experiments"],
+    },
 )

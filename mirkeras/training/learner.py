@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+from mirkeras.system.backend import keras
+
 import numpy as np
 import pandas as pd
 
@@ -258,8 +260,12 @@ class Network(Learner):
         cache = open_cache(setting.caches[row.recipe])  # preflight compared its recipe
         return cache, {"recipe": cache.identity}
 
+    def begin(self, network: keras.Model, row: Row, setting: Setting) -> None:
+        """Change what a network starts with; it was just built."""
+
     def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
         plan, parts, labels = plan_run(run, experiment, setting, cache, tracks)
+        self.begin(plan.network, experiment.rows[run.row], setting)
         progress = train(plan, run.directory(setting.out), report)
         chosen = f"best_{plan.select_by.replace('val', 'validation')}"
         protocol = experiment.protocol_of(run.protocol, run.row)
