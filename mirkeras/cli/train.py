@@ -215,7 +215,7 @@ def _told(experiment: Experiment, runs: list[Run], out: Path, easy: pd.DataFrame
         if not found:
             lines.append(f"{row}: no run is finished")
             continue
-        name = next(iter(found[0]))
+        name = next(name for name in found[0] if name in DECIMALS)
         values = [scores[name] for scores in found]
         best = max(best, (np.mean(values), row))
         spread = f" ± {np.std(values):.{DECIMALS[name]}f}" if len(values) > 1 else ""

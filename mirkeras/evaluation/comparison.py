@@ -53,10 +53,11 @@ def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `COLUMNS` plus row, split, protocol, baseline, difference, low, high (the 95 % interval) and
-        note; one line per published row and `SETUP`. Published rows without a run appear once, as
-        "not run" or, if they are earlier work that the paper cites, as "cited"; measured networks
-        for which the paper prints no such number follow, as "not published".
+        `COLUMNS` plus row, split, protocol, baseline, difference, low, high (the 95 % interval),
+        note, and warned (what of it is about the runs alone); one line per published row and
+        `SETUP`. Published rows without a run appear once, as "not run" or, if they are earlier work
+        that the paper cites, as "cited"; measured networks for which the paper prints no such
+        number follow, as "not published".
 
     Raises
     ------
@@ -72,7 +73,7 @@ def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
             lines.append(_line(row) | {"verdict": unrun, "note": row.note})
         lines += [_line(row) | _measured(row, group) for group in groups]
     lines += _unpublished(published, measured)
-    extra = ["row", "split", "protocol", "baseline", "difference", "low", "high", "note"]
+    extra = ["row", "split", "protocol", "baseline", "difference", "low", "high", "note", "warned"]
     table = pd.DataFrame(lines, columns=[*COLUMNS, *extra])
     return table.astype({"params": "Int64", "n": "Int64", "published_params": "Int64"})
 
@@ -124,7 +125,8 @@ def _unpublished(published: pd.DataFrame, measured: pd.DataFrame) -> list[dict]:
             model = models.iloc[0] if len(models) else name
             line = {"id": f"{group.paper.iloc[0]}/{name}", "model": model, "metric": metric}
             values = _values(group, metric)
-            told = {"verdict": "not published", "note": _notes(*_warnings(group))}
+            warned = _notes(*_warnings(group))
+            told = {"verdict": "not published", "note": warned, "warned": warned}
             lines.append(line | values | {"row": name} | told)
     return lines
 
@@ -167,8 +169,10 @@ def _values(runs: pd.DataFrame, metric: str) -> dict:
 
 def _measured(row: tuple, runs: pd.DataFrame) -> dict:
     line, values = _values(runs, row.metric), runs[row.metric].to_numpy(float)
+    line["warned"] = _notes(*_warnings(runs))
     if np.isnan(row.value):
-        return line | {"verdict": "not published", "note": _notes(row.note, *_warnings(runs))}
+        note = _notes(row.note, *_warnings(runs))
+        return line | {"verdict": "not published", "note": note}
     summary = Summary(values.mean(), values.std(), len(values))
     interval = welch_interval(summary, Summary(row.value, row.std, row.folds))
     if np.isnan(row.std):

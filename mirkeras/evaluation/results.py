@@ -76,8 +76,8 @@ def finished_runs(out: Path, paper: str | None = None) -> pd.DataFrame:
                 line["metric"] = record["scored"]
             elif "measurements" not in record and (directory / "predictions.npz").exists():
                 scores = metrics.score_run(experiment, read_predictions(directory), record)
-                line["metric"], score = next(iter(scores.items()))
-                line["score"] = round(score, DECIMALS[line["metric"]])
+                line["metric"] = name = next(name for name in scores if name in DECIMALS)
+                line["score"] = round(scores[name], DECIMALS[name])
             lines.append(line)
     if not lines:
         raise ResultsError(f"no finished run below {out}; see `mirkeras train --help`")

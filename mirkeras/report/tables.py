@@ -70,7 +70,9 @@ def measured_alone(compared: pd.DataFrame) -> str:
         for row in compared.itertuples(index=False)
     ]  # fmt: skip
     head = ("row", "metric", "parameters", "data", "measured", "n")
-    return table(head, "llrlrr", rows) + "\n"
+    said = [text for warned in compared.warned.dropna() for text in warned.splitlines()]
+    notes = [f"- {escaped(text)}" for text in dict.fromkeys(said)]
+    return "\n".join([table(head, "llrlrr", rows), "", *notes]).rstrip() + "\n"
 
 
 def _text(value: float, form: str = "") -> str:

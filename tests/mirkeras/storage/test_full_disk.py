@@ -56,7 +56,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "file.npz": lambda folder: arrays.write_archive(folder / "file.npz", a=numbers(), b=numbers()),
     "file.npy": lambda folder: arrays.write_rows(folder / "file.npy", [numbers(), numbers()]),
     "file.png": lambda folder: figures.save(drawing(), folder / "file.png"),
-    "file.keras": lambda folder: fit._save(network(), folder / "file.keras"),
+    "file.keras": lambda folder: fit.save_network(network(), folder / "file.keras"),
     "file.flac": make,
     "file.rows": song,
 }
