@@ -15,12 +15,11 @@ from mirkeras.pipeline.labels import read_labels
 from mirkeras.pipeline.segments import consecutive
 from mirkeras.system import jobs
 from mirkeras.system.errors import UsageError
-from mirkeras.training import preflight
 from mirkeras.training.learner import Learned, Network
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.plan import divide_run
 
-PAPER = "nearest_paper"
+PAPER = "package.nearest_paper"
 
 
 class NearestMean(Network):
@@ -58,9 +57,8 @@ def paper(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     module = ModuleType("experiments")
     module.EXPERIMENT = Experiment(PAPER, {"nearest": row}, ("nearest",), {"paper": protocol}, 1)
-    monkeypatch.setitem(sys.modules, f"reproductions.{PAPER}", ModuleType(PAPER))
-    monkeypatch.setitem(sys.modules, f"reproductions.{PAPER}.experiments", module)
-    monkeypatch.setattr(preflight, "row_ids", lambda paper: {"nearest": "nearest"})
+    monkeypatch.setitem(sys.modules, "package", ModuleType("package"))
+    monkeypatch.setitem(sys.modules, PAPER, module)
     monkeypatch.setitem(LEARNERS, "nearest", NearestMean())
 
 
