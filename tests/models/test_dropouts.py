@@ -136,7 +136,7 @@ def dropouts(network: keras.Model) -> list[tuple[float, int, str]]:
 def cases() -> list:
     """One row of each kind and of each way to build it; no row may be of an unknown kind."""
     found = {}
-    for paper in {*papers()} - {"finetune"}:  # whose body does as when it tags
+    for paper in sorted({*papers()} - {"finetune"}):  # whose body does as when it tags
         experiment = find_experiment(paper)
         for row, protocol in product(experiment.rows.values(), experiment.protocols.values()):
             if not row.build or row.features_from or protocol.rule is None:
