@@ -147,13 +147,13 @@ def main(argv: list[str] | None = None) -> int:
     out = parser.parse_args(argv).out
     measured = evaluated(PAPER, out)
     found = curves(measured)
-    write_csv(found, out / "curve.csv")
+    write_csv(found, out / PAPER / "curve.csv")
     for (data, protocol), rows in found.groupby(["dataset", "protocol"]):
         path = out / PAPER / "figures" / f"{data}-{protocol}-curve.png"
         draw(rows, path)
         print(path)
     answered = conclusions(found)
-    write_csv(answered, out / "conclusions.csv")
+    write_csv(answered, out / PAPER / "conclusions.csv")
     if len(answered):
         print(answered.drop(columns=["split", "folds"]).to_string(index=False))
     return 0

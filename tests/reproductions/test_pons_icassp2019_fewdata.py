@@ -214,7 +214,7 @@ def test_a_run_is_the_same_again(trained: Path, tmp_path: Path, audio_folder, ca
 def test_the_curve_has_draws_chance_and_conclusions(trained: Path, capsys) -> None:
     assert evaluate(PAPER, ["--out", str(trained)]) == 0
     assert curve.main(["--out", str(trained)]) == 0
-    found = pd.read_csv(trained / "curve.csv")
+    found = pd.read_csv(trained / PAPER / "curve.csv")
     clean = found[found.protocol == "clean"]
     assert {*clean.method} == {
         "timbre", "mfcc", "yamnet-softmax", "yamnet-prototypes", "yamnet-nearest",
@@ -222,7 +222,7 @@ def test_the_curve_has_draws_chance_and_conclusions(trained: Path, capsys) -> No
     assert (clean.draws == 2).all()
     assert clean.chance.unique() == pytest.approx([100 / 3])
     assert len(list((trained / PAPER / "figures").glob("*-curve.png"))) == 2
-    assert len(pd.read_csv(trained / "conclusions.csv")) == 2  # MFCCs and transfer against TIMBRE
+    assert len(pd.read_csv(trained / PAPER / "conclusions.csv")) == 2  # MFCCs and transfer against TIMBRE
 
 
 def test_a_conclusion_needs_more_than_its_error() -> None:
