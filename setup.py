@@ -44,6 +44,7 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.20"],
         "jax": ["jax>=0.5"],
         "formats": ["av>=14"],  # m4a, aac, wma, webm … by FFmpeg
+        "export": ["tf2onnx>=1.16", "onnx>=1.17", "onnxruntime>=1.20", "ai-edge-litert>=1.2"],
         "bench": ["torch>=2.4"],  # the network of SampleCNN once more, to compare speeds
         "dev": ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.12"],
     },

@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_of_paper(commands, "train", _train, "train rows of a paper, on its data or your own")
     _add_of_paper(commands, "evaluate", _evaluate, "scores, tables and figures of finished runs")
     _add_tag(commands)
+    _add_export(commands)
     _add_list(commands)
     _add_compare(commands)
     _add_data(commands)
@@ -103,6 +104,35 @@ def _tag(arguments: argparse.Namespace) -> int:
         from mirkeras.tagging import command as tagging_command
 
         return tagging_command.run(arguments)
+    return 0
+
+
+def _add_export(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "export", _export, "a network for other programs: ONNX, LiteRT, Keras")
+    parser.description = (
+        "Write a network as a file of another runtime. It is loaded by that runtime and compared\n"
+        "with Keras before it is kept; what must be known of it (outputs in order, rate, segment,\n"
+        "recipe, licence) stands in FILE.json, of ONNX also inside. Extra: export."
+    )
+    add = parser.add_argument
+    add("model", metavar="MODEL_OR_RUN", help="as `mirkeras tag --model`; folds are averaged")
+    add("--format", choices=["onnx", "litert", "keras"], required=True)
+    add("--samples", action="store_true", help="it takes samples: the front-end is in the graph")
+    add("--out", type=Path, required=True, metavar="FILE")
+    add("--weights", type=Path, metavar="PATH", help="as `mirkeras tag --weights`")
+    add("--mirror", metavar="DIR_OR_URL", help="fetch weights from there first")
+    add("--offline", action="store_true", help="fetch nothing")
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from mirkeras.export.write import export
+
+    found = {name: getattr(arguments, name) for name in ("samples", "weights", "mirror", "offline")}
+    about = export(arguments.model, arguments.out, arguments.format, **found)
+    print(
+        f"{arguments.out}: {about['bytes'] / 1e6:.1f} MB, takes {about['input']} {about['shape']}, "
+        f"within {about['difference']:.1e} of Keras"
+    )
     return 0
 
 

@@ -128,7 +128,7 @@ _BLOCK_FRAMES = 256
 
 def _essentia(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
     """FrameGenerator, Windowing, Spectrum and MelBands of Essentia, with their defaults."""
-    window, weights = _essentia_arrays(recipe)
+    window, weights = essentia_arrays(recipe)
     blocks = [
         np.square(np.abs(scipy.fft.rfft(frames * window, recipe.n_fft, axis=1))) @ weights
         for frames in _centred_frames(audio, recipe)
@@ -137,7 +137,7 @@ def _essentia(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _essentia_arrays(recipe: LogMel) -> tuple[np.ndarray, csr_array]:
+def essentia_arrays(recipe: LogMel) -> tuple[np.ndarray, csr_array]:
     """Return the window (window_length,) and the filterbank (bins, bands), both float32."""
     if recipe.power is not None:
         raise ValueError(f"{recipe.name}: Essentia's spectrum has its own power")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from mirkeras.system.backend import keras
+
 import numpy as np
 
 from mirkeras.experiment import find_experiment
@@ -32,6 +34,7 @@ from mirkeras.system import device
 from mirkeras.system.errors import UsageError
 from mirkeras.training.learner import Learner, Served
 from mirkeras.training.learners import LEARNERS
+from mirkeras.transfer.networks import load_network
 
 #: The hidden feature of one's own networks: the output of their last hidden layer.
 LAST_HIDDEN = "last-hidden"
@@ -63,6 +66,11 @@ class Model:
     open : callable
         Hidden feature, or None → function of segments (k, frames, bands): scores (k, runs, tags),
         of a card (k, tags), then that feature (k, dims).
+    licence : str
+        Of the weights.
+    network : callable or None
+        () → the network itself, segments → scores; of several runs their mean. None where there is
+        more than a network.
     """
 
     name: str
@@ -78,6 +86,8 @@ class Model:
     weights: str
     features: tuple[str, ...]
     open: Callable[[str | None], Score]
+    licence: str = ""
+    network: "Callable[[], keras.Model] | None" = None
 
     def check_feature(self, name: str) -> None:
         """Refuse what is none of the `features`; `UsageError` names those."""
@@ -148,6 +158,8 @@ def of_card(
         weights=card.source.sha256,
         features=card.embeddings,
         open=opened,
+        licence=card.licence,
+        network=lambda: trained.load(card, weights, mirror=mirror, offline=offline),
     )
 
 
@@ -197,7 +209,25 @@ def _of_runs(path: Path, weights: Path | None) -> Model:
         weights=hashlib.sha256(repr(digests).encode()).hexdigest(),
         features=(LAST_HIDDEN,) if with_network and served.frames else (),
         open=lambda feature: _averaged(serve(feature) if feature else plain),
+        network=_network_of(directories, served),
     )
+
+
+def _network_of(directories: list[Path], served: Served) -> Callable[[], keras.Model] | None:
+    """Return what loads the network of runs, where they are networks on segments of a recipe."""
+    paths = [directory / "model.keras" for directory in directories]
+    if not served.is_network or not all(path.exists() for path in paths):
+        return None
+
+    def load() -> keras.Model:
+        networks = [load_network(path) for path in paths]
+        if len(networks) == 1:
+            return networks[0]
+        segments = keras.Input((served.frames, served.recipe.bands))
+        mean = keras.layers.Average()([network(segments) for network in networks])
+        return keras.Model(segments, mean)
+
+    return load
 
 
 def _serve(learner: Learner, directories, records, row, protocol, weights, feature) -> list[Served]:

@@ -94,6 +94,8 @@ class Served:
         for the last hidden layer's (segments, dims).
     drop_last : bool
         Whether the last segment of a track is left out, see `Consecutive`.
+    is_network : bool
+        Whether the run's network does all of `score`.
     """
 
     recipe: Recipe
@@ -101,6 +103,7 @@ class Served:
     hop: int
     score: Score
     drop_last: bool = False
+    is_network: bool = False
 
 
 class Learner:
@@ -291,7 +294,7 @@ class Network(Learner):
         score = scorer(load_network(path), row.frames, recipe.bands)
         if hidden:
             score = both(score, scorer(feature_network(path, (-1,)), row.frames, recipe.bands))
-        return Served(recipe, row.frames, hop_of(protocol, row), score, drops_last(protocol))
+        return Served(recipe, row.frames, hop_of(protocol, row), score, drops_last(protocol), True)
 
 
 def hop_of(protocol: Protocol, row: Row) -> int:

@@ -222,7 +222,9 @@ def test_the_curve_has_draws_chance_and_conclusions(trained: Path, capsys) -> No
     assert (clean.draws == 2).all()
     assert clean.chance.unique() == pytest.approx([100 / 3])
     assert len(list((trained / PAPER / "figures").glob("*-curve.png"))) == 2
-    assert len(pd.read_csv(trained / PAPER / "conclusions.csv")) == 2  # MFCCs and transfer against TIMBRE
+    assert (
+        len(pd.read_csv(trained / PAPER / "conclusions.csv")) == 2
+    )  # MFCCs and transfer against TIMBRE
 
 
 def test_a_conclusion_needs_more_than_its_error() -> None:
