@@ -46,6 +46,14 @@ def samples_of(recipe: Recipe, frames: int) -> int:
     return (frames - 1) * recipe.hop + recipe.n_fft
 
 
+def lead_of(recipe: Recipe) -> int:
+    """Samples before a track's first one that its first frame sees: zeros, or its mirror image."""
+    if isinstance(recipe, Waveform) or recipe.centred is False or recipe.filterbank == "audioset":
+        return 0
+    essentia = recipe.filterbank == "essentia"
+    return (recipe.window_length or recipe.n_fft if essentia else recipe.n_fft) // 2
+
+
 def on_samples(network: keras.Model, recipe: Recipe, frames: int) -> keras.Model:
     """Put a recipe in front of a network.
 
@@ -59,7 +67,7 @@ def on_samples(network: keras.Model, recipe: Recipe, frames: int) -> keras.Model
     keras.Model
         float32 (batch, samples) in [-1, 1] → scores. The samples are those under the windows of the
         segment's frames (`samples_of`): frame i begins at sample i × hop. Where the recipe centres
-        frames, a track begins half a transform earlier, with what the recipe sees there.
+        frames, a track begins earlier, see `lead_of`.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from mirkeras.system.backend import keras
 import numpy as np
 
 from mirkeras import __version__
-from mirkeras.export.frontend import on_samples, samples_of
+from mirkeras.export.frontend import lead_of, on_samples, samples_of
 from mirkeras.storage.files import require_writable, sha256, write_bytes, write_text
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError
@@ -98,6 +98,11 @@ def _about(model: Model, form: str, samples: bool, shape: tuple[int, ...]) -> di
     """What a program must know that runs the network."""
     recipe = model.recipe
     step = recipe.hop / recipe.sample_rate
+    heard = {}
+    if samples:
+        edges = "reflect" if getattr(recipe, "edges", None) else "zeros"
+        heard = {"samples_before": lead_of(recipe), "samples_beyond_edges": edges}
+        heard["samples_hop"] = model.hop * recipe.hop
     return {
         "model": model.name,
         "weights": model.weights,
@@ -108,6 +113,7 @@ def _about(model: Model, form: str, samples: bool, shape: tuple[int, ...]) -> di
         "shape": ["batch", *shape],
         "sample_rate": recipe.sample_rate,
         "recipe": recipe.identity(),
+        **heard,
         "segment_seconds": model.frames * step,
         "hop_seconds": model.hop * step,
         "outputs": list(model.tags),

@@ -1,6 +1,7 @@
 """Networks for other programs: the front-end in the graph, and files that are compared first."""
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,17 +10,19 @@ from mirkeras.system.backend import keras
 
 import numpy as np
 import pytest
+import soundfile
 
 from mirkeras.cli.app import main
 from mirkeras.export import write
-from mirkeras.export.frontend import on_samples, samples_of
+from mirkeras.export.frontend import lead_of, on_samples, samples_of
 from mirkeras.features import RECIPES, find_recipe
 from mirkeras.features.logmel import LogMel
 from mirkeras.system.errors import UsageError
-from mirkeras.tagging import models
+from mirkeras.tagging import Tagger, models
 from tests.fake_card import card
 
 FRAMES = 20
+ROOT = Path(__file__).parents[3]
 WHOLE = {name for name, recipe in RECIPES.items() if not isinstance(recipe, LogMel)}
 WHOLE |= {
     name
@@ -50,11 +53,7 @@ def test_the_graph_computes_the_recipe(name: str) -> None:
     track = noise(2.5 + FRAMES * recipe.hop / recipe.sample_rate, recipe.sample_rate)
     frames = recipe.extract(track)
     first = 1 + recipe.n_fft // recipe.hop  # beyond what the track's edge touches
-    centred = recipe.centred is not False and recipe.filterbank != "audioset"
-    length = (
-        (recipe.window_length or recipe.n_fft) if recipe.filterbank == "essentia" else recipe.n_fft
-    )
-    start = first * recipe.hop - (length // 2 if centred else 0)
+    start = first * recipe.hop - lead_of(recipe)
     samples = track[start : start + samples_of(recipe, FRAMES)]
     network = on_samples(nothing(recipe), recipe, FRAMES)
     found = network.predict(samples[None], verbose=0)[0]
@@ -135,3 +134,16 @@ def test_what_is_no_network_is_refused(model, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(write, "find_model", lambda *_, **__: replace(model, network=None))
     with pytest.raises(UsageError, match="is no network on segments"):
         write.export("any", tmp_path / "m.keras", "keras")
+
+
+@pytest.mark.parametrize("form", ["onnx", "litert"])
+def test_the_example_of_a_runtime_tags_as_mirkeras_does(model, tmp_path: Path, form: str) -> None:
+    pytest.importorskip("onnxruntime" if form == "onnx" else "ai_edge_litert")
+    out, song = tmp_path / f"m.{form}", tmp_path / "song.wav"
+    soundfile.write(song, noise(7.3, 22_050), 22_050)
+    assert main(["export", "any", "--format", form, "--samples", "--out", str(out)]) == 0
+    command = [sys.executable, ROOT / "examples" / f"{form}_tag.py", out, song]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = {line.partition("  ")[2]: float(line.partition("  ")[0]) for line in said.splitlines()}
+    for tag, score in Tagger(model).tag(song).top(5):
+        assert found[tag] == pytest.approx(score, abs=1e-4)
