@@ -98,8 +98,15 @@ def _tag(arguments: argparse.Namespace) -> int:
 
     if arguments.list:
         print(listing.table(cards.all_cards().values()), end="")
-    elif arguments.card:
+    elif arguments.card in cards.all_cards() or (
+        arguments.card and not Path(arguments.card).exists()
+    ):
         print(listing.description(cards.find_card(arguments.card)), end="")
+    elif arguments.card:
+        from mirkeras.tagging.models import find_model
+
+        model = find_model(arguments.card, arguments.weights)
+        print(listing.description_of_runs(model), end="")
     else:
         from mirkeras.tagging import command as tagging_command
 

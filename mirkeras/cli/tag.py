@@ -61,7 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         help="exit status 1 also where music in a folder was left out")  # fmt: skip
     about = parser.add_mutually_exclusive_group()
     about.add_argument("--list", action="store_true", help="list the models and leave")
-    about.add_argument("--card", metavar="MODEL", help="say all about a model and leave")
+    about.add_argument("--card", metavar="MODEL_OR_RUN", help="say all about a model and leave")
     _add_output(parser)
     _add_network(parser)
 

@@ -2,8 +2,13 @@
 
 import textwrap
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from mirkeras.pretrained.cards import Card, Source
+from mirkeras.system.errors import shown
+
+if TYPE_CHECKING:
+    from mirkeras.tagging.models import Model
 
 WIDTH = 88
 
@@ -37,6 +42,23 @@ def description(card: Card) -> str:
     }
     lines = (_folded(name, text) for name, text in facts.items() if text)
     return "\n".join([card.name, *lines]) + "\n"
+
+
+def description_of_runs(model: "Model") -> str:
+    """Tell all about finished runs that tag; their outputs in order."""
+    step = model.recipe.hop / model.recipe.sample_rate
+    whole = f"{model.frames} frames ({model.frames * step:.2f} s), every {model.hop * step:.2f} s"
+    facts = {
+        "trained on": model.data,
+        "runs": f"{len(model.runs)}, averaged: {'; '.join(model.runs)}",
+        "input": f"recipe {model.recipe.name}, {whole if model.frames else 'a track as a whole'}",
+        "decides by": model.aggregate,
+        "weights": model.weights,
+        "features": ", ".join(model.features),
+        f"{len(model.tags)} {'classes' if model.aggregate else 'tags'}": ", ".join(model.tags),
+    }
+    lines = (_folded(name, shown(text)) for name, text in facts.items() if text)
+    return "\n".join([shown(model.name), *lines]) + "\n"
 
 
 def _digest(source: Source) -> str:

@@ -165,6 +165,14 @@ def test_the_command_resumes_with_runs(folds: Path, music: Path, tmp_path, capsy
     assert '"spread"' in (tmp_path / "t.json").read_text()
 
 
+def test_all_is_said_about_a_run(folds: Path, capsys) -> None:
+    assert main(["tag", "--card", str(folds)]) == 0
+    said = capsys.readouterr().out
+    assert "3 classes   fast, medium, slow" in said
+    assert "seed 0 fold 1; seed 0 fold 2" in said
+    assert "recipe cbmi2016, 80 frames (1.86 s), every 1.86 s" in said
+
+
 def test_a_network_file_with_its_record_and_its_last_hidden_layer(folds, music, tmp_path) -> None:
     run, copy = sorted(folds.iterdir())[0], tmp_path / "copy"
     shutil.copytree(run, copy)
