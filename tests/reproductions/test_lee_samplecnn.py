@@ -48,7 +48,7 @@ def arguments(home: Path, **changes) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def trained(home: Path) -> Path:
+def trained(home: Path, in_process) -> Path:
     """Two networks trained as taggers, drawn, and two classifiers on hidden layers of one."""
     drawn = {"filter-layers": "1,2", "marks": "guitar,slow"}
     assert reproduce.main(arguments(home, jobs=2, **drawn)) == 0
@@ -163,6 +163,7 @@ def test_the_figures_of_the_paper_are_drawn_too(trained: Path) -> None:
     assert table.groupby("layer").size().to_dict() == {1: 128, 2: 128}
 
 
+@pytest.mark.long
 def test_the_other_published_split_is_another_run(trained: Path, home: Path, monkeypatch) -> None:
     monkeypatch.setattr(jobs, "run_all", run_here)
     changed = arguments(home, split="mtat-pons", rows="table5/2000", epochs=1)
