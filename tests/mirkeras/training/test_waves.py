@@ -16,12 +16,11 @@ from mirkeras.experiment import Experiment, Row
 from mirkeras.experiment.records import read_record, write_record
 from mirkeras.experiment.setting import Setting
 from mirkeras.system import jobs, processes
-from mirkeras.training import preflight
 from tests.one_epoch import PROTOCOL
 
 BACKEND = keras.backend.backend()
 ON_TENSORFLOW = pytest.mark.skipif(BACKEND != "tensorflow", reason="about TensorFlow")
-PAPER, ROW, HEAD = "waves_paper", "net", "head"
+PAPER, ROW, HEAD = "package.waves_paper", "net", "head"
 
 
 def build(outputs: int, activation: str, *, filters: int = 2, rate: float = 0.1) -> keras.Model:
@@ -53,9 +52,8 @@ def paper(in_process):
     module = ModuleType("experiments")
     module.EXPERIMENT = experiment()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, f"reproductions.{PAPER}", ModuleType(PAPER))
-        patch.setitem(sys.modules, f"reproductions.{PAPER}.experiments", module)
-        patch.setattr(preflight, "row_ids", lambda paper: {ROW: ROW, HEAD: HEAD})
+        patch.setitem(sys.modules, "package", ModuleType("package"))
+        patch.setitem(sys.modules, PAPER, module)
         yield module
 
 

@@ -20,12 +20,11 @@ from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.pipeline.segments import stream_segments
 from mirkeras.pretrained import weights
 from mirkeras.system.errors import UsageError
-from mirkeras.training import preflight
 from mirkeras.transfer import classifiers, segment_features
 from tests import fake_card
 from tests.one_epoch import PROTOCOL
 
-PAPER = "fake_paper"
+PAPER = "package.fake_paper"
 HOP = 40
 LOAD = weights.load
 ROW = Row(
@@ -60,12 +59,11 @@ EXPERIMENT = Experiment(PAPER, ROWS, ("network",), PROTOCOLS, batch=1)
 @pytest.fixture(scope="module")
 def paper():
     """A paper with such rows, and the only tagger they can name."""
-    package, module = ModuleType(f"reproductions.{PAPER}"), ModuleType("experiments")
+    package, module = ModuleType("package"), ModuleType("experiments")
     module.EXPERIMENT = EXPERIMENT
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, f"reproductions.{PAPER}", package)
-        patch.setitem(sys.modules, f"reproductions.{PAPER}.experiments", module)
-        patch.setattr(preflight, "row_ids", lambda paper: {name: name for name in ROWS})
+        patch.setitem(sys.modules, "package", package)
+        patch.setitem(sys.modules, PAPER, module)
         fake_card.install(patch)
         yield
 
@@ -257,7 +255,7 @@ def test_taggrams_are_features_too(cache: FeatureCache, tmp_path: Path) -> None:
         ({"rows": "other/no-feature"}, "no feature 'max_pool'; it has: penultimate, mean_pool"),
         ({"rows": "network,transfer"}, "another protocol than networks"),
         ({"protocol": "paper"}, "protocol paper is not for transfer/fake; use --protocol transfer"),
-        ({"dataset": "mini_tags"}, "protocol transfer of fake_paper classifies"),
+        ({"dataset": "mini_tags"}, "protocol transfer of package.fake_paper classifies"),
     ],
 )
 def test_mistakes_are_one_clear_message(
