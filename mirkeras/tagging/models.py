@@ -194,7 +194,6 @@ def _of_runs(path: Path, weights: Path | None) -> Model:
     plain = serve(None)
     served = plain[0]
     _check_recipe(path, first, served)
-    with_network = len(records) == 1 and (directories[0] / "model.keras").exists()
     return Model(
         name=str(path),
         data=first["dataset"],
@@ -207,7 +206,7 @@ def _of_runs(path: Path, weights: Path | None) -> Model:
         drop_last=served.drop_last,
         shortest=0.0,
         weights=hashlib.sha256(repr(digests).encode()).hexdigest(),
-        features=(LAST_HIDDEN,) if with_network and served.frames else (),
+        features=(LAST_HIDDEN,) if served.is_network and len(records) == 1 else (),
         open=lambda feature: _averaged(serve(feature) if feature else plain),
         network=_network_of(directories, served),
     )

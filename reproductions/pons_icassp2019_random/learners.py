@@ -124,6 +124,11 @@ class OnRandomFeatures(Learner):
         return Learned(scores, segments, part, labels, facts, used=used, classifier=fitted)
 
     def serve(self, directory, record, row, protocol, *, weights=None, hidden=False) -> Served:
+        if record["mixed_precision"] and row.front_end:
+            raise UsageError(
+                f"{directory}: its features were computed in half precision, those of new tracks "
+                "are not; train it without --mixed-precision"
+            )
         fitted, recipe = read_arrays(directory, "classifier.npz"), find_recipe(row.recipe)
         if not row.front_end:
             return Served(recipe, 0, 0, lambda tracks: [self.scores(fitted, tracks[0])])
