@@ -55,12 +55,17 @@ def _add_of_paper(
     commands: argparse._SubParsersAction, name: str, command: Callable, summary: str
 ) -> None:
     """Add a command whose options depend on the paper: its own parser reads them."""
-    from mirkeras.experiment.published import papers
-
     parser = _add(commands, name, command, summary)
-    parser.epilog = f"mirkeras {name} PAPER --help lists the options; papers: " + ", ".join(
-        papers()
-    )
+
+    def with_papers() -> str:
+        # only when help is asked for: what knows the papers takes half a second to import
+        from mirkeras.experiment.published import papers
+
+        known = ", ".join(papers())
+        parser.epilog = f"mirkeras {name} PAPER --help lists the options; papers: {known}"
+        return argparse.ArgumentParser.format_help(parser)
+
+    parser.format_help = with_papers
     parser.usage = f"mirkeras {name} PAPER [option …]"
     parser.add_argument("paper", metavar="PAPER", help="name of the paper's folder")
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)

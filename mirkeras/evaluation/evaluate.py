@@ -88,30 +88,10 @@ def evaluate_runs(paper: str, out: Path, *, all_rows: bool = False) -> pd.DataFr
         for metric, same in lines.groupby("metric"):
             kind = "comparison" if metric == "accuracy" else f"{metric}-comparison"
             figures.comparison(same, place / "figures" / f"{setup_name(group)}-{kind}.png")
-    _write_predictions(experiment, measured, out)
     laid_out = layout(compared, place, all_rows=all_rows)
     page = f"# {paper}: published and measured\n\n{laid_out}\n" + "\n".join(details)
     write_text(place / "comparison.md", page)
     return compared
-
-
-def _write_predictions(experiment: Experiment, measured: pd.DataFrame, out: Path) -> None:
-    """Write what each row decided about every test track, a CSV for each row and set-up."""
-    if not experiment.detailed:
-        return
-    for _, runs in measured.groupby([*comparison.SETUP, "row"], sort=False):
-        tables = []
-        for line in runs.to_dict("records"):
-            run = Run.of(line)
-            if not (run.directory(out) / "predictions.npz").exists():
-                continue
-            found = records.read_predictions(run.directory(out))
-            aggregate = experiment.protocol_of(run.protocol, run.row).aggregate
-            decided = metrics.decisions(found, aggregate)
-            tables.append(decided.assign(seed=run.seed, fold=run.fold + 1))
-        if tables:
-            name = f"{setup_name(runs)}-{runs.row.iloc[0].replace('/', '-')}.csv"
-            write_csv(pd.concat(tables), out / experiment.paper / "predictions" / name)
 
 
 def publish_figures(paper: str, out: Path) -> Path:
@@ -160,6 +140,8 @@ def _details(group: pd.DataFrame, out: Path, experiment: Experiment) -> list[str
         for row, paths in folders.items()
         if (paths[0] / "predictions.npz").exists()
     }
+    for row, found in predicted.items():
+        _write_decisions(setup_name(group), found, members[row], place, experiment)
     # what has tags may also be learned as something that has classes
     tagged = {row: runs for row, runs in predicted.items() if runs[0]["labels"].ndim == 2}
     classed = {row: runs for row, runs in predicted.items() if row not in tagged}
@@ -167,6 +149,19 @@ def _details(group: pd.DataFrame, out: Path, experiment: Experiment) -> list[str
     if classed:
         details.append(_classes(setup_name(group), classed, members, place, experiment))
     return details
+
+
+def _write_decisions(
+    name: str, found: list[dict], runs: pd.DataFrame, place: Path, experiment: Experiment
+) -> None:
+    """Write what the runs of a row decided about every test track."""
+    row = runs.row.iloc[0]
+    aggregate = experiment.protocol_of(runs.protocol.iloc[0], row).aggregate
+    tables = [
+        metrics.decisions(predictions, aggregate).assign(seed=run.seed, fold=run.fold + 1)
+        for predictions, run in zip(found, runs.itertuples(), strict=True)
+    ]
+    write_csv(pd.concat(tables), place / "predictions" / f"{name}-{row.replace('/', '-')}.csv")
 
 
 def _tags(name: str, predicted: dict[str, list[dict]], place: Path) -> str:

@@ -99,7 +99,7 @@ def _measured(row: tuple) -> tuple[str, object, str]:
 PAGE = """\
 # {paper}: published and measured
 
-Made by `mirkeras compare {paper} --publish` from `results/published/{paper}.csv` and the {runs} run
+Made by `mirkeras compare {paper} --publish` from {published} and the {runs} run
 records in `results/measured/{paper}.csv` (command, commit, versions, seed, data fingerprint,
 hardware and time of every run). `data` reads data set@split:protocol (no split: folds drawn from a
 seed); accuracies are of tracks (`raw`: of segments) and in per cent, areas (AUC) lie in [0, 1];

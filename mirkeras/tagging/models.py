@@ -38,6 +38,8 @@ from mirkeras.transfer.networks import load_network
 
 #: The hidden feature of one's own networks: the output of their last hidden layer.
 LAST_HIDDEN = "last-hidden"
+#: Seconds that a card's track must last; less is not repeated until it fills a segment.
+SHORTEST = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,10 +130,6 @@ def find_model(
     return _of_runs(Path(name), weights)
 
 
-#: Seconds that a card's track must last; less is not repeated until it fills a segment.
-SHORTEST = 1.0
-
-
 def of_card(
     card: Card, weights: Path | None = None, *, mirror: str | None = None, offline: bool = False
 ) -> Model:
@@ -168,7 +166,7 @@ def _of_runs(path: Path, weights: Path | None) -> Model:
     records = [_finished(directory) for directory in directories]
     first = records[0]
     for field in ("paper", "row", "dataset", "split", "protocol", "folds", "max_epochs"):
-        if len(found := {str(Run.of(record).__dict__[field]) for record in records}) > 1:
+        if len(found := {str(getattr(Run.of(record), field)) for record in records}) > 1:
             raise UsageError(
                 f"{path} holds runs of several: {field} {', '.join(sorted(found)[:5])}; name the "
                 "folder of one (mirkeras list --runs)"

@@ -88,9 +88,7 @@ def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_onc
     return _run_jobs(work, setting, at_once)
 
 
-def train_final(
-    runs: list[Run], experiment: Experiment, setting: Setting, report: Callable[[str], None] = print
-) -> list[Path]:
+def train_final(runs: list[Run], experiment: Experiment, setting: Setting) -> list[Path]:
     """Train a network on all data for every row and seed of finished runs.
 
     It is trained for as many epochs as the median fold's best one had, at that fold's rates.
@@ -116,7 +114,7 @@ def train_final(
         median = ordered[(len(ordered) - 1) // 2]
         epochs = found[median]["best_epoch"]
         whole = replace(folds[0], split=FINAL, fold=0, folds=1, max_epochs=epochs)
-        report(f"{row}: all data, {epochs} epochs as {median.name}, the median fold; no test score")
+        print(f"{row}: all data, {epochs} epochs as {median.name}, the median fold; no test score")
         if train_wave([whole], experiment, replace(setting, replayed=median), 1):
             raise UsageError(f"{row}: the network of all data was not trained")
         made.append(whole.directory(setting.out))

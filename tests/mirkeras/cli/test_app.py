@@ -1,5 +1,7 @@
 """The `mirkeras` command, as a user calls it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -98,3 +100,12 @@ def test_budget_goes_by_the_gpu_where_there_is_one() -> None:
     assert without.memory_budget == 2 * device.GIB
     card = device.Device(2, 8 * device.GIB, ("a card",), free_gpu_memory=40 * device.GIB)
     assert card.memory_budget == 10 * device.GIB
+
+
+def test_help_starts_at_once_and_names_the_papers(capsys) -> None:
+    program = "import sys; from mirkeras.cli.app import _parser; _parser(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert not {"pandas", "numpy", "keras"} & set(loaded.stdout.split())
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    assert "papers: lee_samplecnn" in capsys.readouterr().out
