@@ -50,10 +50,10 @@ def scores(
         `plane_scores` takes.
     """
     scale = StandardScaler().fit(features[parts.train])
-    best = (-1.0, {}, 0.0)
+    train, best = scale.transform(features[parts.train]), (-1.0, {}, 0.0)
     for penalty in PENALTIES:
         machine = OneVsRestClassifier(LinearSVC(C=penalty, random_state=seed))
-        machine.fit(scale.transform(features[parts.train]), labels[parts.train])
+        machine.fit(train, labels[parts.train])
         planes = _planes(machine, scale, outputs)
         held = plane_scores(planes, features[parts.validation])
         value = _merit(held, labels[parts.validation])

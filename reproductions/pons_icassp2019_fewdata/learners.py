@@ -84,8 +84,10 @@ class FewData(OnTagger):
     def serve(self, directory, record, row, protocol, *, weights=None, hidden=False) -> Served:
         decide = self.decider(directory)
         if row.pretrained:
-            embedded = lambda values: decide(values[:, None])  # noqa: E731 - a frame per patch
-            return self.on_features(directory, record, row, weights, embedded)
+            # an embedding is a patch of one frame
+            return self.on_features(
+                directory, record, row, weights, lambda values: decide(values[:, None])
+            )
         return Served(find_recipe(row.recipe), row.frames, self.hop(row, protocol), decide)
 
     def hop(self, row: Row, protocol: Protocol) -> int:
