@@ -45,8 +45,18 @@ setup(
         "jax": ["jax>=0.5"],
         "formats": ["av>=14"],  # m4a, aac, wma, webm … by FFmpeg
         "export": ["tf2onnx>=1.16", "onnx>=1.17", "onnxruntime>=1.20", "ai-edge-litert>=1.2"],
+        "parquet": ["pyarrow>=17"],
         "bench": ["torch>=2.4"],  # the network of SampleCNN once more, to compare speeds
-        "dev": ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.12"],
+        "dev": [
+            "hypothesis>=6",
+            "jams>=0.3.4",
+            "nbclient>=0.10",
+            "ipykernel>=6",
+            "pyarrow>=17",
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "ruff>=0.12",
+        ],
     },
     entry_points={
         "console_scripts": ["mirkeras = mirkeras.cli.app:main"],

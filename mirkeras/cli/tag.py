@@ -8,7 +8,13 @@ from pathlib import Path
 from mirkeras.cli.options import positive
 
 #: Endings of --out, and the formats that they ask for.
-ENDINGS = {".txt": "text", ".csv": "csv", ".json": "json", ".jams": "jams"}
+ENDINGS = {
+    ".txt": "text",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".json": "json",
+    ".jams": "jams",
+}
 
 DESCRIPTION = """\
 Tag music with a trained network.
@@ -19,7 +25,8 @@ own (--model RUN) that was trained on classes also decides for one, as its proto
 runs the CSV holds the standard deviation of every score.
 
 What --embed FILE.h5 holds, tracks one after another: features (segments, values), starts (seconds),
-offsets (track i has the segments offsets[i]:offsets[i + 1]) and paths; its attributes say by what.
+means (tracks, values: of each track's segments), offsets (track i has the segments
+offsets[i]:offsets[i + 1]) and paths; its attributes say by what.
 """
 
 EPILOG = """\
@@ -78,6 +85,8 @@ def check(arguments: argparse.Namespace) -> None:
     arguments.format = _format(arguments, wrong)
     if arguments.format == "jams" and not arguments.out:
         wrong("--format jams makes a file per track: --out FOLDER says where")
+    if arguments.format == "parquet" and not arguments.out:
+        wrong("--format parquet is no text to print: --out FILE.parquet says where")
     if arguments.format != "jams" and arguments.out and arguments.out.is_dir():
         wrong(f"--out {arguments.out} is a folder, --format {arguments.format} makes one file")
     if arguments.format == "jams":
@@ -122,10 +131,10 @@ def _check_place(wrong: Callable, option: str, place: Path, suffix: str) -> None
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
-    group.add_argument("--format", choices=["text", "csv", "json", "jams"],
-                       help="text: best tags; csv: a line per track, all tags; json: also the "
-                       "taggrams; jams: a file per track (default: by the ending of --out, of a "
-                       "folder jams, else text)")  # fmt: skip
+    group.add_argument("--format", choices=["text", "csv", "parquet", "json", "jams"],
+                       help="text: best tags; csv, parquet: a line per track, all tags; json: "
+                       "also the taggrams; jams: a file per track (default: by the ending of "
+                       "--out, of a folder jams, else text)")  # fmt: skip
     group.add_argument("--top", type=positive, default=10, metavar="N",
                        help="tags in text, jams and figures (default: %(default)s)")  # fmt: skip
     group.add_argument("--out", type=Path, metavar="PATH",

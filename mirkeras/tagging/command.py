@@ -21,7 +21,14 @@ from mirkeras.tagging import figure
 from mirkeras.tagging.inputs import find_files, output_paths
 from mirkeras.tagging.journal import Journal, job_folder, opened
 from mirkeras.tagging.models import Model, find_model
-from mirkeras.tagging.output import DOCUMENTS, jams, versions, write_embeddings
+from mirkeras.tagging.output import (
+    DOCUMENTS,
+    jams,
+    require_parquet,
+    versions,
+    write_embeddings,
+    write_parquet,
+)
 from mirkeras.tagging.tagger import Tagged, Tagger
 
 PLACES = ("out", "plot", "embed")
@@ -111,6 +118,8 @@ def _pass_through(request: Request) -> None:
 
 
 def _request(options: argparse.Namespace) -> Request:
+    if options.format == "parquet":
+        require_parquet()
     found = {"mirror": options.mirror, "offline": options.offline}
     model = find_model(options.model, options.weights, **found)
     feature = None
@@ -236,7 +245,9 @@ def _write(request: Request, job: Journal, finished: Sequence[Path]) -> None:
         for tagged in _drawn(request, map(job.read, bar)):
             if request.jams:
                 write_text(request.jams[tagged.path], jams(tagged, request.model, options.top))
-    if options.out and not request.jams:
+    if options.format == "parquet":
+        write_parquet(options.out, map(job.read, finished), request.model)
+    elif options.out and not request.jams:
         with (
             whole_file(options.out) as temporary,
             open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file,

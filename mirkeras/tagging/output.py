@@ -1,4 +1,4 @@
-"""What `mirkeras tag` writes: text, CSV, JSON, JAMS, and embeddings as HDF5.
+"""What `mirkeras tag` writes: text, CSV, Parquet, JSON, JAMS, and embeddings as HDF5.
 
 Names of files survive whatever they hold. JSON and JAMS are plain ASCII with escapes, where a byte
 that is no UTF-8 is a lone surrogate (``\\udcff`` is the byte FF), as Python reads and writes it;
@@ -13,6 +13,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from importlib import import_module
+from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 from mirkeras.system.backend import keras
@@ -25,7 +27,7 @@ from mirkeras.audio import decoding
 from mirkeras.features import find_recipe
 from mirkeras.storage.files import whole_file
 from mirkeras.storage.tables import csv_line
-from mirkeras.system.errors import shown
+from mirkeras.system.errors import UsageError, shown
 from mirkeras.tagging.models import Model
 from mirkeras.tagging.tagger import Tagged
 
@@ -68,14 +70,62 @@ def csv_lines(tracks: Iterable[Tagged], model: Model, top: int) -> Iterator[str]
     Of a classifier its decision comes before the scores, of several runs the standard deviation of
     each score over them behind all.
     """
-    decides, spreads = ["decided"] * bool(model.aggregate), len(model.runs) > 1
-    spread = [f"{tag} (std of {len(model.runs)} runs)" for tag in model.tags * spreads]
-    yield csv_line(["path", "seconds", "repeated", *decides, *model.tags, *spread])
+    yield csv_line([*_fact_names(model), *_score_names(model)])
     for tagged in tracks:
-        scores = [*tagged.scores, *(tagged.spread if spreads else ())]
-        decided = [tagged.decided] * len(decides)
-        facts = [str(tagged.path), f"{tagged.seconds:.3f}", int(tagged.repeated), *decided]
-        yield csv_line([*facts, *(f"{score:.{DECIMALS}f}" for score in scores)])
+        facts = [str(tagged.path), f"{tagged.seconds:.3f}", int(tagged.repeated)]
+        facts += [tagged.decided] * bool(model.aggregate)
+        yield csv_line([*facts, *(f"{score:.{DECIMALS}f}" for score in _scores(tagged))])
+
+
+def _fact_names(model: Model) -> list[str]:
+    return ["path", "seconds", "repeated", *["decided"] * bool(model.aggregate)]
+
+
+def _score_names(model: Model) -> list[str]:
+    spread = model.tags if len(model.runs) > 1 else ()
+    return [*model.tags, *(f"{tag} (std of {len(model.runs)} runs)" for tag in spread)]
+
+
+def _scores(tagged: Tagged) -> np.ndarray:
+    return np.append(tagged.scores, () if tagged.spread is None else tagged.spread)
+
+
+def write_parquet(path: Path, tracks: Iterable[Tagged], model: Model) -> None:
+    """Write the table of `csv_lines` as a Parquet file, whole or not at all.
+
+    Scores are float32. Bytes of a name that are no UTF-8 are written as ``\\xff``: a Parquet
+    string holds none.
+
+    Raises
+    ------
+    OSError
+        The file could not be written.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    kinds = {"path": pa.string(), "seconds": pa.float64(), "repeated": pa.bool_()}
+    facts = [(name, kinds.get(name, pa.string())) for name in _fact_names(model)]
+    schema = pa.schema([*facts, *((name, pa.float32()) for name in _score_names(model))])
+    with (
+        whole_file(path) as temporary,
+        _Sink(temporary) as sink,
+        parquet.ParquetWriter(sink, schema) as table,
+    ):
+        tracks = iter(tracks)
+        while some := list(islice(tracks, _MOST_ROWS)):
+            names = [os.fsencode(one.path).decode("utf-8", "backslashreplace") for one in some]
+            columns = [names, [one.seconds for one in some], [one.repeated for one in some]]
+            columns += [[one.decided for one in some]] * bool(model.aggregate)
+            scores = np.stack([_scores(one) for one in some]).astype(np.float32)
+            table.write_table(pa.table([*columns, *scores.T], schema=schema))
+            sink.check()
+
+
+def require_parquet() -> None:
+    """Say in a line, before anything is tagged, that the extra is missing."""
+    if find_spec("pyarrow") is None:
+        raise UsageError("Parquet needs pyarrow: pip install 'mirkeras[parquet]'")
 
 
 def json_array(tracks: Iterable[Tagged], model: Model, top: int) -> Iterator[str]:
@@ -156,9 +206,10 @@ def write_embeddings(path: Path, tracks: Iterable[Tagged], model: Model, feature
     """Write the hidden features of all tracks into one HDF5 file, whole or not at all.
 
     Its data sets, tracks one after another: ``features`` float32 (all segments, dimensions),
-    ``starts`` float64 (all segments,) in seconds, ``offsets`` int64 (tracks + 1,): track i has the
-    segments ``offsets[i]:offsets[i + 1]``; ``paths`` (tracks,), the names' own bytes. Attributes:
-    model, weights (SHA-256), feature, recipe, length of segments and hop from one to the next in
+    ``means`` float32 (tracks, dimensions), their mean over each track's segments, ``starts``
+    float64 (all segments,) in seconds, ``offsets`` int64 (tracks + 1,): track i has the segments
+    ``offsets[i]:offsets[i + 1]``; ``paths`` (tracks,), the names' own bytes. Attributes: model,
+    weights (SHA-256), feature, recipe, length of segments and hop from one to the next in
     seconds (hop: whole frames, as done, not as asked for; NaN where no track has two segments),
     versions (JSON).
 
@@ -171,6 +222,7 @@ def write_embeddings(path: Path, tracks: Iterable[Tagged], model: Model, feature
         offsets, paths, length, hop = [0], [], 0.0, math.nan
         for tagged in tracks:
             _append(file, "features", tagged.features)
+            _append(file, "means", tagged.features.mean(axis=0, keepdims=True))
             _append(file, "starts", tagged.starts)
             sink.check()
             offsets.append(offsets[-1] + len(tagged.starts))

@@ -48,6 +48,26 @@ def test_csv_holds_every_score_under_every_name(tracks, tmp_path: Path) -> None:
     np.testing.assert_allclose(scores, [track.scores for track in tracks], atol=1e-6)
 
 
+def test_parquet_is_the_table_of_csv(tracks, tmp_path: Path, monkeypatch) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="extra parquet is not installed")
+    monkeypatch.setattr(output, "_MOST_ROWS", 4)  # two groups of rows
+    output.write_parquet(tmp_path / "a.parquet", tracks, MODEL)
+    table = parquet.read_table(tmp_path / "a.parquet")
+    assert table.column_names == ["path", "seconds", "repeated", *CARD.tags]
+    paths = table["path"].to_pylist()
+    assert paths[:3] == [f"music/{name}" for name in NAMES[:3]]
+    assert paths[3] == r"music/latin-\xe9\xff.mp3"
+    scores = np.array([table[tag].to_pylist() for tag in CARD.tags]).T
+    np.testing.assert_allclose(scores, [track.scores for track in tracks], atol=1e-6)
+    seven = replace(MODEL, aggregate="maj", runs=("a", "b"))
+    spread = np.ones(len(CARD.tags), np.float32)
+    judged = [replace(track, decided="rock", spread=spread) for track in tracks]
+    output.write_parquet(tmp_path / "b.parquet", judged, seven)
+    table = parquet.read_table(tmp_path / "b.parquet")
+    assert set(table["decided"].to_pylist()) == {"rock"}
+    assert table[f"{CARD.tags[0]} (std of 2 runs)"].to_pylist() == [1.0] * len(tracks)
+
+
 def test_json_holds_the_taggram(tracks, tmp_path: Path) -> None:
     found = json.loads(document("json", tracks, tmp_path))
     for track, entry in zip(tracks, found, strict=True):
@@ -91,12 +111,23 @@ def test_jams_is_what_its_schema_wants(tracks) -> None:
                 assert 0 <= observation["time"] <= end <= track.seconds
 
 
+def test_jams_is_read_by_its_own_library(tracks, tmp_path: Path) -> None:
+    library = pytest.importorskip("jams", reason="jams is not installed")
+    (tmp_path / "a.jams").write_text(output.jams(tracks[0], MODEL, 2))
+    read = library.load(str(tmp_path / "a.jams"), validate=True, strict=True)
+    assert read.validate(strict=True)
+    whole, _ = read.annotations
+    assert [one.value for one in whole.data] == [tag for tag, _ in tracks[0].top(2)]
+
+
 def test_embeddings_are_found_by_track(tracks, tmp_path: Path) -> None:
     path = tmp_path / "e.h5"
     output.write_embeddings(path, tracks, MODEL, "penultimate")
     with h5py.File(path) as file:
         offsets = file["offsets"][()]
         assert file["features"].shape == (offsets[-1], 5)
+        means = [track.features.mean(axis=0) for track in tracks]
+        np.testing.assert_allclose(file["means"], means, rtol=1e-6)
         assert list(map(os.fsdecode, file["paths"][()])) == [str(track.path) for track in tracks]
         for i, track in enumerate(tracks):
             place = slice(*offsets[i : i + 2])
