@@ -72,8 +72,8 @@ def dataset(
     folds: int = 5,
     fold: int = 0,
     seed: int = 0,
-    data_root: str | Path = "data",
-    cache_root: str | Path = "cache",
+    data_root: str | Path | None = None,
+    cache_root: str | Path | None = None,
 ) -> Parts:
     """Make a data set ready for `keras.Model.fit`: fetched, checked, extracted, cut, divided.
 
@@ -89,6 +89,8 @@ def dataset(
         `mirkeras train` chooses). Groups (artists, replicas) share a part.
     folds, fold, seed
         Of a split from the seed: which fold is tested, counted from 0.
+    data_root, cache_root
+        Where data sets and features live; None: where the commands keep them (`mirkeras doctor`).
 
     Raises
     ------
@@ -102,11 +104,12 @@ def dataset(
     >>> network.compile("adam", "sparse_categorical_crossentropy")       # doctest: +SKIP
     >>> network.fit(data.train, validation_data=data.validation)         # doctest: +SKIP
     """
+    from mirkeras.storage.places import cache_home, data_home
     from mirkeras.training.ready import ready
 
     parts = ready(
         name, recipe, frames, batch=batch, split=split, folds=folds, fold=fold, seed=seed,
-        data_root=Path(data_root), cache_root=Path(cache_root),
+        data_root=Path(data_root or data_home()), cache_root=Path(cache_root or cache_home()),
     )  # fmt: skip
     return Parts(*parts)
 

@@ -4,6 +4,7 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 
 from mirkeras.experiment.records import PACKAGES
+from mirkeras.storage.places import cache_home, data_home, weights_home
 from mirkeras.system import device
 
 OPTIONAL = {"jax": "jax"}  # package: its extra
@@ -30,6 +31,10 @@ def report() -> str:
         f"  memory        {found.free_memory / device.GIB:.1f} GiB free",
         f"  GPU           {', '.join(found.gpus) or GPU_HELP}",
         *(f"  {name} is {os.environ[name]!r}" for name in (device.VISIBLE,) if name in os.environ),
+        "Places",
+        f"  data sets     {data_home().absolute()} (--data-root, MIRKERAS_DATA)",
+        f"  features      {cache_home().absolute()} (--cache-root, MIRKERAS_CACHE)",
+        f"  weights       {weights_home().absolute()} (MIRKERAS_WEIGHTS)",
         "Chosen",
         f"  backend       {device.backend()}{SLOW if device.backend() == 'jax' else ''}",
         f"  features      up to {budget:.1f} GiB are held {place}, larger sets are read batch by "

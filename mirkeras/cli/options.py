@@ -1,9 +1,10 @@
 """Command-line options that several commands share, with the same words and defaults."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mirkeras.storage.places import cache_home, data_home
 
 if TYPE_CHECKING:
     from data_prep.prepare import Prepared
@@ -35,7 +36,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-root",
         type=Path,
-        default=Path(os.environ.get("MIRKERAS_DATA", "data")),
+        default=data_home(),
         metavar="DIR",
         help="where data sets live, one folder each (MIRKERAS_DATA; default: %(default)s)",
     )
@@ -96,7 +97,7 @@ def add_cache_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache-root",
         type=Path,
-        default=Path(os.environ.get("MIRKERAS_CACHE", "cache")),
+        default=cache_home(),
         metavar="DIR",
         help="where indices and features are kept (MIRKERAS_CACHE; default: %(default)s)",
     )

@@ -149,6 +149,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
 
     # data, division, features
     prepared = options.prepared(arguments)
+    say(f"features in {prepared.home}, runs in {arguments.out / experiment.paper}")
     split, folds = choose_split(prepared, protocol, arguments.split, arguments.folds)
     check_classes(prepared, split, folds)
     for row, learner in learners.items():

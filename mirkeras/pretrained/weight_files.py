@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import platformdirs
 
 from data_prep.declare import Archive
 from data_prep.fetch import download
 from mirkeras.storage.files import about, locked, sha256, whole_file
+from mirkeras.storage.places import weights_home
 from mirkeras.system.errors import WeightsError, say, unusable
 
 if TYPE_CHECKING:
@@ -40,13 +40,6 @@ _DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, MemoryError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError),  # of NumPy's headers
 )
-
-
-def weights_home() -> Path:
-    """Return the folder where weights are kept: MIRKERAS_WEIGHTS, else the user's cache."""
-    if folder := os.environ.get("MIRKERAS_WEIGHTS"):
-        return Path(folder).expanduser()
-    return Path(platformdirs.user_cache_dir("mirkeras")) / "weights"
 
 
 def locate(

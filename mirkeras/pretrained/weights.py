@@ -13,10 +13,10 @@ from mirkeras.system.backend import keras
 import numpy as np
 
 from mirkeras.pretrained.cards import Card, Taken, all_cards
-from mirkeras.pretrained.weight_files import locate, read_arrays, weights_home
+from mirkeras.pretrained.weight_files import locate, read_arrays
 from mirkeras.system.errors import WeightsError
 
-__all__ = ["digest_arrays", "feature_model", "fill", "identified", "load", "weights_home"]
+__all__ = ["digest_arrays", "feature_model", "fill", "identified", "load"]
 
 _SHOWN = 5  # names of arrays in a message
 
