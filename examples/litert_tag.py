@@ -6,6 +6,7 @@ python examples/litert_tag.py model.litert song.mp3
 
 import json
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import soxr
 from ai_edge_litert.interpreter import Interpreter
 
 model, song = map(Path, sys.argv[1:])
-about = json.loads(Path(f"{model}.json").read_text())
+about = json.loads(zipfile.ZipFile(model).read("mirkeras.json"))  # also beside it: FILE.json
 samples, rate = soundfile.read(song, dtype="float32", always_2d=True)
 samples = soxr.resample(samples.mean(axis=1), rate, about["sample_rate"])
 beyond = "reflect" if about["samples_beyond_edges"] == "reflect" else "constant"

@@ -14,7 +14,8 @@ import soxr
 from onnxruntime import InferenceSession
 
 model, song = map(Path, sys.argv[1:])
-about = json.loads(Path(f"{model}.json").read_text())
+session = InferenceSession(model, providers=["CPUExecutionProvider"])
+about = json.loads(session.get_modelmeta().custom_metadata_map["mirkeras"])
 samples, rate = soundfile.read(song, dtype="float32", always_2d=True)
 samples = soxr.resample(samples.mean(axis=1), rate, about["sample_rate"])
 beyond = "reflect" if about["samples_beyond_edges"] == "reflect" else "constant"
@@ -22,7 +23,6 @@ samples = np.pad(samples, about["samples_before"], mode=beyond)
 length, hop = about["shape"][1], about["samples_hop"]
 starts = range(0, len(samples) - length + 1, hop)
 segments = np.stack([samples[start : start + length] for start in starts])
-session = InferenceSession(model, providers=["CPUExecutionProvider"])
 scores = session.run(None, {session.get_inputs()[0].name: segments})[0].mean(axis=0)
 for number in np.argsort(-scores)[:10]:
     print(f"{scores[number]:.6f}  {about['outputs'][number]}")

@@ -124,7 +124,7 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
     parser.description = (
         "Write a network as a file of another runtime. It is loaded by that runtime and compared\n"
         "with Keras before it is kept; what must be known of it (outputs in order, rate, segment,\n"
-        "recipe, licence) stands in FILE.json, of ONNX also inside. Extra: export."
+        "recipe, licence) stands in FILE.json and, but for Keras, inside. Extra: export."
     )
     add = parser.add_argument
     add("model", metavar="MODEL_OR_RUN", help="as `mirkeras tag --model`; folds are averaged")

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,8 +87,8 @@ def export(
                 f"more than {MOST:.0e}; nothing is written"
             )
         about = _about(model, form, samples, shape) | {"difference": difference}
-        if form == "onnx":
-            _tell_onnx(path, about)
+        if form in TOLD:
+            TOLD[form](path, about)
         write_bytes(out, path.read_bytes())
     about |= {"sha256": sha256(out), "bytes": os.path.getsize(out)}
     write_text(out.with_name(f"{out.name}.json"), json.dumps(about, indent=1) + "\n")
@@ -158,6 +159,15 @@ def _litert(network: keras.Model, path: Path, tried: np.ndarray) -> np.ndarray:
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 
+def _tell_litert(path: Path, about: dict) -> None:
+    """Do the same as LiteRT's own tools do: behind the graph lies a zip archive (``unzip -p``)."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("mirkeras.json", json.dumps(about))
+    Interpreter(model_path=str(path)).allocate_tensors()
+
+
 def _keras(network: keras.Model, path: Path, tried: np.ndarray) -> np.ndarray:
     network.save(path)
     return keras.saving.load_model(path, compile=False, safe_mode=True).predict(tried, verbose=0)
@@ -179,3 +189,6 @@ FORMS: dict[str, Callable[[keras.Model, Path, np.ndarray], np.ndarray]] = {
     "litert": _litert,
     "keras": _keras,
 }
+
+#: Format → what writes a model's facts into its file.
+TOLD: dict[str, Callable[[Path, dict], None]] = {"onnx": _tell_onnx, "litert": _tell_litert}

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,7 +112,14 @@ def test_other_runtimes_agree(model, tmp_path: Path, form: str, samples) -> None
     pytest.importorskip("onnxruntime" if form == "onnx" else "ai_edge_litert")
     out = tmp_path / f"m.{form}"
     assert main(["export", "any", "--format", form, *samples, "--out", str(out)]) == 0
-    assert json.loads(out.with_name(f"{out.name}.json").read_text())["difference"] <= 1e-4
+    about = json.loads(out.with_name(f"{out.name}.json").read_text())
+    assert about["difference"] <= 1e-4
+    if form == "litert":
+        inside = zipfile.ZipFile(out).read("mirkeras.json")
+    else:
+        session = pytest.importorskip("onnxruntime").InferenceSession(out)
+        inside = session.get_modelmeta().custom_metadata_map["mirkeras"]
+    assert json.loads(inside).items() <= about.items()
 
 
 def test_a_file_that_says_something_else_is_not_kept(model, tmp_path, monkeypatch, capsys) -> None:
