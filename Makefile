@@ -11,7 +11,7 @@ space := $(subst ,, )
 # without prototypical networks (the slowest) and the taggers, whose weights are the user's to bring
 FEW := $(subst $(space),$(comma),$(foreach n,1 2 5 10 20 50 100 all,$(foreach m,sb-cnn-bn vgg timbre mfcc,curve/$(m)-n$(n))))
 
-.PHONY: help install demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-temporal reproduce-mtat reproduce-gtzan reproduce-mirex reproduce-scale reproduce-transfer reproduce-timbre reproduce-random reproduce-fewdata parity
+.PHONY: help install errata demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-temporal reproduce-mtat reproduce-gtzan reproduce-mirex reproduce-scale reproduce-transfer reproduce-timbre reproduce-random reproduce-fewdata parity
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test-long: $(READY) ## the long tests: kill -9 at random moments, full-size mini
 test-jax: $(READY) ## the model and training tests on Keras' JAX backend
 	@$(BIN)/python -c "import jax" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[jax]"
 	@KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not long" tests/models tests/mirkeras/training/test_fit.py tests/mirkeras/training/test_waves.py $(EXTRA)
+
+errata: $(READY) ## reproductions/ERRATA.md anew, from results/published/errata.csv
+	@$(BIN)/python -c "from mirkeras.evaluation.errata import write_page; print('written:', write_page())"
 
 lint: $(READY) ## check format and style
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("reproductions/*/*.md"), *ROOT.glob("results/**/*.md")]
+    [*ROOT.glob("*.md"), *ROOT.glob("reproductions/**/*.md"), *ROOT.glob("results/**/*.md")]
 )
 
 

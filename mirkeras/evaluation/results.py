@@ -199,8 +199,8 @@ def publish(paper: str, measured: pd.DataFrame) -> Path:
     write_checked_csv(both, published.RESULTS / "measured" / f"{paper}.csv")
     page = published.RESULTS / "pages" / f"{paper}.md"
     table = with_known_repeats(paper, both)
-    source = published.RESULTS / "published" / f"{paper}.csv"
-    known = f"`results/published/{paper}.csv`" if source.exists() else "no published numbers"
+    brought = paper in published.tables()
+    known = f"`results/published/{paper}.csv`" if brought else "no published numbers"
     write_text(
         page, PAGE.format(paper=paper, published=known, table=markdown(table), runs=len(both))
     )

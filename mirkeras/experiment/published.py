@@ -16,16 +16,22 @@ class ResultsError(ExpectedError):
 
 
 RESULTS = Path(results.__file__).parent
-
+#: The one table among theirs that is of no paper, see `mirkeras.evaluation.errata`.
+ERRATA = "errata"
 
 #: Entry points by which installed packages add papers: name → module with an `EXPERIMENT`.
 GROUP = "mirkeras.papers"
 
 
+def tables() -> dict[str, Path]:
+    """Find the tables of published numbers: name of the paper → file, by name."""
+    found = sorted((RESULTS / "published").glob("*.csv"))
+    return {path.stem: path for path in found if path.stem != ERRATA}
+
+
 def papers() -> tuple[str, ...]:
     """Names of the papers of the suite, then of those that installed packages add."""
-    own = sorted(path.stem for path in (RESULTS / "published").glob("*.csv"))
-    return (*own, *(point.name for point in entry_points(group=GROUP)))
+    return (*tables(), *(point.name for point in entry_points(group=GROUP)))
 
 
 def module_of(paper: str) -> str:
@@ -42,7 +48,7 @@ def module_of(paper: str) -> str:
     ResultsError
         There is no such paper.
     """
-    if (RESULTS / "published" / f"{paper}.csv").exists():
+    if paper in tables():
         return f"reproductions.{paper}.experiments"
     for point in entry_points(group=GROUP):
         if point.name == paper:
@@ -74,8 +80,8 @@ def published_rows(paper: str) -> pd.DataFrame:
     TableError
         The file is damaged.
     """
-    path = RESULTS / "published" / f"{paper}.csv"
-    if not path.exists():
+    path = tables().get(paper)
+    if path is None:
         return _unpublished_rows(paper)
     needed = ("id", "row", "model", "params", "dataset", "split", "metric", "value", "std", "folds")
     text = ("id", "row", "model", "dataset", "split", "note", "protocol", "source")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mirkeras.experiment.published import published_rows
+from mirkeras.experiment.published import published_rows, tables
 
 TYPED = sorted((Path(__file__).parent / "typed").glob("*.csv"))
 
@@ -27,5 +27,4 @@ def test_published_numbers_are_those_typed_a_second_time(path: Path) -> None:
 
 
 def test_every_published_table_was_typed_twice() -> None:
-    published = Path(__file__).parents[2] / "results" / "published"
-    assert {path.name for path in TYPED} == {path.name for path in published.glob("*.csv")}
+    assert {path.stem for path in TYPED} == {*tables()}
