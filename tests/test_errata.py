@@ -53,3 +53,9 @@ def test_errata_are_no_paper() -> None:
     for find in (module_of, published_rows):
         with pytest.raises(ResultsError, match="unknown paper 'errata'"):
             find(ERRATA)
+
+
+def test_tables_of_the_page_are_no_wider_than_a_screen() -> None:
+    cells = ROWS.drop(columns="paper").stack()
+    words = cells.str.split(r"[\s-]", regex=True).explode()
+    assert words.str.len().max() <= 35  # a longer one cannot be broken
