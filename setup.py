@@ -5,6 +5,10 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+# Beside `mirkeras` lie three folders with general names. They are installed inside it, where
+# `mirkeras/__init__.py` finds them, so that no `results` stands among everybody's packages.
+BESIDE = find_packages(include=["data_prep*", "reproductions*", "results*"])
+INSIDE = {f"mirkeras._suite.{name}": name.replace(".", "/") for name in BESIDE}
 
 setup(
     name="mirkeras",
@@ -13,14 +17,27 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     python_requires=">=3.11",
-    packages=find_packages(include=["mirkeras*", "data_prep*", "reproductions*", "results*"]),
+    author="mirkeras developers",
+    license="MIT",
+    license_files=["LICENSE"],
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Operating System :: MacOS",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Topic :: Multimedia :: Sound/Audio :: Analysis",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+    packages=[*find_packages(include=["mirkeras*"]), *INSIDE],
+    package_dir=INSIDE,
     package_data={
         "mirkeras": ["py.typed"],
-        "results": ["published/*.csv", "published/confusion/*.csv", "measured/*.csv"],
-        "reproductions.schindler_gtzan": ["templates/*.html"],
-        "reproductions.lidy_mirex2016": ["bin/*"],
-        "reproductions.audioset": ["classes.txt"],
-        "": ["README.md"],
+        "mirkeras._suite.results": ["*/*.csv", "*/*/*.csv", "pages/*.md", "pages/*/*"],
+        "mirkeras._suite.reproductions": ["ERRATA.md"],
+        "mirkeras._suite.reproductions.schindler_gtzan": ["templates/*.html"],
+        "mirkeras._suite.reproductions.lidy_mirex2016": ["bin/*"],
+        "mirkeras._suite.reproductions.audioset": ["classes.txt"],
+        "": ["*.md"],
     },
     install_requires=[
         "tensorflow>=2.20",
@@ -35,6 +52,7 @@ setup(
         "librosa>=0.11",
         "soundfile>=0.12",
         "soxr>=0.4",
+        "filelock>=3.12",
         "platformdirs>=4",
         "requests>=2.31",
         "tqdm>=4.66",
@@ -56,6 +74,7 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.12",
+            "setuptools>=68",  # newer Pythons make environments without
         ],
     },
     entry_points={

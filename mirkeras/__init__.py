@@ -1,10 +1,18 @@
 """mirkeras: the classic music-CNN papers, re-run in Keras and compared row by row."""
 
+import sys
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 from mirkeras.face import FinishedRun, Parts, build, dataset, load_run, tag
 from mirkeras.system import interrupts, limits
+
+# data_prep, reproductions and results: beside this folder in a checkout, inside where installed
+_HERE = Path(__file__).resolve().parent
+_SUITE = str(_HERE / "_suite" if (_HERE / "_suite").is_dir() else _HERE.parent)
+if _SUITE not in sys.path:
+    sys.path.append(_SUITE)
 
 __all__ = ["FinishedRun", "Parts", "build", "dataset", "features", "load_run", "tag"]
 

@@ -14,6 +14,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from filelock import FileLock, Timeout
+
 from mirkeras.system.errors import say
 
 #: Why `files_below` passes something over.
@@ -140,16 +142,19 @@ def locked(lock: Path, waiting: str = "", refusal: Exception | None = None) -> I
         Raised instead of waiting.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with open(lock, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if refusal is not None:
-                raise refusal from None
-            if waiting:
-                say(waiting)
-            fcntl.flock(file, fcntl.LOCK_EX)
+    holder = FileLock(lock)
+    try:
+        holder.acquire(blocking=False)
+    except Timeout:
+        if refusal is not None:
+            raise refusal from None
+        if waiting:
+            say(waiting)
+        holder.acquire()
+    try:
         yield
+    finally:
+        holder.release()
 
 
 def sha256(path: Path) -> str:
