@@ -7,6 +7,7 @@ themselves stand in the papers' folders, beside the networks they fill (`trained
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from mirkeras.system.errors import UsageError
@@ -52,7 +53,7 @@ class Source:
     Attributes
     ----------
     filename : str
-        Name of the file, or folder, to look for.
+        Name of the file, or folder, to look for, as its authors call it.
     sha256 : str
         Digest of the file, or of its arrays where `by_arrays`. "" (with `by_arrays`): no release is
         fixed; any arrays of the right names and shapes will do, and records hold their digest, see
@@ -69,6 +70,8 @@ class Source:
         Names of `.npy` files that lie beside the file; each is an array named as its stem.
     advice : str
         How a user gets the file by hand.
+    endings : tuple of str
+        Endings that the file may have instead (``.npz``): the same arrays in another kind of file.
     """
 
     filename: str
@@ -78,6 +81,13 @@ class Source:
     member: str = ""
     companions: tuple[str, ...] = ()
     advice: str = ""
+    endings: tuple[str, ...] = ()
+
+    @property
+    def filenames(self) -> tuple[str, ...]:
+        """The names to look for, in order."""
+        others = (str(PurePosixPath(self.filename).with_suffix(end)) for end in self.endings)
+        return (self.filename, *others)
 
 
 @dataclass(frozen=True)

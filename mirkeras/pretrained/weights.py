@@ -33,8 +33,9 @@ def load(
     Parameters
     ----------
     weights : Path or None
-        The file of its weights, or a folder that holds it as `card.source.filename` or as the end
-        of that. None: it is looked for in `weights_home()` and fetched if it is part of a package.
+        The file of its weights, or a folder that holds it as one of `card.source.filenames` or as
+        the end of that. None: it is looked for in `weights_home()` and fetched if it is part of a
+        package.
     mirror : str or None
         Folder, or http(s) address of a folder, that is tried before the package index; its file is
         copied into `weights_home()`.

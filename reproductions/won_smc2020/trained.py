@@ -1,8 +1,8 @@
 """Cards of eight trained taggers of Won et al. (SMC 2020): FCN, CRNN, Musicnn on three data sets.
 
 Their files are PyTorch's `best_model.pth` of minzwon/sota-music-tagging-models (`models/<data>/
-<network>/`), which is read here as npz with the same names. No published score is verified, so the
-cards state none.
+<network>/`), state dictionaries in the layout of PyTorch 1.2; an npz of the same names will do as
+well. No published score is verified, so the cards state none.
 """
 
 from collections.abc import Callable
@@ -56,10 +56,8 @@ DIGESTS = {
 IGNORED = (r".*\.num_batches_tracked", r"spec\..*")
 
 ADVICE = (
-    "Take models/{path}/best_model.pth of the repository minzwon/sota-music-tagging-models and "
-    'write its arrays as npz, which executes nothing of it: python -c "import numpy, torch; '
-    "numpy.savez('best_model.npz', **{{k: v.numpy() for k, v in torch.load('best_model.pth', "
-    "map_location='cpu', weights_only=True).items()}})\"."
+    "Take models/{path}/best_model.pth of the repository minzwon/sota-music-tagging-models (MIT), "
+    "or an npz of its arrays."
 )
 
 _NORM = {
@@ -158,10 +156,11 @@ def _card(name: str) -> Card:
         frames=frames,
         tags=tags,
         source=Source(
-            filename=f"sota_music_tagging/{path}/best_model.npz",
+            filename=f"sota_music_tagging/{path}/best_model.pth",
             sha256=DIGESTS[name],
             by_arrays=True,
             advice=ADVICE.format(path=path),
+            endings=(".npz",),
         ),
         names=names,
         ignored=IGNORED,
