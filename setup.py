@@ -64,6 +64,7 @@ setup(
         "formats": ["av>=14"],  # m4a, aac, wma, webm … by FFmpeg
         "export": ["tf2onnx>=1.16", "onnx>=1.17", "onnxruntime>=1.20", "ai-edge-litert>=1.2"],
         "parquet": ["pyarrow>=17"],
+        "mirdata": ["mirdata>=1.0"],  # its loaders as data sets
         "bench": ["torch>=2.4"],  # the network of SampleCNN once more, to compare speeds
         "dev": [
             "hypothesis>=6",

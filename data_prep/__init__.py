@@ -15,7 +15,7 @@ __all__ = ["Archive", "DataError", "DataSet", "get", "names"]
 #: Entry points by which installed packages add data sets: name → module:DATASET.
 GROUP = "mirkeras.datasets"
 #: Modules of `data_prep.sets` that declare no set of their own.
-_OTHERS = ("folder", "listed", "subsets")
+_OTHERS = ("folder", "listed", "loaders", "subsets")
 
 
 def names() -> tuple[str, ...]:
@@ -31,7 +31,8 @@ def get(name: str, layout: str | None = None) -> DataSet:
     ----------
     name : str
         One of `names()`, `NAME:CLASS,CLASS` for some of its classes, `folder:PATH` for a folder
-        with one sub-folder per class, or `csv:FILE` for a list.
+        with one sub-folder per class, `csv:FILE` for a list, or `mirdata:NAME` for a loader of
+        the library mirdata.
     layout : str or None
         What the sub-folders of `folder:PATH` are, see `data_prep.sets.folder.declare`.
 
@@ -47,6 +48,8 @@ def get(name: str, layout: str | None = None) -> DataSet:
         raise DataError(f"--layout says what the folders of folder:PATH are; {name} has its own")
     if name.startswith("csv:"):
         return import_module("data_prep.sets.listed").declare(name)
+    if name.startswith("mirdata:"):
+        return import_module("data_prep.sets.loaders").declare(name)
     whole, colon, classes = name.partition(":")
     for point in entry_points(group=GROUP):
         if point.name == name:
@@ -54,7 +57,8 @@ def get(name: str, layout: str | None = None) -> DataSet:
     if whole not in names():
         raise DataError(
             f"unknown data set {name!r}. Declared are: {', '.join(names())}; "
-            "for audio of your own use folder:PATH (one sub-folder per class) or csv:FILE."
+            "for audio of your own use folder:PATH (one sub-folder per class) or csv:FILE, "
+            "for a loader of mirdata mirdata:NAME."
         )
     dataset = import_module(f"data_prep.sets.{whole}").DATASET
     return import_module("data_prep.sets.subsets").subset(dataset, classes) if colon else dataset

@@ -16,7 +16,7 @@ from data_prep.declare import DataError, DataSet, as_data_errors
 from data_prep.fetch import provide
 from data_prep.fetch.counts import check_counts, with_own_counts
 from data_prep.index import TAG_SEPARATOR, WHOLE
-from data_prep.sets import folder, listed
+from data_prep.sets import folder, listed, loaders
 from mirkeras.audio.formats import BROKEN_LINK, tell_left_out, undecoded
 from mirkeras.storage.files import write_text
 from mirkeras.storage.tables import csv_text
@@ -82,7 +82,7 @@ def prepare(
     Parameters
     ----------
     name : str
-        A declared name, `NAME:CLASS,CLASS`, `folder:PATH` or `csv:FILE`.
+        A declared name, `NAME:CLASS,CLASS`, `folder:PATH`, `csv:FILE` or `mirdata:NAME`.
     data_root, cache_root : Path
         Where data sets and what is derived from them live.
     mirror : str or None
@@ -102,7 +102,8 @@ def prepare(
     dataset = data_prep.get(name, layout)
     if allow_bad is not None:
         dataset = replace(dataset, max_bad=allow_bad)
-    if own := next((kind for kind in (folder, listed) if name.startswith(kind.PREFIX)), None):
+    kinds = (folder, listed, loaders)
+    if own := next((kind for kind in kinds if name.startswith(kind.PREFIX)), None):
         root, how = own.root_of(name), "present"
     else:
         root = Path(data_root).expanduser().absolute() / (dataset.folder or dataset.name)

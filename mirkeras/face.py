@@ -80,8 +80,8 @@ def dataset(
     Parameters
     ----------
     name
-        A declared name (`mirkeras data list`), ``folder:PATH`` with a folder per class, or
-        ``csv:FILE``.
+        A declared name (`mirkeras data list`), ``folder:PATH`` with a folder per class,
+        ``csv:FILE``, or ``mirdata:NAME``.
     frames
         Length of a segment; tracks are cut without overlap.
     split

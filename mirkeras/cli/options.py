@@ -16,7 +16,8 @@ Data sets: a declared name (`mirkeras data list`) or folder:PATH, where PATH hol
 of audio files per class, in any format libsndfile reads (--layout split: folders train, test and
 perhaps valid that hold those), or csv:FILE, a table with the columns path and label (several tags:
 a|b), and perhaps group (an artist: never in both training and test), split (train, validation and
-test, or fold numbers) and tempo.
+test, or fold numbers) and tempo. mirdata:NAME is a set of the library mirdata (extra mirdata) whose
+tracks have a class or tags.
 """
 
 
