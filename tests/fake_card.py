@@ -33,6 +33,7 @@ def card(**changes) -> Card:
         "names": {},
         "ignored": (),
         "embeddings": ("penultimate", "mean_pool"),
+        "hears": "nothing",
         "data": "nothing",
         "split": "",
         "licence": "",

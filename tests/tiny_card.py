@@ -43,6 +43,7 @@ CARD = Card(
     },
     ignored=(r"counter\..*",),
     embeddings=("pool",),
+    hears="nothing",
     data="none",
     split="none",
     licence="none",

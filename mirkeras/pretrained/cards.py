@@ -114,6 +114,8 @@ class Card:
         counters, the window and filterbank of its input).
     embeddings : tuple of str
         Hidden features: names of layers whose output they are; the first is the default.
+    hears : str
+        What it is good for, a few words: what its tags speak of, in segments of what length.
     data, split : str
         What it was trained on.
     scores : mapping
@@ -132,6 +134,7 @@ class Card:
     names: Mapping[str, Taken]
     ignored: tuple[str, ...]
     embeddings: tuple[str, ...]
+    hears: str
     data: str
     split: str
     licence: str

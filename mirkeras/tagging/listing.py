@@ -14,14 +14,18 @@ WIDTH = 88
 
 
 def table(cards: Iterable[Card]) -> str:
-    """Tabulate models: name, training data, published scores, number of tags, licence."""
-    rows = [("model", "trained on", "ROC-AUC", "PR-AUC", "tags", "licence")]
+    """Tabulate models: name, training data, published scores, number of tags, licence.
+
+    Below each stands what it is good for.
+    """
+    rows, hears = [("model", "trained on", "ROC-AUC", "PR-AUC", "tags", "licence")], [""]
     for card in cards:
+        hears.append(f"    {card.hears}\n")
         scores = [_score(card, name) for name in ("roc_auc", "pr_auc")]
         rows.append((card.name, card.data, *scores, str(len(card.tags)), card.licence))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "\n".join(lines) + "\n"
+    return "".join(f"{line}\n{below}" for line, below in zip(lines, hears, strict=True))
 
 
 def description(card: Card) -> str:
@@ -29,6 +33,7 @@ def description(card: Card) -> str:
     source = card.source
     facts = {
         "what": card.title,
+        "good for": card.hears,
         "trained on": f"{card.data} ({card.split})" if card.split else card.data,
         "published": f"ROC-AUC {_score(card, 'roc_auc')}, PR-AUC {_score(card, 'pr_auc')}",
         "licence": card.licence,

@@ -70,6 +70,7 @@ CARDS = (
         names=_names(),
         ignored=(r"optimizer_weights/.*",),
         embeddings=("penultimate",),
+        hears="the instrument, or the voice, that leads; 2.7 s at a time",
         data="IRMAS, training part",
         split="6,705 clips, 85 % for training, 15 % for validation, drawn at random",
         licence="AGPL-3.0",

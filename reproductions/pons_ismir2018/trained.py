@@ -21,6 +21,10 @@ from mirkeras.pretrained.cards import Card, Source, Taken
 from reproductions.pons_ismir2018 import musicnn
 
 TAGS = {"MTT": TAGS_OF_TAGGERS, "MSD": MSD_TAGS}
+HEARS = {
+    "MTT": "instruments, voices, genres and tempo, from classical to techno; 3 s at a time",
+    "MSD": "genres, decades and moods, as listeners of Last.fm call them; 3 s at a time",
+}
 DATA = {"MTT": "MagnaTagATune", "MSD": "Million Song Dataset, tags of Last.fm"}
 SPLITS = {
     "MTT": "mtat-pons: 18,706 / 1,825 / 5,329 clips",
@@ -99,6 +103,7 @@ def _card(name: str, build: Callable, names: dict[str, Taken], embeddings: tuple
         names=names,
         ignored=IGNORED,
         embeddings=embeddings,
+        hears=HEARS[data],
         data=DATA[data],
         split=SPLITS[data],
         licence="ISC",

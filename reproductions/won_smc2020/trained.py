@@ -33,6 +33,13 @@ JAMENDO_TAGS = (
     "mood/theme---energetic", "mood/theme---film", "mood/theme---happy", "mood/theme---relaxing",
 )  # fmt: skip
 
+#: What the tags of a data set speak of.
+HEARS = {
+    "mtat": "instruments, voices, genres and tempo, from classical to techno",
+    "msd": "genres, decades and moods, as listeners of Last.fm call them",
+    "jamendo": "genres, instruments, moods and themes of independent artists' music",
+}
+
 #: Data set: tags, name, split.
 DATA = {
     "mtat": (TAGS_OF_TAGGERS, "MagnaTagATune", "mtat-won"),
@@ -165,6 +172,7 @@ def _card(name: str) -> Card:
         names=names,
         ignored=IGNORED,
         embeddings=("penultimate",),
+        hears=f"{HEARS[data]}; {'3' if frames == models.SHORT else '29'} s at a time",
         data=title,
         split=split,
         licence="MIT",

@@ -36,6 +36,7 @@ def test_a_card_and_its_network_belong_together(name: str) -> None:
     if card.tags:
         assert network.output_shape == (None, len(card.tags))
     assert len(set(card.tags)) == len(card.tags)
+    assert 20 < len(card.hears) <= 88 - 4
     assert {network.get_layer(layer).name for layer in card.embeddings}
 
 

@@ -23,7 +23,7 @@ SOURCE = Source("fake.npz", "f" * 64, advice="It is made up.")
 CARD = Card(
     name="fake", title="A tagger that guesses", build=None, recipe="musicnn", frames=187,
     tags=("guitar", "slow, sad", "no vocals", "techno"), source=SOURCE, names={}, ignored=(),
-    embeddings=("penultimate", "max_pool"), data="nothing", split="",
+    embeddings=("penultimate", "max_pool"), hears="what a file is called", data="nothing", split="",
     licence="none", origin="the tests", scores={"roc_auc": 0.5},
 )  # fmt: skip
 

@@ -294,8 +294,10 @@ def test_jams_beside_the_music(music, monkeypatch) -> None:
 
 def test_models_are_listed_and_described(capsys) -> None:
     assert main(["tag", "--list"]) == 0
-    assert "fake   nothing     0.5000   –       4     none" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "fake   nothing     0.5000   –       4     none\n    what a file is called\n" in listed
     assert main(["tag", "--card", "fake"]) == 0
     described = capsys.readouterr().out
     assert "4 tags      guitar, slow, sad, no vocals, techno" in described
+    assert "good for    what a file is called" in described
     assert "f" * 64 in described
