@@ -32,7 +32,7 @@ setup(
     package_dir=INSIDE,
     package_data={
         "mirkeras": ["py.typed"],
-        "mirkeras._suite.results": ["*/*.csv", "*/*/*.csv", "pages/*.md", "pages/*/*"],
+        "mirkeras._suite.results": ["*/*", "*/*/*"],
         "mirkeras._suite.reproductions": ["ERRATA.md"],
         "mirkeras._suite.reproductions.schindler_gtzan": ["templates/*.html"],
         "mirkeras._suite.reproductions.lidy_mirex2016": ["bin/*"],
