@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     ROOT / "README.md",
     ROOT / "ARCHITECTURE.md",
+    ROOT / "mirkeras" / "README.md",
     *sorted(ROOT.glob("reproductions/*/README.md")),
     *sorted(ROOT.glob("data_prep/*.md")),
     *sorted(ROOT.glob("results/*.md")),
