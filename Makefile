@@ -83,9 +83,11 @@ reproduce-transfer: $(READY) ## embeddings of musicnn's trained taggers → PCA 
 
 reproduce-random: $(READY) ## Pons & Serra 2019, random CNNs: nine front-ends that learned nothing, SVM and ELM, the claims answered
 	@$(BIN)/python -m reproductions.pons_icassp2019_random.reproduce --dataset $(or $(DATASET),urbansound8k) --rows $(or $(ROWS),all) --protocol $(or $(PROTOCOL),clean) --jobs $(JOBS) --out runs $(EXTRA)
+	@$(BIN)/mirkeras claims pons_icassp2019_random --out runs
 
-reproduce-fewdata: $(READY) ## Pons, Serra & Serra 2019, few data: accuracy against 1 to all clips of each class, five draws, the curves
+reproduce-fewdata: $(READY) ## Pons, Serra & Serra 2019, few data: accuracy against 1 to all clips of each class, five draws, the curves, the conclusions answered
 	@$(BIN)/python -m reproductions.pons_icassp2019_fewdata.reproduce --dataset $(or $(DATASET),urbansound8k) --rows $(or $(ROWS),$(FEW)) --protocol $(or $(PROTOCOL),clean) --seeds 0,1,2,3,4 --jobs $(JOBS) --out runs $(EXTRA)
+	@$(BIN)/mirkeras claims pons_icassp2019_fewdata --out runs
 
 reproduce-timbre: $(READY) ## Pons et al. 2017, timbre: tagging, instruments and phonemes, each on its own data; DATASET=… ROWS=…: these rows (tagging) on it
 	@$(BIN)/python -m reproductions.pons_eusipco2017.reproduce $(if $(DATASET),--dataset $(DATASET)) $(if $(ROWS),--rows $(ROWS)) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)

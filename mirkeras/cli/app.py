@@ -4,6 +4,7 @@ Sub-commands import what they need when they run: `--help` needs neither TensorF
 """
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(commands)
     _add_list(commands)
     _add_compare(commands)
+    _add_claims(commands)
     _add_data(commands)
     _add_features(commands)
     doctor = _add(commands, "doctor", _doctor, "say what this machine has and what is chosen")
@@ -198,6 +200,34 @@ def _compare(arguments: argparse.Namespace) -> int:
     print(evaluate.summary(table, arguments.out / arguments.paper))
     if arguments.publish:
         print(f"written: {evaluate.publish_figures(arguments.paper, arguments.out)}")
+    return 0
+
+
+def _add_claims(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "claims", _claims, "what the papers claim, and what answers it")
+    parser.description = (
+        "Answer each claim by the numbers its paper prints and by what was measured: with the\n"
+        "suite (results/measured), or, with --out, by your own finished runs."
+    )
+    parser.add_argument("paper", nargs="?", metavar="PAPER", help="one paper (default: all)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where runs of your own are")
+    parser.add_argument("--csv", action="store_true", help="as CSV")
+    parser.add_argument("--publish", action="store_true",
+                        help="also rewrite results/pages/PAPER/claims.md, always of "
+                        "results/measured")  # fmt: skip
+
+
+def _claims(arguments: argparse.Namespace) -> int:
+    from mirkeras.evaluation import answered
+    from mirkeras.storage.tables import csv_text
+
+    found = answered.of_papers(arguments.paper, arguments.out)
+    if arguments.csv:
+        print(csv_text(answered.joined(found)), end="")
+    else:
+        print("\n".join(answered.text(paper, answers) for paper, answers in found.items()), end="")
+    for paper in found if arguments.publish else ():
+        print(f"written: {answered.publish(paper)}", file=sys.stderr)
     return 0
 
 

@@ -152,19 +152,23 @@ def _values(runs: pd.DataFrame, metric: str) -> dict:
             f"{runs.row.iloc[0]}: seed {twice.seed.iloc[0]} fold {twice.fold.iloc[0]} is twice"
         )
     values, first = runs[metric].to_numpy(float), runs.iloc[0]
-    data = first.dataset if first.split == DRAWN else f"{first.dataset}@{first.split}"
-    extractors = first.get("extractors")
-    foreign = isinstance(extractors, str) and not extractors.startswith(f"{first.dataset}:")
-    origin = f" ← {extractors}" if foreign else ""
     return {
         "params": first.parameters,
-        "dataset": f"{data}:{first.protocol}{origin}",
+        "dataset": data_of(first),
         "split": first.split,
         "protocol": first.protocol,
         "measured": round(values.mean(), DECIMALS[metric]),
         "measured_std": round(values.std(), DECIMALS[metric]),
         "n": len(values),
     }
+
+
+def data_of(run: pd.Series) -> str:
+    """Name what a run was measured on: data set@split:protocol, and whose features it read."""
+    data = run.dataset if run.split == DRAWN else f"{run.dataset}@{run.split}"
+    extractors = run.get("extractors")
+    foreign = isinstance(extractors, str) and not extractors.startswith(f"{run.dataset}:")
+    return f"{data}:{run.protocol}" + (f" ← {extractors}" if foreign else "")
 
 
 def _measured(row: tuple, runs: pd.DataFrame) -> dict:
@@ -177,7 +181,7 @@ def _measured(row: tuple, runs: pd.DataFrame) -> dict:
     interval = welch_interval(summary, Summary(row.value, row.std, row.folds))
     if np.isnan(row.std):
         interval = prediction_interval(summary, row.value)
-    data, method = _why_different(row, runs), _other_method(row, runs)
+    data, method = why_different(row, runs), _other_method(row, runs)
     why, digits = "; ".join(filter(None, (data, method))), DECIMALS[row.metric]
     other = "different hardware" if row.metric == "time_ratio" else "different data"
     other = other if data else "different protocol"
@@ -255,7 +259,7 @@ def _other_method(row: tuple, runs: pd.DataFrame) -> str:
     return "; ".join(reasons)
 
 
-def _why_different(row: tuple, runs: pd.DataFrame) -> str:
+def why_different(row: tuple, runs: pd.DataFrame) -> str:
     """Name what keeps a measurement from being the paper's; empty if nothing does."""
     first = runs.iloc[0]
     if row.metric == "time_ratio":

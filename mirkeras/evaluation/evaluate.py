@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mirkeras.evaluation import comparison, metrics, results
+from mirkeras.evaluation import answered, comparison, metrics, results
 from mirkeras.experiment import Experiment, find_experiment, records
 from mirkeras.experiment.runs import BASELINES, Run
 from mirkeras.pipeline.splits import DRAWN, SEEDED
@@ -104,6 +104,7 @@ def publish_figures(paper: str, out: Path) -> Path:
         for figure in (out / paper / "figures").glob(f"{kind}.png"):
             with whole_file(page.with_suffix("") / figure.name) as copy:
                 shutil.copyfile(figure, copy)
+    answered.publish(paper)
     return page
 
 

@@ -1,15 +1,13 @@
 """Accuracy against clips: ``python -m reproductions.pons_icassp2019_fewdata.curve --out runs``.
 
 A figure for every data set and protocol: the mean over the draws of clips (seeds), each the mean of
-its folds, with a band of one standard deviation over the draws; a line for a random guess. And the
-three conclusions of the thesis, answered by the same numbers at every n. Writes curve.csv,
-conclusions.csv and figures.
+its folds, with a band of one standard deviation over the draws; a line for a random guess. Writes
+curve.csv and figures. The three conclusions of the thesis are answered by ``mirkeras claims``.
 """
 
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -23,16 +21,6 @@ from reproductions.pons_icassp2019_fewdata.experiments import METHODS
 PAPER = "pons_icassp2019_fewdata"
 SETTING = ["dataset", "split", "folds", "protocol"]
 ALL = "all"
-#: What the conclusions compare: the best of one group with the best of another.
-STANDARD = ("sb-cnn", "sb-cnn-bn", "vgg", "vgg-128", "timbre")
-PROTOTYPES = ("prototypical",)
-NEAREST = ("mfcc",)
-TRANSFER = ("vggish-softmax", "vggish-prototypes", "yamnet-softmax", "yamnet-prototypes")
-CONCLUSIONS = {
-    "the standard pipeline does no better than MFCCs and nearest neighbour": (NEAREST, STANDARD),
-    "prototypical networks help where there are no other data": (PROTOTYPES, STANDARD),
-    "transfer is best where there are": (TRANSFER, (*STANDARD, *PROTOTYPES)),
-}
 MARKERS = "osD^v<>PX*hdp8H12"
 
 
@@ -69,45 +57,6 @@ def curves(measured: pd.DataFrame) -> pd.DataFrame:
     return found.reset_index()
 
 
-def conclusions(found: pd.DataFrame) -> pd.DataFrame:
-    """Answer the thesis' conclusions at every n where both sides were run.
-
-    By the difference of the best of each side: "holds" where it is above twice the standard error
-    over draws, "does not" where it is below that, else "cannot be told"; of one draw nothing can.
-    """
-    lines = []
-    for (*setting, clips), rows in found.groupby([*SETTING, "clips"]):
-        known = rows.set_index("method")
-        for text, sides in CONCLUSIONS.items():
-            best = [known.accuracy.reindex(side).dropna() for side in sides]
-            if any(values.empty for values in best):
-                continue
-            one, other = (known.loc[values.idxmax()] for values in best)
-            difference, error = one.accuracy - other.accuracy, _error(one, other)
-            answer = "holds" if difference > error else "does not hold"
-            lines.append(
-                dict(zip(SETTING, setting, strict=True))
-                | {
-                    **{
-                        "clips": clips or ALL,
-                        "conclusion": text,
-                        "difference": round(difference, 1),
-                    },
-                    "answer": "cannot be told" if not abs(difference) > error else answer,
-                    "between": f"{one.name} − {other.name}",
-                    "draws": int(min(one.draws, other.draws)),
-                }
-            )
-    return pd.DataFrame(lines)
-
-
-def _error(one: pd.Series, other: pd.Series) -> float:
-    """Twice the standard error of a difference of means over draws; infinite of one draw."""
-    if min(one.draws, other.draws) < 2:
-        return np.inf
-    return 2 * float(np.sqrt(sum(row["std"] ** 2 / (row.draws - 1) for row in (one, other))))
-
-
 def draw(rows: pd.DataFrame, path: Path) -> None:
     """Draw the curves of one data set and protocol."""
     figure = Figure(figsize=(9.5, 5.2), layout="constrained")
@@ -141,7 +90,7 @@ def draw(rows: pd.DataFrame, path: Path) -> None:
 
 @as_command
 def main(argv: list[str] | None = None) -> int:
-    """Draw what was evaluated below --out, answer the conclusions; returns the exit status."""
+    """Draw what was evaluated below --out; returns the exit status."""
     parser = command_parser(f"reproductions.{PAPER}.curve", __doc__.split("\n\n")[1])
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
     out = parser.parse_args(argv).out
@@ -152,10 +101,6 @@ def main(argv: list[str] | None = None) -> int:
         path = out / PAPER / "figures" / f"{data}-{protocol}-curve.png"
         draw(rows, path)
         print(path)
-    answered = conclusions(found)
-    write_csv(answered, out / PAPER / "conclusions.csv")
-    if len(answered):
-        print(answered.drop(columns=["split", "folds"]).to_string(index=False))
     return 0
 
 

@@ -1,7 +1,7 @@
 """The paper on a data set: ``python -m reproductions.pons_icassp2019_fewdata.reproduce --help``.
 
-Training on 1 to all clips of each class → tables → the curves, and the thesis' conclusions
-answered. What is done already is skipped. Arguments other than its own go to the train command.
+Training on 1 to all clips of each class → tables → the curves. What is done already is
+skipped. Arguments other than its own go to the train command.
 """
 
 import sys

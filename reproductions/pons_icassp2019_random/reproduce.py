@@ -1,7 +1,7 @@
 """The paper on a data set: ``python -m reproductions.pons_icassp2019_random.reproduce --help``.
 
-Features of random networks → classifiers → tables and verdicts → the paper's claims, answered. What
-is done already is skipped. Arguments other than its own go to the train command.
+Features of random networks → classifiers → tables and verdicts → front-ends in figures. What is
+done already is skipped. Arguments other than its own go to the train command.
 """
 
 import sys
@@ -10,7 +10,7 @@ from mirkeras.cli.evaluate import evaluate
 from mirkeras.cli.options import data_words
 from mirkeras.cli.reproduce import reproduce_parser
 from mirkeras.cli.train import train
-from reproductions.pons_icassp2019_random import claims
+from reproductions.pons_icassp2019_random import front_ends
 
 PAPER = "pons_icassp2019_random"
 
@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     return (
         train(PAPER, [*data_words(arguments), *rest, *out])
         or evaluate(PAPER, out)
-        or claims.main(out)
+        or front_ends.main(out)
     )
 
 

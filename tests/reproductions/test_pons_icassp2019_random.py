@@ -1,5 +1,6 @@
 """Random CNNs: front-ends counted by hand, grids beside plain ones, runs on sounds made here."""
 
+import io
 from itertools import product
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.svm import SVC
 
+from mirkeras.cli import app
 from mirkeras.cli.evaluate import evaluate
 from mirkeras.cli.train import train
 from mirkeras.experiment import find_experiment
@@ -16,7 +18,7 @@ from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.features import find_recipe
 from mirkeras.layers import count_trainable
 from mirkeras.pipeline.segments import repeated
-from reproductions.pons_icassp2019_random import claims, classifiers, features, models
+from reproductions.pons_icassp2019_random import classifiers, features, front_ends, models
 from reproductions.pons_icassp2019_random.experiments import ROWS, Unshuffled
 from reproductions.pons_icassp2019_random.learners import on_the_wrong_axis
 
@@ -241,45 +243,30 @@ def test_the_same_weights_for_both_classifiers_and_others_for_other_seeds(traine
 
 
 def test_claims_are_answered_from_the_runs(trained: Path, capsys) -> None:
+    assert app.main(["claims", PAPER, "--out", str(trained), "--csv"]) == 0
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    measured = found[(found.source == "measured") & found.difference.notna()]
+    assert {*measured.text} == {"7×86 > 7×96", "some random CNN outperforms MFCCs"}
+    assert {*measured.by} == {"tracks"}
+
+
+def test_front_ends_are_drawn_beside_each_other(trained: Path) -> None:
     assert evaluate(PAPER, ["--out", str(trained)]) == 0
-    assert claims.main(["--out", str(trained)]) == 0
-    found = pd.read_csv(trained / PAPER / "claims.csv")
-    assert {*found.claim} == {"7×86 > 7×96", "some random CNN outperforms MFCCs"}
-    page = (trained / PAPER / "claims.md").read_text()
-    assert "# What the paper claims" in page
-    assert (
-        len(list((trained / PAPER / "figures").glob("*-150-front-ends.png"))) == 2
-    )  # of two splits
+    assert front_ends.main(["--out", str(trained)]) == 0
+    drawn = (trained / PAPER / "figures").glob("*-150-front-ends.png")
+    assert len(list(drawn)) == 2  # of two splits
 
 
-def test_an_answer_needs_an_interval_on_one_side_of_zero() -> None:
-    def answer(**accuracy: float) -> str:
-        rows = pd.DataFrame({"accuracy": accuracy, "tracks": 400, "seeds": 1, "std": 0.0})
-        return claims._answer(claims.CLAIMS[0], rows.rename(index=lambda n: n.replace("_", "-")))
-
-    names = ("sample_level", "frame_level_many", "frame_level")
-    assert answer(**dict(zip(names, (60, 45, 30), strict=True)))["answer"] == "holds"
-    found = answer(**dict(zip(names, (60, 32, 30), strict=True)))
-    assert (found["answer"], found["between"]) == (
-        "cannot be told", "frame-level-many − frame-level",
+def test_what_choosing_on_the_test_folds_adds_is_in_points() -> None:
+    rows = pd.DataFrame(
+        {
+            "front_end": "vgg", "protocol": ["code", "clean"], "accuracy": [62.5, 60.0],
+            "dataset": "esc50", "split": "official", "folds": 5, "size": "150",
+            "classifier": "svm",
+        }
     )  # fmt: skip
-    assert answer(**dict(zip(names, (30, 45, 60), strict=True)))["answer"] == "does not hold"
-    assert answer(sample_level=60, frame_level=30) is None
-
-
-def test_the_best_of_several_and_draws_of_weights_widen_an_interval() -> None:
-    def answer(std: float, *others: str) -> dict:
-        names = ["vgg", *others, "mfcc"]
-        accuracy = [56.5, *[40] * len(others), 50]
-        rows = pd.DataFrame({"accuracy": accuracy, "std": std, "seeds": 3, "tracks": 500}, names)
-        return claims._answer(claims.CLAIMS[-1], rows)
-
-    alone, many, drawn = answer(0.0), answer(0.0, "7x86", "7x96", "timbral"), answer(8.0)
-    assert alone["answer"] == "holds"
-    assert many["low"] < alone["low"]
-    assert (many["answer"], drawn["answer"]) == ("cannot be told", "cannot be told")
-    mfcc = pd.DataFrame({"accuracy": [50], "std": 0.0, "seeds": 1, "tracks": 500}, ["mfcc"])
-    assert claims._answer(claims.CLAIMS[-1], mfcc) is None
+    assert "| vgg | +2.5 |" in front_ends.page(front_ends.gaps(rows))
+    assert front_ends.gaps(rows[:1]).empty
 
 
 def test_what_cannot_be_chosen_from_is_refused(
