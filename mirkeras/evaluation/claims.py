@@ -184,7 +184,8 @@ def answers(claims: Iterable[Claim], rows: pd.DataFrame, measured: pd.DataFrame)
                 found = [said | {"source": source, "answer": UNTOLD, "note": note}]
             lines += found
     found = pd.DataFrame(lines, columns=COLUMNS).round({"difference": 6, "low": 6, "high": 6})
-    return found.fillna(dict.fromkeys(("form", "metric", "data", "by", "between", "note"), ""))
+    words = ["form", "metric", "data", "by", "between", "note"]
+    return found.assign(**found[words].astype(object).fillna(""))
 
 
 def _form(form: Mapping[str, object]) -> str:
