@@ -207,7 +207,7 @@ def test_intervals_by_hand() -> None:
 
 
 def test_every_paper_with_published_rows_has_claims() -> None:
-    assert {*PAPERS} == {path.stem for path in (RESULTS / "published").glob("*.csv")}
+    assert {*papers()} - {*PAPERS} == {"finetune"}  # which is of no paper
 
 
 @pytest.mark.parametrize("paper", PAPERS)
