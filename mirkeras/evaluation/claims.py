@@ -245,9 +245,8 @@ def _measured(
     names = [name for group in groups for name in group]
     runs = runs[runs.row.isin(names) & runs[metric].notna()]
     runs = runs[runs.dataset.str.startswith(claim.on)]
-    # cut trainings are alike where they were cut at the same epoch
-    cut = runs.max_epochs.where(runs.capped, 0).rename("cut")
-    for _, alike in runs.groupby([*_SETTING, cut, measurement_of(runs)], sort=True):
+    settings = runs.groupby([*_SETTING, measurement_of(runs)], sort=True)
+    for alike in (part for _, same in settings for part in _alike(same)):
         if len(twice := alike[alike.duplicated(["row", "seed", "fold"])]):
             raise ResultsError(
                 f"{twice.row.iloc[0]}: seed {twice.seed.iloc[0]} fold {twice.fold.iloc[0]} is twice"
@@ -261,6 +260,14 @@ def _measured(
             )
             note = "; ".join(dict.fromkeys(filter(None, "; ".join(notes).split("; "))))
             yield found._asdict() | {"data": data_of(alike.iloc[0]), "note": note}
+
+
+def _alike(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Part runs by where training was cut, if it was; what trains nothing is beside each."""
+    cut = runs.max_epochs.where(runs.capped, 0)
+    trains = runs.capped | runs.get("epochs", pd.Series(nan, runs.index)).notna()
+    for end in sorted({*cut[trains]}) or [0]:
+        yield runs[(cut == end) | ~trains]
 
 
 def _side(runs: pd.DataFrame, metric: str, unit: str) -> _Side:

@@ -146,6 +146,9 @@ def test_cut_trainings_are_compared_where_they_were_cut_alike() -> None:
     assert answer(BETTER, own).n == 3  # each network ran to its own end
     cut = answer(BETTER, own.assign(capped=True))
     assert (cut.answer, cut.note) == ("cannot be told", "its rows were not run alike")
+    # what trains nothing is never cut
+    nearest = own.assign(capped=own.row == "a", epochs=np.where(own.row == "a", 9, np.nan))
+    assert answer(BETTER, nearest).n == 3
 
 
 def test_other_data_are_named_and_claims_of_some_data_ask_no_others() -> None:
