@@ -31,10 +31,9 @@ setup(
     packages=[*find_packages(include=["mirkeras*"]), *INSIDE],
     package_dir=INSIDE,
     package_data={
-        "mirkeras": ["py.typed"],
+        "mirkeras": ["py.typed", "site/templates/*.html", "site/static/*"],
         "mirkeras._suite.results": ["*/*", "*/*/*"],
         "mirkeras._suite.reproductions": ["ERRATA.md"],
-        "mirkeras._suite.reproductions.schindler_gtzan": ["templates/*.html"],
         "mirkeras._suite.reproductions.lidy_mirex2016": ["bin/*"],
         "mirkeras._suite.reproductions.audioset": ["classes.txt"],
         "": ["*.md"],

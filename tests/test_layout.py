@@ -12,7 +12,15 @@ FLOORS = {
     **{"system": 0, "storage": 1, "audio": 1},
     **{"layers": 2, "features": 2, "pretrained": 2, "report": 2},
     **{"cache": 3, "pipeline": 4, "experiment": 5},
-    **{"transfer": 6, "evaluation": 6, "training": 7, "tagging": 8, "export": 9, "cli": 10},
+    **{
+        "transfer": 6,
+        "evaluation": 6,
+        "training": 7,
+        "tagging": 8,
+        "export": 9,
+        "site": 9,
+        "cli": 10,
+    },
 }
 DATA_FLOORS = {"declare": 1, "index": 2, "fetch": 3, "synthesis": 3, "sets": 4, "prepare": 5}
 GROUND = ("mirkeras.system.", "mirkeras.storage.", "mirkeras.audio.formats.")

@@ -1,7 +1,7 @@
 """Published rows against measured runs: who is compared with whom, and the verdict."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -143,6 +143,15 @@ def _line(row: tuple) -> dict:
         "published_std": row.std,
         "baseline": row.baseline,
     }
+
+
+def data_of(run: Mapping) -> str:
+    """Write what a run (a record, a line of measured results) is of: data set@split:protocol."""
+    dataset, split = run["dataset"], run.get("split", DRAWN)
+    data = dataset if split == DRAWN else f"{dataset}@{split}"
+    extractors = run.get("extractors")
+    foreign = isinstance(extractors, str) and not extractors.startswith(f"{dataset}:")
+    return f"{data}:{run['protocol']}" + (f" ← {extractors}" if foreign else "")
 
 
 def _values(runs: pd.DataFrame, metric: str) -> dict:

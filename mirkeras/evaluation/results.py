@@ -185,17 +185,22 @@ def _outputs(rows: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def publish(paper: str, measured: pd.DataFrame) -> Path:
-    """Put measured runs into ``results/measured`` and rewrite the paper's page from all of them.
-
-    A run that is there already (same row, set-up, seed and fold) is replaced.
-    """
+def together(paper: str, measured: pd.DataFrame) -> pd.DataFrame:
+    """Join measured runs to those that came with the suite; the same run is replaced."""
     # concatenating with an empty table would lose its types
     known = [table for table in (recorded(paper), measured) if len(table)]
     both = pd.concat(known, ignore_index=True)
     keys = [*SETUP, "row", "seed", "fold"]
     same = both[keys].assign(source=comparison.measurement_of(both))
-    both = both[~same.duplicated(keep="last")].sort_values(keys, ignore_index=True)
+    return both[~same.duplicated(keep="last")].sort_values(keys, ignore_index=True)
+
+
+def publish(paper: str, measured: pd.DataFrame) -> Path:
+    """Put measured runs into ``results/measured`` and rewrite the paper's page from all of them.
+
+    A run that is there already (same row, set-up, seed and fold) is replaced.
+    """
+    both = together(paper, measured)
     write_checked_csv(both, published.RESULTS / "measured" / f"{paper}.csv")
     page = published.RESULTS / "pages" / f"{paper}.md"
     table = with_known_repeats(paper, both)

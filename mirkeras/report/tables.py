@@ -42,11 +42,11 @@ def markdown(compared: pd.DataFrame) -> str:
         (
             row.model,
             row.metric.replace("_", " "),
-            _text(row.published_params if pd.isna(row.params) else row.params, ","),
-            _text(row.baseline),
-            _number(row.published, row.published_std, row.metric),
+            text_of(row.published_params if pd.isna(row.params) else row.params, ","),
+            text_of(row.baseline),
+            number(row.published, row.published_std, row.metric),
             row.dataset,
-            *_measured(row),
+            *measured_text(row),
             row.verdict,
         )
         for row in compared.itertuples(index=False)
@@ -65,8 +65,8 @@ def markdown(compared: pd.DataFrame) -> str:
 def measured_alone(compared: pd.DataFrame) -> str:
     """Lay out what was measured on data of one's own, without what papers measured on theirs."""
     rows = [
-        (row.model, row.metric.replace("_", " "), _text(row.params, ","), row.dataset,
-         *_measured(row)[:2])
+        (row.model, row.metric.replace("_", " "), text_of(row.params, ","), row.dataset,
+         *measured_text(row)[:2])
         for row in compared.itertuples(index=False)
     ]  # fmt: skip
     head = ("row", "metric", "parameters", "data", "measured", "n")
@@ -75,25 +75,26 @@ def measured_alone(compared: pd.DataFrame) -> str:
     return "\n".join([table(head, "llrlrr", rows), "", *notes]).rstrip() + "\n"
 
 
-def _text(value: float, form: str = "") -> str:
+def text_of(value: float, form: str = "") -> str:
+    """Write a number, or a dash where there is none."""
     return "–" if pd.isna(value) else format(value, form)
 
 
-def _number(value: float, std: float, metric: str) -> str:
+def number(value: float, std: float, metric: str) -> str:
     """Write a value with its deviation, where there is one, in the metric's decimals."""
     digits = DECIMALS[metric]
-    return _text(value, f".{digits}f") + ("" if pd.isna(std) else f" ± {std:.{digits}f}")
+    return text_of(value, f".{digits}f") + ("" if pd.isna(std) else f" ± {std:.{digits}f}")
 
 
-def _measured(row: tuple) -> tuple[str, object, str]:
+def measured_text(row: tuple) -> tuple[str, object, str]:
     """Write what was measured, of how many runs, and how it differs."""
     if pd.isna(row.measured):
         return "–", 0, "–"
     digits = DECIMALS[row.metric]
     low, high = (f"{bound:+.{digits}f}" for bound in (row.low, row.high))
     interval = "" if pd.isna(row.low) else f" [{low}, {high}]"
-    value = _number(row.measured, row.measured_std if row.n > 1 else np.nan, row.metric)
-    return value, row.n, _text(row.difference, f"+.{digits}f") + interval
+    value = number(row.measured, row.measured_std if row.n > 1 else np.nan, row.metric)
+    return value, row.n, text_of(row.difference, f"+.{digits}f") + interval
 
 
 PAGE = """\

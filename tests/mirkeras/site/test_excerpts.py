@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mirkeras.features import find_recipe
-from reproductions.schindler_gtzan import excerpts
+from mirkeras.site.browser import excerpts
 
 RATE, FRAMES, RECIPE = 22_050, 80, "schindler2016-mel"
 

@@ -1,8 +1,10 @@
 """The misclassification browser: the page shows what the run, its features and the audio say."""
 
+import hashlib
 import io
 import json
-from base64 import b64decode
+import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import asdict
 from html.parser import HTMLParser
@@ -19,7 +21,10 @@ from mirkeras import cache
 from mirkeras.experiment import records
 from mirkeras.experiment.runs import Run
 from mirkeras.features import find_recipe
-from reproductions.schindler_gtzan import browser, excerpts
+from mirkeras.report import pictures
+from mirkeras.site.browser import page as pages
+from mirkeras.site.browser.sources import open_tracks, read_run
+from reproductions.schindler_gtzan import browser
 
 RATE, HOP, FRAMES = 22_050, 256, 80
 HOSTILE = '<script>alert("x")'
@@ -178,9 +183,9 @@ def test_the_map_has_a_cell_per_segment_and_class(page: Page) -> None:
     (picture,) = [image for image in page.all("img") if image["alt"].endswith("highest in 1")][:1]
     pixels = imread(content(picture))[..., :3]
     scores = np.array(SCORES["metal/b"])
-    corners = pixels[:: excerpts.CELL, :: excerpts.CELL]
+    corners = pixels[:: pictures.CELL, :: pictures.CELL]
     np.testing.assert_allclose(corners, colormaps["viridis"](scores.T)[..., :3], atol=0.01)
-    dots = pixels[excerpts.CELL // 2 :: excerpts.CELL, excerpts.CELL // 2 :: excerpts.CELL]
+    dots = pixels[pictures.CELL // 2 :: pictures.CELL, pictures.CELL // 2 :: pictures.CELL]
     marked = np.abs(dots - corners).max(axis=2) > 0.1
     np.testing.assert_array_equal(marked.T, scores == scores.max(axis=1, keepdims=True))
 
@@ -223,6 +228,40 @@ def test_a_run_without_faults_has_a_page_that_says_so(prepared: Prepared, tmp_pa
     assert not page.all("audio")
 
 
+def test_what_is_decided_as_a_whole_is_heard_from_its_beginning(
+    prepared: Prepared, audio: Path, tmp_path: Path
+) -> None:
+    run = write_run(tmp_path, prepared, recipe={"networks": []})
+    assert command(run, prepared) == 0
+    page = Page((run / "page.html").read_text(encoding="utf-8"))
+    assert "A track is decided as a whole" in page.words
+    samples, _ = soundfile.read(content(page.all("audio")[0]), dtype="int16")
+    source, _ = soundfile.read(audio / "metal/b.wav", dtype="int16")
+    np.testing.assert_array_equal(samples, source)
+    pictures_of = [image for image in page.all("img") if image["alt"].startswith("Waveform")]
+    assert len(pictures_of) == len(page.all("audio"))
+
+
+def test_folds_share_a_page(prepared: Prepared, tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / str(fold), prepared, fold=fold) for fold in (0, 1)]
+    tracks = [open_tracks(read_run(run), prepared) for run in runs]
+    page = Page(pages.make_page(tracks, most=3, segments=1))
+    assert "Of 8 test tracks, 4 are wrong by max" in page.words
+    assert "Fold 1, 2 of 4" in page.words
+    assert [f"seed 7, fold {n}" in page.words for n in (1, 2)] == [True, True]
+    assert len(page.all("article")) == 3
+
+
+def test_nothing_of_a_page_is_styled_or_run_but_what_its_policy_names(page: Page) -> None:
+    (policy,) = page.all("meta", **{"http-equiv": "Content-Security-Policy"})
+    assert "unsafe" not in policy["content"]
+    assert not any("style" in attributes for _, attributes in page.elements)
+    for tag in ("style", "script"):
+        (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page.text, re.DOTALL)
+        seal = b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{seal}'" in policy["content"]
+
+
 def change(run: Path, **arrays: Callable[[dict], np.ndarray]) -> None:
     """Write the predictions of a run anew with some arrays changed."""
     known = records.read_predictions(run)
@@ -260,8 +299,7 @@ def recorded(**changes: object) -> Callable[[Path], None]:
         (tagger, "gives tags"),
         (recorded(dataset="gtzan"), "the run is on gtzan, --dataset says folder-genres"),
         (recorded(row="table9/none"), "of another version"),
-        (recorded(recipe={"networks": []}), "features of other networks"),
-        (recorded(recipe={"recipe": {"name": "waveform-8000"}}), "makes no spectrogram"),
+        (recorded(recipe={"recipe": {"name": "waveform-8000"}}), "no such cache"),
         (recorded(recipe={"recipe": {"name": "schindler2016-cqt-80"}}), "no such cache"),
         (recorded(features="0" * 64), "not what the run was trained on (other audio)"),
     ],
@@ -301,4 +339,4 @@ def test_audio_that_is_not_as_it_was_is_said(
 
 
 def test_letters_never_end() -> None:
-    assert [browser.letter(number) for number in (0, 2, 25, 26, 53)] == ["A", "C", "Z", "A2", "B3"]
+    assert [pages.letter(number) for number in (0, 2, 25, 26, 53)] == ["A", "C", "Z", "A2", "B3"]

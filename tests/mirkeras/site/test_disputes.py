@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reproductions.schindler_gtzan import disputes
+from mirkeras.site.browser import disputes
 
 METAL, POP, ROCK = range(3)
 

@@ -1,4 +1,4 @@
-"""What the misclassification browser reads: a finished run, its features, and its tracks' audio."""
+"""What the pages of wrong tracks read: finished runs, their features, their tracks' audio."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,27 +10,33 @@ from data_prep.prepare import Prepared
 from mirkeras import audio
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.cache.file import first_difference
-from mirkeras.experiment import find_experiment
+from mirkeras.experiment import Row, find_experiment
 from mirkeras.experiment.records import RunError, read_predictions, read_record
 from mirkeras.experiment.runs import Run
 from mirkeras.features import Recipe, extraction, find_recipe
+from mirkeras.features.waveform import Waveform
+from mirkeras.pipeline.splits import FINAL
+from mirkeras.pretrained.cards import find_card
+from mirkeras.site.browser import disputes
 from mirkeras.system.errors import UsageError
 from mirkeras.training.preflight import PARTIAL
-from reproductions.schindler_gtzan import disputes, excerpts
 
+WHOLE_RATE = 22_050  # Hz at which a track that is decided as a whole is heard
 REMEDY = "put back the file that the features were made from, or train again"
 
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """A finished run of a classifier on spectrograms.
+    """A finished run of a classifier.
 
     Attributes
     ----------
     run, record, predictions
         See `mirkeras.experiment.runs.Run` and `mirkeras.experiment.records`.
+    recipe : Recipe
+        What its segments are cut from; of a track that is decided as a whole, its samples.
     frames : int
-        Length of a segment.
+        Length of a segment; 0: the whole track.
     aggregate : "mean" or "product"
         How `max` decides.
     """
@@ -42,6 +48,11 @@ class Finished:
     frames: int
     aggregate: str
 
+    @property
+    def reads_recipe(self) -> bool:
+        """Whether it learned from the recipe's frames, not from what other networks made of it."""
+        return "recipe" in self.record["recipe"] and self.frames > 0
+
 
 def read_run(directory: Path) -> Finished:
     """Read a finished run.
@@ -49,7 +60,7 @@ def read_run(directory: Path) -> Finished:
     Raises
     ------
     UsageError
-        It is no run's directory, or a run without segments of spectrograms or without classes.
+        It is no run's directory, or a run without classes.
     RunError
         The run is not finished, damaged, or of another version.
     """
@@ -59,8 +70,8 @@ def read_run(directory: Path) -> Finished:
     if record["status"] != "finished":
         raise RunError(f"{directory}: the run is not finished; give its training command again")
     run = Run.of(record)
-    if "recipe" not in record["recipe"]:
-        raise UsageError(f"{directory}: {run.row} is made on features of other networks")
+    if run.split == FINAL or "measurements" in record:
+        raise UsageError(f"{directory}: {run.row} has no test tracks")
     predictions = read_predictions(directory)
     if predictions["labels"].ndim == 2:
         raise UsageError(f"{directory}: {run.row} gives tags; the page is for classes")
@@ -70,14 +81,22 @@ def read_run(directory: Path) -> Finished:
             "lie; delete the folder and train again"
         )
     try:
-        recipe = find_recipe(record["recipe"]["recipe"]["name"])
         experiment = find_experiment(run.paper)
-        frames = experiment.rows[run.row].frames
+        recipe, frames = _seen(experiment.rows[run.row], record)
         aggregate = experiment.protocol_of(run.protocol, run.row).aggregate
     except (ImportError, KeyError, ValueError) as error:
         raise RunError(f"{directory}: a run of another version, {error}; train again") from error
-    excerpts.plain(recipe)
     return Finished(run, record, predictions, recipe, frames, disputes.deciding(aggregate))
+
+
+def _seen(row: Row, record: dict) -> tuple[Recipe, int]:
+    """Say what the segments of a row are cut from, and how long they are."""
+    if row.pretrained:
+        card = find_card(row.pretrained)
+        return find_recipe(card.recipe), card.frames
+    if "recipe" in record["recipe"] and row.frames:
+        return find_recipe(record["recipe"]["recipe"]["name"]), row.frames
+    return Waveform(WHOLE_RATE), 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,13 +107,14 @@ class Tracks:
     ----------
     finished, prepared
         The run and its data set.
-    cache : FeatureCache
-        The features it was trained on.
+    cache : FeatureCache or None
+        The features it was trained on, or that another network read for it; None where a track is
+        decided as a whole.
     """
 
     finished: Finished
     prepared: Prepared
-    cache: FeatureCache
+    cache: FeatureCache | None
 
     def inputs(self, track: str, frames: np.ndarray) -> np.ndarray:
         """Read segments as the cache holds them: (segments, time, band).
@@ -104,7 +124,10 @@ class Tracks:
         frames : int64 (segments,)
             First frame of each within the track.
         """
-        first = self.cache.offsets[self._numbers[track]]
+        first, end = self.cache.offsets[self._numbers[track] :][:2]
+        if end - first < self.finished.frames:  # other networks hear a short track repeated
+            whole = np.resize(self.cache.track(track), (self.finished.frames, self.cache.bands))
+            return np.repeat(whole[None], len(frames), axis=0)
         return self.cache.segments(first + frames, self.finished.frames)
 
     def samples(self, track: str) -> np.ndarray:
@@ -118,7 +141,10 @@ class Tracks:
         path = self._paths.get(track)
         if path is None:
             raise UsageError(f"{self.prepared.root}: no audio of track {track}; {REMEDY}")
-        if extraction.digest_of(path) != self.cache.digests[self._numbers[track]]:
+        changed = self.cache is not None and (
+            extraction.digest_of(path) != self.cache.digests[self._numbers[track]]
+        )
+        if changed or not path.exists():
             what = "not as it was" if path.exists() else "missing"
             raise UsageError(f"{path} is {what}; {REMEDY}")
         try:
@@ -152,8 +178,12 @@ def open_tracks(finished: Finished, prepared: Prepared) -> Tracks:
     run, record = finished.run, finished.record
     if run.dataset.removesuffix(PARTIAL) != prepared.home.name:
         raise UsageError(f"the run is on {run.dataset}, --dataset says {prepared.home.name}")
+    if not finished.frames:
+        return Tracks(finished, prepared, None)
     path = prepared.home / f"{finished.recipe.name}.h5"
     cache = open_cache(path, finished.recipe)
+    if not finished.reads_recipe:
+        return Tracks(finished, prepared, cache)
     difference = first_difference(cache.identity, record["recipe"])
     if cache.fingerprint != record["features"]:
         difference = difference or "other audio"

@@ -1,0 +1,1 @@
+"""The static site: gathered from results and runs, written whole."""

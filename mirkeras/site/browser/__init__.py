@@ -1,0 +1,1 @@
+"""The tracks that runs get wrong, to look at and to listen to."""
