@@ -10,7 +10,15 @@ from pathlib import Path
 
 from mirkeras import __version__
 from mirkeras.cli import tag as tag_command
-from mirkeras.cli.options import DATA_SETS, add_data_options, add_jobs_option, prepared
+from mirkeras.cli.options import (
+    DATA_SETS,
+    add_cache_option,
+    add_data_options,
+    add_data_root_option,
+    add_jobs_option,
+    count,
+    prepared,
+)
 from mirkeras.system.errors import UsageError, as_command
 
 
@@ -37,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_list(commands)
     _add_compare(commands)
     _add_claims(commands)
+    _add_report(commands)
     _add_data(commands)
     _add_features(commands)
     doctor = _add(commands, "doctor", _doctor, "say what this machine has and what is chosen")
@@ -228,6 +237,35 @@ def _claims(arguments: argparse.Namespace) -> int:
         print("\n".join(answered.text(paper, answers) for paper, answers in found.items()), end="")
     for paper in found if arguments.publish else ():
         print(f"written: {answered.publish(paper)}", file=sys.stderr)
+    return 0
+
+
+def _add_report(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "report", _report, "a static web site of results and of your runs")
+    parser.description = (
+        "Write a folder of web pages that needs nothing from outside: what is proven, the table of\n"
+        "every paper, runs with curves, confusions and records, and the tracks that classifiers get\n"
+        "wrong, with sound. It replaces the one that was there."
+    )
+    add = parser.add_argument
+    add("--out", type=Path, default=Path("report"), metavar="DIR", help="default: %(default)s")
+    add("--runs", type=Path, default=Path("runs"), metavar="DIR",
+        help="where the runs are (default: %(default)s)")  # fmt: skip
+    add("--source", choices=["both", "results", "runs"], default="both",
+        help="results: what came with the suite; runs: yours (default: %(default)s)")  # fmt: skip
+    add("--tracks", type=count, default=20, metavar="N",
+        help="wrong tracks on a page, worst first; 0: no such page (default: %(default)s)")  # fmt: skip
+    add("--watch", action="store_true", help="again whenever a run comes on; Ctrl-C ends it")
+    add_cache_option(parser)
+    add_data_root_option(parser)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from mirkeras.site.command import report
+    from mirkeras.site.write import Places
+
+    names = ("out", "runs", "data_root", "cache_root", "source", "tracks")
+    report(Places(**{name: getattr(arguments, name) for name in names}), arguments.watch)
     return 0
 
 

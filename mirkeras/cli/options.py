@@ -34,13 +34,7 @@ def command_parser(module: str, description: str, epilog: str = "") -> argparse.
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add where data sets and their caches live."""
     add_cache_option(parser)
-    parser.add_argument(
-        "--data-root",
-        type=Path,
-        default=data_home(),
-        metavar="DIR",
-        help="where data sets live, one folder each (MIRKERAS_DATA; default: %(default)s)",
-    )
+    add_data_root_option(parser)
     parser.add_argument(
         "--mirror",
         metavar="DIR_OR_URL",
@@ -93,6 +87,17 @@ def data_words(arguments: argparse.Namespace) -> list[str]:
     return words
 
 
+def add_data_root_option(parser: argparse.ArgumentParser) -> None:
+    """Add where data sets live."""
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        default=data_home(),
+        metavar="DIR",
+        help="where data sets live, one folder each (MIRKERAS_DATA; default: %(default)s)",
+    )
+
+
 def add_cache_option(parser: argparse.ArgumentParser) -> None:
     """Add where what is derived from data sets lives."""
     parser.add_argument(
@@ -120,6 +125,14 @@ def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return number
+
+
+def count(text: str) -> int:
+    """Read a whole number of at least 0."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 on")
     return number
 
 

@@ -165,7 +165,7 @@ def listing(paper: str) -> pd.DataFrame:
     table = comparison.compare(rows, runs[runs.dataset.isin(rows.dataset)])
     table = table[table.id.isin(rows.id)]
     experiment = find_experiment(paper)
-    outputs, protocols = _outputs(rows), rows.set_index("id").protocol
+    outputs, protocols = output_counts(rows), rows.set_index("id").protocol
     counted = [
         count_parameters(experiment, row, outputs[id], protocols[id]) if row else None
         for id, row in zip(table.id, table.row, strict=True)
@@ -173,7 +173,7 @@ def listing(paper: str) -> pd.DataFrame:
     return table.assign(params=pd.array(counted, dtype="Int64"))
 
 
-def _outputs(rows: pd.DataFrame) -> dict[str, int]:
+def output_counts(rows: pd.DataFrame) -> dict[str, int]:
     """Count the classes or tags of each published row's data set, by id."""
     known = {name: data_prep.get(name) for name in set(rows.dataset) & set(data_prep.names())}
     counts = {name: len(data.tags) or len(data.counts) for name, data in known.items()}

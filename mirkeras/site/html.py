@@ -44,15 +44,14 @@ def render(template: str, **given: object) -> str:
     return _environment().get_template(template).render(**given)
 
 
-def inline(name: str) -> Markup:
-    """Return a static file to stand in a page of its own; `digest` lets the page's policy know."""
-    return Markup((STATIC / name).read_text(encoding="utf-8"))
+def inline(*names: str) -> Markup:
+    """Return static files to stand in a page of its own; `digest` lets the page's policy know."""
+    return Markup("".join((STATIC / name).read_text(encoding="utf-8") for name in names))
 
 
-def digest(name: str) -> str:
-    """Return what a Content-Security-Policy allows an inlined static file by."""
-    found = hashlib.sha256((STATIC / name).read_text(encoding="utf-8").encode()).digest()
-    return f"sha256-{b64encode(found).decode()}"
+def digest(*names: str) -> str:
+    """Return what a Content-Security-Policy allows inlined static files by."""
+    return f"sha256-{b64encode(hashlib.sha256(inline(*names).encode()).digest()).decode()}"
 
 
 def slug(name: str) -> str:

@@ -1,12 +1,16 @@
 """What the pages of wrong tracks read: finished runs, their features, their tracks' audio."""
 
+import argparse
+import io
+import shlex
+from contextlib import redirect_stdout
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 
-from data_prep.prepare import Prepared
+from data_prep.prepare import Prepared, prepare
 from mirkeras import audio
 from mirkeras.cache import FeatureCache, open_cache
 from mirkeras.cache.file import first_difference
@@ -18,7 +22,7 @@ from mirkeras.features.waveform import Waveform
 from mirkeras.pipeline.splits import FINAL
 from mirkeras.pretrained.cards import find_card
 from mirkeras.site.browser import disputes
-from mirkeras.system.errors import UsageError
+from mirkeras.system.errors import ExpectedError, UsageError
 from mirkeras.training.preflight import PARTIAL
 
 WHOLE_RATE = 22_050  # Hz at which a track that is decided as a whole is heard
@@ -97,6 +101,44 @@ def _seen(row: Row, record: dict) -> tuple[Recipe, int]:
     if "recipe" in record["recipe"] and row.frames:
         return find_recipe(record["recipe"]["recipe"]["name"]), row.frames
     return Waveform(WHOLE_RATE), 0
+
+
+@cache
+def find_data(dataset: str, command: str, data_root: Path, cache_root: Path) -> Prepared:
+    """Find the data set of a run where it was trained: as its command named it, or by its name.
+
+    Parameters
+    ----------
+    dataset, command : str
+        Of the run's record; the command is only read.
+
+    Raises
+    ------
+    UsageError
+        It is not there (any more).
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--dataset", default="")
+    parser.add_argument("--layout")
+    try:
+        given = parser.parse_known_args(shlex.split(command))[0]
+    except (ValueError, argparse.ArgumentError):  # no command of ours
+        given = parser.parse_args([])
+    home = dataset.removesuffix(PARTIAL)
+    reasons = []
+    for name, layout in dict.fromkeys([(given.dataset, given.layout), (home, None)]):
+        try:
+            with redirect_stdout(io.StringIO()):
+                found = prepare(
+                    name, data_root=data_root, cache_root=cache_root, offline=True, layout=layout
+                )
+        except ExpectedError as error:
+            reasons.append(str(error).partition("\n")[0])
+        else:
+            if found.home.name == home:
+                return found
+            reasons.append(f"{name} is {found.home.name} here")
+    raise UsageError(f"the audio of {dataset} is not at hand ({reasons[0]})")
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,12 +223,12 @@ def open_tracks(finished: Finished, prepared: Prepared) -> Tracks:
     if not finished.frames:
         return Tracks(finished, prepared, None)
     path = prepared.home / f"{finished.recipe.name}.h5"
-    cache = open_cache(path, finished.recipe)
+    features = open_cache(path, finished.recipe)
     if not finished.reads_recipe:
-        return Tracks(finished, prepared, cache)
-    difference = first_difference(cache.identity, record["recipe"])
-    if cache.fingerprint != record["features"]:
+        return Tracks(finished, prepared, features)
+    difference = first_difference(features.identity, record["recipe"])
+    if features.fingerprint != record["features"]:
         difference = difference or "other audio"
     if difference:
         raise RunError(f"{path} is not what the run was trained on ({difference}); train again")
-    return Tracks(finished, prepared, cache)
+    return Tracks(finished, prepared, features)
