@@ -243,9 +243,9 @@ def _claims(arguments: argparse.Namespace) -> int:
 def _add_report(commands: argparse._SubParsersAction) -> None:
     parser = _add(commands, "report", _report, "a static web site of results and of your runs")
     parser.description = (
-        "Write a folder of web pages that needs nothing from outside: what is proven, the table of\n"
-        "every paper, runs with curves, confusions and records, and the tracks that classifiers get\n"
-        "wrong, with sound. It replaces the one that was there."
+        "A folder of web pages that needs nothing from outside: what is proven, each paper's\n"
+        "table, runs with curves, confusions and records, the tracks that classifiers get wrong, with\n"
+        "sound. It replaces the one that was there."
     )
     add = parser.add_argument
     add("--out", type=Path, default=Path("report"), metavar="DIR", help="default: %(default)s")
@@ -254,7 +254,7 @@ def _add_report(commands: argparse._SubParsersAction) -> None:
     add("--source", choices=["both", "results", "runs"], default="both",
         help="results: what came with the suite; runs: yours (default: %(default)s)")  # fmt: skip
     add("--tracks", type=count, default=20, metavar="N",
-        help="wrong tracks on a page, worst first; 0: no such page (default: %(default)s)")  # fmt: skip
+        help="wrong tracks on a page, worst first; 0: none (default: %(default)s)")  # fmt: skip
     add("--watch", action="store_true", help="again whenever a run comes on; Ctrl-C ends it")
     add_cache_option(parser)
     add_data_root_option(parser)

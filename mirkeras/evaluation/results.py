@@ -105,8 +105,9 @@ def with_known_repeats(paper: str, measured: pd.DataFrame) -> pd.DataFrame:
     also if their records are older than it.
     """
     given = measured.warning if "warning" in measured else pd.Series(pd.NA, measured.index)
+    said = {dataset: _repeats(dataset) for dataset in set(measured.dataset)}
     known = [
-        _repeats(dataset) if split in SEEDED else ""
+        said[dataset] if split in SEEDED else ""
         for dataset, split in zip(measured.dataset, measured.split, strict=True)
     ]
     warned = given.astype(object).where(given.notna(), pd.Series(known, measured.index, object))

@@ -1,5 +1,8 @@
 """What a site is about: of each paper its table, its runs and its figures."""
 
+import hashlib
+import importlib
+import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +18,11 @@ from mirkeras.experiment import Experiment, find_experiment, published
 from mirkeras.experiment.records import read_record
 from mirkeras.experiment.runs import Run, find_runs
 from mirkeras.report.tables import DECIMALS, JUDGED, measured_text, number, text_of
+from mirkeras.storage.files import sha256
 
+PACKAGE = Path(__file__).parents[1]
+#: Packages that make numbers into pages.
+PROGRAMS = ("evaluation", "report", "site")
 #: Where numbers come from.
 SOURCES = BOTH, RESULTS, RUNS = ("both", "results", "runs")
 #: Verdicts of published rows that nobody ran.
@@ -122,6 +129,24 @@ def gather(name: str, runs: Path, source: str) -> Paper:
         tuple(pair for pair in open_ones if pair[1]["status"] != "finished"),
         tuple(figures[name] for name in sorted(figures)),
     )
+
+
+def state_of(name: str, runs: Path, source: str, *more: str) -> str:
+    """Digest all that a paper's pages are made of: numbers, runs, figures, and the programs."""
+    seal = hashlib.sha256("\n".join((name, str(runs), source, *more)).encode())
+    home = Path(inspect.getfile(importlib.import_module(published.module_of(name)))).parent
+    files = [path for package in PROGRAMS for path in (PACKAGE / package).rglob("*.*")]
+    files += [*home.glob("*.*"), *(published.RESULTS / "published").rglob(f"{name}*.csv")]
+    if source != RUNS:
+        files.append(published.RESULTS / "measured" / f"{name}.csv")
+        files += (published.RESULTS / "pages" / name).glob("*.png")
+    if source != RESULTS:
+        files += (runs / name / "figures").glob("*.png")
+        files += [p for p in (runs / name).rglob("*") if p.name in ("run.json", "log.csv")]
+    for path in sorted(files):
+        if path.is_file() and path.suffix != ".pyc":
+            seal.update(f"{path} {sha256(path)}".encode())
+    return seal.hexdigest()
 
 
 def table_lines(compared: pd.DataFrame) -> list[dict]:

@@ -1,6 +1,7 @@
 """The site, written: pages from what was gathered, whole or not at all."""
 
 import hashlib
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from mirkeras.storage.folders import whole_folder
 from mirkeras.system.errors import ExpectedError, UsageError
 
 #: What the site keeps of itself, for the next one.
-KEPT = "site.json"
+KEPT, MADE_BY = "site.json", "mirkeras report"
 SEGMENTS = 3  # of a track, on the pages of wrong tracks
 
 
@@ -60,22 +61,22 @@ def write_site(places: Places) -> str:
         The folder holds something else; there is nothing to show.
     """
     before = _before(places.out)
-    found = [gather.gather(name, places.runs, places.source) for name in gather.papers(places.runs)]
+    names = gather.papers(places.runs)
     if places.source == gather.RUNS:
-        found = [paper for paper in found if paper.runs or paper.unfinished]
-    if not found:
+        names = tuple(name for name in names if any((places.runs / name).rglob("run.json")))
+    if not names:
         raise UsageError(f"no run below {places.runs}; train first, or give --runs")
     with whole_folder(places.out) as folder:
         site = _Site(folder, places, before)
         for name in FILES:
             shutil.copyfile(STATIC / name, folder / name)
-        for paper in found:
-            site.write_paper(paper)
-        site.write_index(found)
+        for name in names:
+            site.add_paper(name)
+        site.write_index()
         site.write_kept()
         pages = sum(1 for _ in folder.rglob("*.html"))
-    runs = sum(len(paper.measured) for paper in found)
-    return f"{places.out / 'index.html'}: {len(found)} papers, {runs} runs, {pages} pages"
+    runs = sum(paper["counts"]["runs"] for paper in site.papers.values())
+    return f"{places.out / 'index.html'}: {len(names)} papers, {runs} runs, {pages} pages"
 
 
 def _before(out: Path) -> dict:
@@ -86,7 +87,7 @@ def _before(out: Path) -> dict:
         kept = read_json(out / KEPT)
     except (OSError, ValueError):
         kept = None
-    if not isinstance(kept, dict) or kept.get("made by") != "mirkeras report":
+    if not isinstance(kept, dict) or kept.get("made by") != MADE_BY:
         raise UsageError(f"{out} is no site of mirkeras report; choose another --out")
     return kept
 
@@ -96,16 +97,41 @@ class _Site:
 
     def __init__(self, folder: Path, places: Places, before: dict) -> None:
         self.folder, self.places, self.before = folder, places, before
-        self.kept: dict = {"made by": "mirkeras report", "pages": {}}
+        self.papers: dict[str, dict] = {}
+        self.pages: dict[str, str] = {}
+        self.parameters: dict = {}
 
     def write(self, path: str, template: str, **given: object) -> None:
         """Write a page; templates find the site's root by `up`."""
         up = "../" * path.count("/")
         write_text(self.folder / path, render(template, up=up, **given))
 
-    def write_paper(self, paper: Paper) -> None:
+    def add_paper(self, name: str) -> None:
+        """Write a paper's pages, or take them over where nothing of it has changed."""
+        places, home = self.places, slug(name)
+        key = gather.state_of(name, places.runs, places.source, str(places.tracks))
+        known = self.before.get("papers", {}).get(name)
+        if known and known["key"] == key:
+            self._take_over(home)
+            self.papers[name] = known
+            return
+        paper = gather.gather(name, places.runs, places.source)
+        self._write_paper(paper, home)
+        facts = {"title": paper.title, "home": home, "counts": paper.counts()}
+        self.papers[name] = {"key": key} | facts
+
+    def _take_over(self, home: str) -> None:
+        """Copy a paper's pages from the site that is there."""
+        out = self.places.out
+        for path in (out / f"{home}.html", *sorted((out / home).rglob("*.*"))):
+            taken = self.folder / path.relative_to(out)
+            taken.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, taken)
+        pages = self.before["pages"].items()
+        self.pages |= {path: seal for path, seal in pages if path.startswith(f"{home}/")}
+
+    def _write_paper(self, paper: Paper, home: str) -> None:
         """Write a paper's page and all that it leads to."""
-        home = slug(paper.name)
         rows = paper.measured.row.unique() if len(paper.measured) else ()
         for row in rows:
             self._write_records(paper, row)
@@ -188,7 +214,7 @@ class _Site:
                 write_text(self.folder / place, page)
         except (ExpectedError, FileNotFoundError) as error:
             return {"no_wrong": str(error)}
-        self.kept["pages"][place] = key
+        self.pages[place] = key
         return {"wrong": place}
 
     def _tracks(self, folders: Sequence[Path]) -> list[Tracks]:
@@ -207,15 +233,15 @@ class _Site:
             seal.update(sha256(path).encode())
         return seal.hexdigest()
 
-    def write_index(self, found: Sequence[Paper]) -> None:
+    def write_index(self) -> None:
         """Write the first page: what is proven, and every paper."""
         counted = self._parameters() if self.places.source != gather.RUNS else {}
-        lines = [(paper, slug(paper.name), paper.counts()) for paper in found]
-        totals = {name: sum(counts[name] for *_, counts in lines) for name in lines[0][2]}
+        counts = [paper["counts"] for paper in self.papers.values()]
+        totals = {name: sum(one[name] for one in counts) for name in counts[0]}
         self.write(
             "index.html",
             "index.html",
-            papers=lines,
+            papers=list(self.papers.values()),
             totals=totals,
             parameters=counted,
             same=np.sum([*counted.values(), (0, 0)], axis=0).tolist(),
@@ -230,11 +256,11 @@ class _Site:
         if known.get("of") != seal:
             counts = {name: proof.parameters(name) for name in published_papers()}
             known = {"of": seal, "counts": {n: pair for n, pair in counts.items() if pair[1]}}
-        self.kept["parameters"] = known
+        self.parameters = known
         return known["counts"]
 
     def write_kept(self) -> None:
         """Write what the next site can take over."""
-        import json
-
-        write_text(self.folder / KEPT, json.dumps(self.kept, indent=1, sort_keys=True) + "\n")
+        kept = {"made by": MADE_BY, "papers": self.papers, "pages": self.pages}
+        kept |= {"parameters": self.parameters} if self.parameters else {}
+        write_text(self.folder / KEPT, json.dumps(kept, indent=1) + "\n")
