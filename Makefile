@@ -11,7 +11,7 @@ space := $(subst ,, )
 # without prototypical networks (the slowest) and the taggers, whose weights are the user's to bring
 FEW := $(subst $(space),$(comma),$(foreach n,1 2 5 10 20 50 100 all,$(foreach m,sb-cnn-bn vgg timbre mfcc,curve/$(m)-n$(n))))
 
-.PHONY: help install errata demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-temporal reproduce-mtat reproduce-gtzan reproduce-mirex reproduce-scale reproduce-transfer reproduce-timbre reproduce-random reproduce-fewdata parity
+.PHONY: help install errata demo demo-mtat test test-long test-jax lint bench bench-torch reproduce-ballroom reproduce-temporal reproduce-mtat reproduce-gtzan reproduce-mirex reproduce-scale reproduce-transfer reproduce-timbre reproduce-random reproduce-fewdata parity report
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,3 +94,6 @@ reproduce-timbre: $(READY) ## Pons et al. 2017, timbre: tagging, instruments and
 
 parity: $(READY) ## trained taggers beside the originals: the authors' own graphs and plain NumPy, to 1e-4
 	@$(BIN)/python -m reproductions.pons_ismir2018.parity $(EXTRA)
+
+report: $(READY) ## the web pages of results/ and runs/, in report/
+	@$(BIN)/mirkeras report $(EXTRA)

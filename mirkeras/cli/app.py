@@ -244,8 +244,8 @@ def _add_report(commands: argparse._SubParsersAction) -> None:
     parser = _add(commands, "report", _report, "a static web site of results and of your runs")
     parser.description = (
         "A folder of web pages that needs nothing from outside: what is proven, each paper's\n"
-        "table, runs with curves, confusions and records, the tracks that classifiers get wrong, with\n"
-        "sound. It replaces the one that was there."
+        "table, runs with curves, confusions and records, wrong tracks with their sound.\n"
+        "It replaces the one that was there."
     )
     add = parser.add_argument
     add("--out", type=Path, default=Path("report"), metavar="DIR", help="default: %(default)s")
