@@ -64,6 +64,7 @@ setup(
         "export": ["tf2onnx>=1.16", "onnx>=1.17", "onnxruntime>=1.20", "ai-edge-litert>=1.2"],
         "parquet": ["pyarrow>=17"],
         "mirdata": ["mirdata>=1.0"],  # its loaders as data sets
+        "tensorboard": ["tensorboard>=2.18"],
         "bench": ["torch>=2.4"],  # the network of SampleCNN once more, to compare speeds
         "dev": [
             "hypothesis>=6",

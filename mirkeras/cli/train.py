@@ -30,7 +30,7 @@ from mirkeras.pipeline.splits import DRAWN, STRATIFIED
 from mirkeras.report.tables import DECIMALS
 from mirkeras.system import device, processes
 from mirkeras.system.errors import UsageError, as_command, say, shown
-from mirkeras.training import baselines
+from mirkeras.training import baselines, events
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.preflight import (
     PARTIAL,
@@ -115,6 +115,12 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
         action="store_true",
         help="half precision, where a GPU or processor has fast units",
     )
+    add(
+        "--tensorboard",
+        action="store_true",
+        help="event files in each run's folder, shown by: tensorboard --logdir DIR "
+        "(extra: tensorboard)",
+    )
     add_data_options(parser)
     return parser
 
@@ -134,6 +140,8 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
     if extractors and not any("extractor" in learner.takes for learner in learners.values()):
         raise UsageError("--extractor is for rows on features of trained networks; none is wanted")
     check_machine(arguments)
+    if arguments.tensorboard:
+        events.require_writer()
     has_tags = bool(data_prep.get(arguments.dataset, arguments.layout).tags)
     if has_tags and not all(learners[row].takes_tags(protocols[row]) for row in rows):
         raise UsageError(
@@ -173,6 +181,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         memory_budget=machine.memory_budget // arguments.jobs if budget is None else budget,
         mixed_precision=arguments.mixed_precision,
         weights=weights,
+        tensorboard=arguments.tensorboard,
     )
     for row, learner in learners.items():
         learner.check_caches(experiment.rows[row], protocols[row], caches, extractors)

@@ -53,6 +53,8 @@ class Setting:
         Where weights of trained taggers lie, as for `mirkeras.pretrained.weights.load`.
     replayed : Path or None
         Directory of the finished run whose epochs and rates the network of all data repeats.
+    tensorboard : bool
+        Whether runs of networks leave event files.
     """
 
     out: Path
@@ -67,6 +69,7 @@ class Setting:
     mixed_precision: bool
     weights: Path | None = None
     replayed: Path | None = None
+    tensorboard: bool = False
 
     def set_up(self) -> None:
         """Prepare a process for its runs."""

@@ -1,6 +1,7 @@
 """What a learner answers, and the usual one: a network trained on the frames of a recipe."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -25,6 +26,7 @@ from mirkeras.pretrained.inference import Score, scorer
 from mirkeras.storage.files import sha256
 from mirkeras.system.errors import UsageError
 from mirkeras.system.jobs import Job
+from mirkeras.training import events
 from mirkeras.training.fit import predict, train
 from mirkeras.training.plan import plan_run
 from mirkeras.transfer.networks import feature_network, load_network
@@ -269,7 +271,11 @@ class Network(Learner):
     def learn(self, run, experiment, cache, tracks, setting, report) -> Learned:
         plan, parts, labels = plan_run(run, experiment, setting, cache, tracks)
         self.begin(plan.network, experiment.rows[run.row], setting)
-        progress = train(plan, run.directory(setting.out), report)
+        directory = run.directory(setting.out)
+        with (
+            events.written(directory, report) if setting.tensorboard else nullcontext(report) as to
+        ):
+            progress = train(plan, directory, to)
         chosen = f"best_{plan.select_by.replace('val', 'validation')}"
         protocol = experiment.protocol_of(run.protocol, run.row)
         facts = {
