@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mirkeras.evaluation import errata
 from mirkeras.experiment.published import papers as published_papers
 from mirkeras.report import charts
 from mirkeras.site import details, gather, proof
@@ -20,6 +21,7 @@ from mirkeras.storage.files import read_json, sha256, write_text
 from mirkeras.storage.folders import whole_folder
 from mirkeras.system.errors import ExpectedError, UsageError
 
+ERRATA = "errata.html"
 #: What the site keeps of itself, for the next one.
 KEPT, MADE_BY = "site.json", "mirkeras report"
 SEGMENTS = 3  # of a track, on the pages of wrong tracks
@@ -72,6 +74,8 @@ def write_site(places: Places) -> str:
             shutil.copyfile(STATIC / name, folder / name)
         for name in names:
             site.add_paper(name)
+        if places.source != gather.RUNS:
+            site.write_errata()
         site.write_index()
         site.write_kept()
         pages = sum(1 for _ in folder.rglob("*.html"))
@@ -245,9 +249,19 @@ class _Site:
             totals=totals,
             parameters=counted,
             same=np.sum([*counted.values(), (0, 0)], axis=0).tolist(),
+            errata=ERRATA if self.places.source != gather.RUNS else "",
             parity=proof.parity() if self.places.source != gather.RUNS else [],
             source=self.places.source,
         )
+
+    def write_errata(self) -> None:
+        """Write the page of places where papers contradict themselves, if it is about papers."""
+        rows = errata.errata().to_dict("records")
+        for row in rows:
+            row["home"] = self.papers[row["paper"]]["home"]
+            row["title"] = self.papers[row["paper"]]["title"]
+            row["proven"] = row["kind"] in errata.PROVEN
+        self.write(ERRATA, "errata.html", rows=rows, tested=sum(row["proven"] for row in rows))
 
     def _parameters(self) -> dict[str, tuple[int, int]]:
         """Count parameters, unless nothing has changed since the site before did."""
