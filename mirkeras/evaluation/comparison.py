@@ -54,10 +54,11 @@ def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         `COLUMNS` plus row, split, protocol, baseline, difference, low, high (the 95 % interval),
-        note, and warned (what of it is about the runs alone); one line per published row and
-        `SETUP`. Published rows without a run appear once, as "not run" or, if they are earlier work
-        that the paper cites, as "cited"; measured networks for which the paper prints no such
-        number follow, as "not published".
+        note, warned (what of it is about the runs alone), and elsewhere (on which other data,
+        protocol or hardware the published value was; empty where the two are judged); one line per
+        published row and `SETUP`. Published rows without a run appear once, as "not run" or, if
+        they are earlier work that the paper cites, as "cited"; measured networks for which the
+        paper prints no such number follow, as "not published".
 
     Raises
     ------
@@ -74,8 +75,9 @@ def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
         lines += [_line(row) | _measured(row, group) for group in groups]
     lines += _unpublished(published, measured)
     extra = ["row", "split", "protocol", "baseline", "difference", "low", "high", "note", "warned"]
-    table = pd.DataFrame(lines, columns=[*COLUMNS, *extra])
-    return table.astype({"params": "Int64", "n": "Int64", "published_params": "Int64"})
+    table = pd.DataFrame(lines, columns=[*COLUMNS, *extra, "elsewhere"])
+    table = table.astype({"params": "Int64", "n": "Int64", "published_params": "Int64"})
+    return table.fillna({"elsewhere": ""})
 
 
 def _runs_of(row: tuple, published: pd.DataFrame, measured: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -200,6 +202,7 @@ def _measured(row: tuple, runs: pd.DataFrame) -> dict:
         "low": round(interval[0], digits) if interval else np.nan,
         "high": round(interval[1], digits) if interval else np.nan,
         "verdict": judged,
+        "elsewhere": f"{row.dataset}: {other}" if why else "",
         "note": _notes(why, _why_open(judged, interval, row), row.note, *_warnings(runs)),
     }
 

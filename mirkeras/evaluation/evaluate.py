@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from mirkeras.evaluation import answered, comparison, metrics, results
-from mirkeras.experiment import Experiment, find_experiment, records
+from mirkeras.evaluation.drawing import draw_comparisons, in_words, names_of_rows, short_names
+from mirkeras.experiment import Experiment, find_experiment, published, records
 from mirkeras.experiment.runs import BASELINES, Run
 from mirkeras.pipeline.splits import DRAWN, SEEDED
-from mirkeras.report import figures
+from mirkeras.report import bars, curves, matrices
 from mirkeras.report.tables import escaped, markdown, measured_alone, table
 from mirkeras.storage.files import whole_file, write_text
 from mirkeras.storage.tables import write_checked_csv, write_csv
@@ -80,14 +81,10 @@ def evaluate_runs(paper: str, out: Path, *, all_rows: bool = False) -> pd.DataFr
     write_checked_csv(measured, place / "measured.csv")
     write_csv(compared[comparison.COLUMNS], place / "comparison.csv")
     details = []
-    for _, group in measured.groupby(comparison.SETUP):
-        if not experiment.detailed:
-            continue
-        details += _details(group, out, experiment)
-        lines = results.with_known_repeats(paper, group).dropna(subset="measured")
-        for metric, same in lines.groupby("metric"):
-            kind = "comparison" if metric == "accuracy" else f"{metric}-comparison"
-            figures.comparison(same, place / "figures" / f"{setup_name(group)}-{kind}.png")
+    if experiment.detailed:
+        draw_comparisons(experiment, measured, place / "figures")
+        for name, group in measured.groupby(short_names(measured)):
+            details += _details(group, place / "figures" / name, out, experiment)
     laid_out = layout(compared, place, all_rows=all_rows)
     page = f"# {paper}: published and measured\n\n{laid_out}\n" + "\n".join(details)
     write_text(place / "comparison.md", page)
@@ -98,44 +95,43 @@ def publish_figures(paper: str, out: Path) -> Path:
     """Put the runs below `out`, and the figures that pages show, into ``results/``."""
     remedy = f"it is written anew by: mirkeras compare {paper} --out {out}"
     page = results.publish(paper, results.read_measured(out / paper / "measured.csv", remedy))
-    kinds = ("*-comparison", "*-tags", "*-tempo", "*-time-filters", "*-frequency-filters")
-    kinds += ("*-training", "*-parameters", "*-patterns", "*-front-ends", "*-curve")
-    for kind in (*kinds, "fig3-*", "fig5-*", "fig7-*"):
-        for figure in (out / paper / "figures").glob(f"{kind}.png"):
+    for figure in (out / paper / "figures").glob("*.png"):
+        if not figure.match("*-confusion.png") and not figure.match("fig[24]*"):
             with whole_file(page.with_suffix("") / figure.name) as copy:
                 shutil.copyfile(figure, copy)
     answered.publish(paper)
+    draw_recorded(paper)
     return page
 
 
+def draw_recorded(paper: str) -> None:
+    """Draw the comparisons of a paper's page from all measured runs that came with the suite."""
+    experiment, known = find_experiment(paper), results.recorded(paper)
+    if experiment.detailed and len(known):
+        several = known.groupby(comparison.SETUP).row.transform("nunique") > 1
+        folder = published.RESULTS / "pages" / paper
+        draw_comparisons(experiment, known, folder, several)
+
+
 def setup_name(runs: pd.DataFrame) -> str:
-    """Name runs of one set-up for files."""
+    """Name runs of one set-up for tables, see `short_names` for figures."""
     dataset, split, protocol, folds, epochs = runs[comparison.SETUP].iloc[0]
     data = dataset if split == DRAWN else f"{dataset}-{split}"
     return f"{data}-{protocol}-{folds}folds-{epochs}epochs"
 
 
-def _details(group: pd.DataFrame, out: Path, experiment: Experiment) -> list[str]:
-    """Lay out what a mean hides, per row of one set-up: classes or tags; figures too."""
+def _details(group: pd.DataFrame, figure: Path, out: Path, experiment: Experiment) -> list[str]:
+    """Lay out what a mean hides, per row of one set-up: classes or tags; figures too.
+
+    `figure` is what the names of figures begin with.
+    """
     members = dict(list(group.groupby("row", sort=False)))
     place = out / experiment.paper
     folders = {
         row: [Run.of(line).directory(out) for line in runs.to_dict("records")]
         for row, runs in members.items()
     }
-    logs = {
-        row: records.read_log(paths[0])
-        for row, paths in folders.items()
-        if (paths[0] / "log.csv").exists()
-    }
-    if logs:
-        # Protocols without a validation part watch the test part, unless the split brings one.
-        one = group.iloc[0]
-        held_out = one.folds == 1 and one.split not in SEEDED
-        is_test = experiment.protocols[one.protocol].validate_by == "test" and not held_out
-        watched = "test (nothing is chosen by it)" if is_test else "validation"
-        path = place / "figures" / f"{setup_name(group)}-training.png"
-        figures.training_curves(logs, path, watched)
+    _training(group, folders, figure, experiment)
     predicted = {
         row: [records.read_predictions(path) for path in paths]
         for row, paths in folders.items()
@@ -146,10 +142,32 @@ def _details(group: pd.DataFrame, out: Path, experiment: Experiment) -> list[str
     # what has tags may also be learned as something that has classes
     tagged = {row: runs for row, runs in predicted.items() if runs[0]["labels"].ndim == 2}
     classed = {row: runs for row, runs in predicted.items() if row not in tagged}
-    details = [_tags(setup_name(group), tagged, place)] if tagged else []
+    details = [_tags(group, tagged, place, figure, experiment)] if tagged else []
     if classed:
-        details.append(_classes(setup_name(group), classed, members, place, experiment))
+        details.append(_classes(group, classed, figure, experiment))
     return details
+
+
+def _training(
+    group: pd.DataFrame, folders: dict[str, list[Path]], figure: Path, experiment: Experiment
+) -> None:
+    """Draw the learning curves of the rows that have them."""
+    names = names_of_rows(experiment, group)
+    logs = {
+        names[row]: [records.read_log(path) for path in paths]
+        for row, paths in folders.items()
+        if all((path / "log.csv").exists() for path in paths)
+    }
+    if not logs:
+        return
+    # Protocols without a validation part watch the test part, unless the split brings one.
+    one = group.iloc[0]
+    held_out = one.folds == 1 and one.split not in SEEDED
+    is_test = experiment.protocols[one.protocol].validate_by == "test" and not held_out
+    watched = "test (nothing is chosen by it)" if is_test else "validation"
+    path = figure.with_name(f"{figure.name}-training.png")
+    title = f"{in_words(experiment, group)}: a line per run"
+    curves.training_curves(logs, path, title=title, watched=watched)
 
 
 def _write_decisions(
@@ -165,7 +183,13 @@ def _write_decisions(
     write_csv(pd.concat(tables), place / "predictions" / f"{name}-{row.replace('/', '-')}.csv")
 
 
-def _tags(name: str, predicted: dict[str, list[dict]], place: Path) -> str:
+def _tags(
+    group: pd.DataFrame,
+    predicted: dict[str, list[dict]],
+    place: Path,
+    figure: Path,
+    experiment: Experiment,
+) -> str:
     """Tabulate the ROC-AUC of every tag, mean over runs, and draw it."""
     tables = {row: [metrics.per_tag(run) for run in runs] for row, runs in predicted.items()}
     first = next(iter(tables.values()))[0]
@@ -175,8 +199,13 @@ def _tags(name: str, predicted: dict[str, list[dict]], place: Path) -> str:
     )  # fmt: skip
     values.insert(0, "positives", first.positives)
     values.insert(0, "tag", first.tag)
+    name = setup_name(group)
     write_csv(values, place / "tags" / f"{name}.csv")
-    figures.tags(values, place / "figures" / f"{name}-tags.png")
+    bars.tags(
+        values.rename(columns=names_of_rows(experiment, group)),
+        figure.with_name(f"{figure.name}-tags.png"),
+        title=in_words(experiment, group),
+    )
     dropped = "dropped (not in the test part)"
     lines = [
         [tag, positives, *(dropped if pd.isna(area) else f"{area:.4f}" for area in areas)]
@@ -190,23 +219,21 @@ def _tags(name: str, predicted: dict[str, list[dict]], place: Path) -> str:
 
 
 def _classes(
-    name: str,
-    predicted: dict[str, list[dict]],
-    members: dict[str, pd.DataFrame],
-    place: Path,
-    experiment: Experiment,
+    group: pd.DataFrame, predicted: dict[str, list[dict]], figure: Path, experiment: Experiment
 ) -> str:
     """Tabulate segment accuracy and recall per class, and draw the confusions."""
-    lines = []
+    lines, names = [], names_of_rows(experiment, group)
     for row, runs in predicted.items():
-        aggregate = experiment.protocol_of(members[row].protocol.iloc[0], row).aggregate
+        mine = group[group.row == row]
+        aggregate = experiment.protocol_of(mine.protocol.iloc[0], row).aggregate
         matrix, classes = metrics.confusion(runs, aggregate), runs[0]["classes"]
         recalls = (f"{value:.1f}" for value in metrics.recall(matrix))
-        of_segments = members[row].filter(["segment_accuracy", "raw"]).iloc[:, 0].mean()
+        of_segments = mine.filter(["segment_accuracy", "raw"]).iloc[:, 0].mean()
         lines.append([row, f"{of_segments:.2f}", *recalls])
-        title = f"{row}, {figures.label(name)}\n{matrix.trace()} of {matrix.sum()} tracks right"
-        path = place / "figures" / f"{name}-{row.replace('/', '-')}-confusion.png"
-        figures.confusion(matrix, classes, title, path)
+        right = f"{matrix.trace()} of {matrix.sum()} tracks right"
+        title = f"{names[row]}\n{in_words(experiment, mine)}\n{right}"
+        path = figure.with_name(f"{figure.name}-{row.replace('/', '-')}-confusion.png")
+        matrices.confusion(matrix, classes, path, title=title)
     head = ["row", "segment accuracy", *(f"recall {label}" for label in classes)]
     page = table(head, "lr" + "r" * len(classes), lines)
-    return f"## {escaped(name)}: segments and classes (per cent)\n\n{page}\n"
+    return f"## {escaped(setup_name(group))}: segments and classes (per cent)\n\n{page}\n"

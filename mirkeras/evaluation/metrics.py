@@ -105,6 +105,21 @@ def tagging(predictions: dict[str, np.ndarray]) -> dict[str, float | str]:
     }
 
 
+def guess(predictions: dict[str, np.ndarray]) -> float:
+    """Score a guess that hears nothing, on the tracks tested.
+
+    Returns
+    -------
+    float
+        Of classes, the share of the commonest in per cent: the accuracy of always deciding for it.
+        Of tags, the mean share of tracks that have one, in [0, 1]: the PR-AUC of any order.
+    """
+    labels = predictions["labels"]
+    if labels.ndim == 2:
+        return float(labels.mean())
+    return float(PER_CENT * np.bincount(labels).max() / len(labels))
+
+
 def per_tag(predictions: dict[str, np.ndarray]) -> pd.DataFrame:
     """Score every tag over tracks, each the mean of its segments.
 

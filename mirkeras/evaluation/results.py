@@ -50,7 +50,9 @@ def collect(out: Path, paper: str, score: Callable[[dict, dict], dict]) -> pd.Da
         sizes = {f"{part}_segments": size["segments"] for part, size in record["sizes"].items()}
         # a timing has no predictions: its record holds what was measured
         scores = record.get("measurements")
-        scores = scores or score(read_predictions(directory), record)
+        if not scores:
+            predictions = read_predictions(directory)
+            scores = score(predictions, record) | {"guess": metrics.guess(predictions)}
         lines.append(flat | sizes | {"versions": versions, "changed": _changed(record)} | scores)
     if not lines:
         raise ResultsError(f"no finished run of {paper} below {out}; train first, or give --out")
