@@ -1,5 +1,6 @@
 """How networks learned: loss and accuracy over epochs."""
 
+import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from mirkeras.report.figures import MEASURED, PUBLISHED
 
 QUANTITIES = {"loss": "loss", "accuracy": "segment accuracy (%)"}
 COLUMNS = 4
+LINE = 20  # characters of a line of a title
 
 
 def training_curves(
@@ -44,7 +46,7 @@ def training_curves(
             if column == 0:
                 axes.set_ylabel(QUANTITIES[quantity], fontsize="small")
             if line == 0:
-                axes.set_title("\n".join(figures.rows([name])), fontsize="small")
+                axes.set_title(textwrap.fill(figures.label(name), LINE), fontsize="small")
             if line == len(quantities) - 1:
                 axes.set_xlabel("epoch", fontsize="small")
     figures.title(figure, title)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from mirkeras.storage.files import write_bytes
 from mirkeras.system.errors import shown
@@ -61,8 +61,8 @@ def rows(names: Iterable[object]) -> list[str]:
     return [textwrap.fill(label(name), LINE, break_on_hyphens=False) for name in names]
 
 
-def title(figure: Figure, text: str) -> None:
-    """Put a title above a figure, its lines broken where the figure ends."""
+def title(figure: Figure | SubFigure, text: str) -> None:
+    """Put a title above a figure or a part of one, its lines broken where that ends."""
     figure.suptitle(text, fontsize="medium", wrap=True)
 
 

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from mirkeras.report.figures import label, save
+from mirkeras.report import figures
 from mirkeras.tagging.tagger import Tagged
 
 WIDTH = 9.0  # inches
@@ -18,18 +17,18 @@ def draw(tagged: Tagged, path: Path, top: int = 10) -> None:
     own end. Colours go from 0 to the highest score shown.
     """
     best = np.argsort(-tagged.scores, kind="stable")[:top]
-    figure = Figure(figsize=(WIDTH, 1.6 + 0.28 * len(best)), layout="constrained")
+    figure = figures.canvas(WIDTH, 1.6 + 0.28 * len(best))
     axes = figure.subplots()
     image = axes.pcolormesh(
         edges(tagged), np.arange(len(best) + 1), tagged.taggram[:, best].T, cmap="magma", vmin=0
     )
     axes.invert_yaxis()
-    axes.set_yticks(np.arange(len(best)) + 0.5, [tagged.tags[tag] for tag in best])
+    axes.set_yticks(np.arange(len(best)) + 0.5, figures.ticks(tagged.tags[tag] for tag in best))
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("time (s)")
-    axes.set_title(f"{label(tagged.path.name)} — {tagged.model}", fontsize="medium")
-    figure.colorbar(image, ax=axes, label="score", pad=0.01)
-    save(figure, path)
+    axes.set(xlabel="time (s)", ylabel="tag")
+    figures.title(figure, f"{figures.label(tagged.path.name)} — {tagged.model}")
+    figure.colorbar(image, ax=axes, label="score (0 to 1)", pad=0.01)
+    figures.save(figure, path)
 
 
 def edges(tagged: Tagged) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Figures 2 to 4: ``python -m reproductions.lee_samplecnn.filters RUN_OR_FILE … --out DIR``.
 
 Draws what the filters of trained SampleCNNs answer to, as found by gradient ascent: waveforms
-(Fig. 2), their spectra layer by layer, sorted by peak frequency (Fig. 3), and the first four layers
-of several networks side by side (Fig. 4: one network per sampling rate). Prints the median peak
-frequency of each layer and writes every filter's into a table.
+(Fig. 2), their spectra layer by layer, sorted by peak frequency, above those of the same network
+untrained (Fig. 3: what both have is no training), and the first four layers of several networks
+side by side (Fig. 4: one network per sampling rate). Prints the median peak frequency of each layer
+and writes every filter's into a table.
 """
 
 import argparse
@@ -14,10 +15,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from mirkeras.system.backend import keras
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy import signal
 
 from mirkeras.cli.options import command_parser, words
@@ -32,6 +34,8 @@ from reproductions.lee_samplecnn.ascent import SAMPLES, favourites, input_length
 LAYERS = (1, 2, 3, 4, 5, 6)  # Fig. 3
 COMPARED = 4  # layers of Fig. 4
 EXAMPLES = 5  # filters per layer of Fig. 2
+LOWEST = 20  # Hz; where the axes of spectra begin, they are logarithmic
+BINS = 256  # of such an axis
 CUTOFF = 5000  # Hz; Fig. 2 shows what lies below, which the noise above it hides
 
 
@@ -75,11 +79,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class Network:
-    """A trained network: `name` for files, `title` for people."""
+    """A trained network: `name` for files, `title` for people; `untrained`: as it began."""
 
     name: str
     title: str
     layers: list[Layer]
+    untrained: list[Layer]
 
 
 def look_into(path: Path, recipe: str | None, layers: Sequence[int], seed: int) -> Network:
@@ -97,11 +102,14 @@ def look_into(path: Path, recipe: str | None, layers: Sequence[int], seed: int) 
     trained = f"{figures.label(extractor.row)}, {rate:,} Hz"
     title = f"{trained}, trained on {figures.label(extractor.dataset)}"
     lengths = {layer: input_length(network, layer) for layer in layers}
-    found = []
+    keras.utils.set_random_seed(seed)
+    untrained = keras.models.clone_model(network)  # weights are drawn anew
+    found, drawn = [], []
     for number, length in lengths.items():
         print(f"{extractor.row}: layer {number}" + _remark(length), flush=True)
         found.append(Layer(number, rate, favourites(network, number, seed)))
-    return Network(re.sub(r"[^\w.]+", "-", extractor.row).strip("-"), title, found)
+        drawn.append(Layer(number, rate, favourites(untrained, number, seed)))
+    return Network(re.sub(r"[^\w.]+", "-", extractor.row).strip("-"), title, found, drawn)
 
 
 def _remark(length: int) -> str:
@@ -123,7 +131,7 @@ def low_passed(waves: np.ndarray, rate: int) -> np.ndarray:
 def draw_examples(network: Network, path: Path) -> None:
     """Draw Fig. 2: waves of some filters of each layer, from low to high, and their spectra."""
     shape = (2 * len(network.layers), EXAMPLES)
-    figure = Figure(figsize=(12, 2.4 * len(network.layers)), layout="constrained")
+    figure = figures.canvas(figures.WIDEST, 0.5 + 2.4 * len(network.layers))
     axes = figure.subplots(*shape, squeeze=False)
     for line, layer in enumerate(network.layers):
         places = np.linspace(0, len(layer.waves) - 1, EXAMPLES + 2).round().astype(int)[1:-1]
@@ -135,8 +143,9 @@ def draw_examples(network: Network, path: Path) -> None:
             spectrum.tick_params(labelsize="xx-small", labelleft=False)
             if line == len(network.layers) - 1:
                 spectrum.set_xlabel("Hz", fontsize="x-small")
-        axes[2 * line, 0].set_ylabel(f"layer {layer.number}")
-    figure.suptitle(network.title)
+        axes[2 * line, 0].set_ylabel(f"layer {layer.number}\nwave", fontsize="small")
+        axes[2 * line + 1, 0].set_ylabel("spectrum (log)", fontsize="small")
+    figures.title(figure, network.title)
     figures.save(figure, path)
 
 
@@ -149,50 +158,61 @@ def _draw_wave(axes: Axes, layer: Layer, number: int) -> None:
 
 
 def draw_spectra(network: Network, path: Path) -> None:
-    """Draw Fig. 3: the spectra of all filters, a panel per layer."""
-    columns = min(3, len(network.layers))
-    lines = -(-len(network.layers) // columns)
-    figure = Figure(figsize=(1 + 3.6 * columns, 0.6 + 3 * lines), layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False)
-    for place in axes.flat[len(network.layers) :]:
-        place.remove()
-    for place, layer in zip(axes.flat, network.layers, strict=False):
-        _draw_layer(place, layer)
-    figure.suptitle(network.title)
+    """Draw Fig. 3: the spectra of all filters, a column per layer; untrained below trained."""
+    kinds = {"trained": network.layers, "untrained": network.untrained}
+    size = (max(5.0, 1 + 1.8 * len(network.layers)), 0.8 + 2.6 * len(kinds))
+    figure = figures.canvas(*size)
+    axes = figure.subplots(len(kinds), len(network.layers), squeeze=False, sharey=True)
+    for line, (kind, layers) in zip(axes, kinds.items(), strict=True):
+        for place, layer in zip(line, layers, strict=True):
+            _draw_layer(place, layer)
+        line[0].set_ylabel(f"{kind}\nfrequency (Hz)")
+    figures.title(figure, network.title)
     figures.save(figure, path)
 
 
 def draw_comparison(networks: Sequence[Network], path: Path) -> None:
     """Draw Fig. 4: the first layers, a line per network; each must have the same layers."""
     layers = [[layer for layer in n.layers if layer.number <= COMPARED] for n in networks]
-    size = (1 + 3.2 * len(layers[0]), 0.3 + 2.6 * len(networks))
-    figure = Figure(figsize=size, layout="constrained")
+    figure = figures.canvas(1 + 2.4 * len(layers[0]), 0.8 + 2.6 * len(networks))
     axes = figure.subplots(len(networks), len(layers[0]), squeeze=False)
     for line, network in enumerate(networks):
         for column, layer in enumerate(layers[line]):
             _draw_layer(axes[line, column], layer)
         axes[line, 0].set_ylabel(f"{network.layers[0].rate:,} Hz\nfrequency (Hz)")
+    figures.title(figure, "\n".join(network.title for network in networks))
     figures.save(figure, path)
 
 
 def _draw_layer(axes: Axes, layer: Layer) -> None:
-    extent = (0, len(layer.waves), 0, layer.rate / 2)
-    image = layer.spectra[layer.order].T
+    """Draw the spectra of a layer on a logarithmic axis, brighter where a filter answers more."""
+    step, top = layer.rate / layer.waves.shape[1], layer.rate / 2
+    wanted = np.geomspace(LOWEST, top, BINS)
+    near = np.minimum((wanted / step).round().astype(int), layer.spectra.shape[1] - 1)
+    extent = (0, len(layer.waves), np.log2(LOWEST), np.log2(top))
+    image = layer.spectra[layer.order][:, near].T
     axes.imshow(image, origin="lower", aspect="auto", extent=extent, interpolation="nearest")
+    ticks = [hertz for hertz in (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000) if hertz <= top]
+    axes.set_yticks(np.log2(ticks), [f"{hertz:,}" for hertz in ticks])
     axes.set_title(f"layer {layer.number}", fontsize="medium")
-    axes.set(xlabel="filter, by peak", ylabel="frequency (Hz)")
+    axes.set_xlabel("filter, by peak", fontsize="small")
     axes.tick_params(labelsize="x-small")
 
 
 def table(networks: Sequence[Network]) -> pd.DataFrame:
-    """List the peak of every filter: network, layer, filter (from 0), peak_hz."""
+    """List the peak of every filter: network, weights, layer, filter (from 0), peak_hz."""
     parts = [
-        pd.DataFrame({"network": network.name, "layer": layer.number, "peak_hz": layer.peaks})
+        pd.DataFrame(
+            {"network": network.name, "weights": weights, "layer": layer.number,
+             "peak_hz": layer.peaks}
+        )
         for network in networks
-        for layer in network.layers
-    ]
+        for weights, layers in (("trained", network.layers), ("untrained", network.untrained))
+        for layer in layers
+    ]  # fmt: skip
     peaks = pd.concat([part.rename_axis("filter").reset_index() for part in parts])
-    return peaks[["network", "layer", "filter", "peak_hz"]].round({"peak_hz": 1})
+    columns = ["network", "weights", "layer", "filter", "peak_hz"]
+    return peaks[columns].round({"peak_hz": 1})
 
 
 def study(networks: Sequence[Network], out: Path) -> str:
@@ -204,7 +224,7 @@ def study(networks: Sequence[Network], out: Path) -> str:
         draw_comparison(networks, out / "fig4.png")
     peaks = table(networks)
     write_csv(peaks, out / "filters.csv")
-    medians = peaks.pivot_table("peak_hz", "network", "layer", "median", sort=False)
+    medians = peaks.pivot_table("peak_hz", ["network", "weights"], "layer", "median", sort=False)
     return f"median peak frequency (Hz) per layer:\n{medians.round().astype(int)}\nfigures: {out}"
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_samples
 from sklearn.preprocessing import StandardScaler
@@ -36,7 +35,6 @@ from mirkeras.transfer.song_features import cached_features, song_features
 LAYERS = (-3, -1)  # Fig. 5 a and b
 PERPLEXITY = 30.0  # the paper names none: scikit-learn's own
 FEWEST = 5  # tracks of a mark; fewer say nothing
-COLOURS = ("#1f6f8b", "#d1495b", "#66a182", "#edae49", "#8d6a9f", "#5c5c5c")
 
 
 def choose(labels: Sequence[str], marks: Sequence[str]) -> np.ndarray:
@@ -113,21 +111,24 @@ def figure(
         Name of a layer → float (tracks, dims).
     marks : str (tracks,)
     """
-    drawing = Figure(figsize=(0.5 + 4.5 * len(features), 5), layout="constrained")
+    drawing = figures.canvas(0.5 + 4.5 * len(features), 5.4)
     axes = drawing.subplots(1, len(features), squeeze=False)[0]
     for place, (layer, values) in zip(axes, features.items(), strict=True):
         points, tight = embed(values, perplexity, seed), tightness(values, marks)
         for number, (mark, value) in enumerate(tight.items()):
             where = points[marks == mark].T
-            colour = COLOURS[number % len(COLOURS)]
+            name = figures.label(mark, figures.LONGEST_TICK)
             place.scatter(
-                *where, s=14, color=colour, label=f"{figures.label(mark)} ({value:+.2f})", alpha=0.8
-            )
+                *where, s=18, alpha=0.8, color=figures.COLOURS[number % len(figures.COLOURS)],
+                marker=figures.MARKERS[number % len(figures.MARKERS)],
+                label=f"{name} ({value:+.2f})",
+            )  # fmt: skip
         place.set(xticks=[], yticks=[], title=f"layer {layer}")
-        place.legend(fontsize="small")
+        place.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.02))
     used = min(perplexity, (len(marks) - 1) / 3)
     drawing.supxlabel(
-        f"t-SNE of {len(marks)} tracks, perplexity {used:g}, seed {seed}; in brackets: silhouette",
+        f"t-SNE of {len(marks)} tracks (axes without unit), perplexity {used:g}, seed {seed}\n"
+        "in brackets: mean silhouette in the layer, -1 to 1",
         fontsize="small",
     )
     figures.save(drawing, path)

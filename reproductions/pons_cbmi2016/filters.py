@@ -8,20 +8,20 @@ every filter starts).
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from scipy.signal import get_window
 
 from data_prep.index import read_index
 from mirkeras.cli.options import add_cache_option, command_parser
-from mirkeras.evaluation.comparison import SETUP
-from mirkeras.evaluation.evaluate import setup_name
+from mirkeras.evaluation import drawing
+from mirkeras.experiment import find_experiment
 from mirkeras.experiment.records import read_predictions
-from mirkeras.experiment.runs import find_runs
+from mirkeras.experiment.runs import Run, find_runs
 from mirkeras.features import find_recipe
 from mirkeras.report import figures
 from mirkeras.system import device
@@ -30,13 +30,47 @@ from mirkeras.transfer.networks import load_network
 from reproductions.pons_cbmi2016.experiments import RECIPE
 
 PAPER = "pons_cbmi2016"
-TIME, FREQUENCY = "table1/time-1x60", "table1/frequency-32x1"
 SLOWEST = 60.0  # BPM; below it the 1.39 s of a filter hold not even one and a half beats
 FASTEST = 640.0  # BPM; four notes to the beat at the slowest tempo, three at the fastest
 RANDOM_FILTERS = 10_000
 LEVELS = (1, 2)  # drawn: the beat and its halves
 
-Run = tuple[Path, dict, np.ndarray]  # directory, record, kernel (taps, filters)
+PAIRS = 2  # filters and spectra of so many folds in a line of a figure
+
+Learned = tuple[Path, dict, np.ndarray]  # directory, record, kernel (taps, filters)
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Along what the filters of a row run.
+
+    Attributes
+    ----------
+    row, layer : str
+    step : float
+        From tap to tap, in the unit of `along`.
+    along, periods : str
+        What the axes of filters and of their spectra are, with their units.
+    scale : float
+        Units of `periods` in one period per unit of `along`.
+    """
+
+    row: str
+    layer: str
+    step: float
+    along: str
+    periods: str
+    scale: float = 1.0
+
+
+def directions() -> tuple[Direction, Direction]:
+    """Return those of Time and Frequency."""
+    recipe = find_recipe(RECIPE)
+    hop = recipe.hop / recipe.sample_rate
+    return (
+        Direction("table1/time-1x60", "time", hop, "time (s)", "beats per minute", 60),
+        Direction("table1/frequency-32x1", "frequency", 1, "mel band", "periods per mel band"),
+    )
 
 
 @dataclass(frozen=True)
@@ -79,12 +113,23 @@ def dominant_bpm(filters: np.ndarray, frame_rate: float) -> np.ndarray:
         a filter can tell a slow from a fast dance, not 120 from 126 BPM. A filter whose strongest
         component lies beyond an edge is found at that edge.
     """
-    window = get_window("hann", len(filters))[:, None]
-    size = 4096
-    spectrum = np.abs(np.fft.rfft((filters - filters.mean(axis=0)) * window, size, axis=0))
-    bpm = np.fft.rfftfreq(size, 1 / frame_rate) * 60
+    periods, spectrum = spectra(filters, 1 / frame_rate, 4096)
+    bpm = periods * 60
     audible = (bpm >= SLOWEST) & (bpm <= FASTEST)
     return bpm[audible][spectrum[audible].argmax(axis=0)]
+
+
+def spectra(filters: np.ndarray, step: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Compute Hann-windowed magnitude spectra of filters (taps, filters) without their means.
+
+    Returns
+    -------
+    float (bins,), float (bins, filters)
+        Periods per unit of `step`, which is that from tap to tap; magnitudes.
+    """
+    window = get_window("hann", len(filters))[:, None]
+    spectrum = np.abs(np.fft.rfft((filters - filters.mean(axis=0)) * window, size, axis=0))
+    return np.fft.rfftfreq(size, step), spectrum
 
 
 def random_filters(frames: int, count: int) -> np.ndarray:
@@ -118,7 +163,7 @@ def answer(kernels: list[list[np.ndarray]], tempi: np.ndarray, frame_rate: float
     return Answer(np.concatenate(learned), random, tempi, shares, inside(random))
 
 
-def learned_filters(out: Path, row: str, layer: str) -> Iterator[Run]:
+def learned_filters(out: Path, row: str, layer: str) -> Iterator[Learned]:
     """Go through the finished runs of a row: (directory, record, kernel (taps, filters))."""
     for directory, record in find_runs(out, PAPER):
         if record["row"] == row:
@@ -127,45 +172,81 @@ def learned_filters(out: Path, row: str, layer: str) -> Iterator[Run]:
             yield directory, record, kernel.reshape(-1, kernel.shape[-1])
 
 
-def draw_filters(kernel: np.ndarray, unit: str, title: str, path: Path) -> None:
-    """Draw each filter (taps, filters) as a line in a grid."""
-    figure = Figure(figsize=(11, 5.5), layout="constrained")
-    axes = figure.subplots(4, kernel.shape[1] // 4, sharex=True, sharey=True)
-    for number, place in enumerate(axes.flat):
-        place.plot(kernel[:, number], color=figures.MEASURED, lw=1)
-        place.axhline(0, color=figures.PUBLISHED, lw=0.5)
-        place.set_title(f"{number + 1}", fontsize="x-small", pad=1)
-        place.tick_params(labelsize="x-small")
-    figure.supxlabel(unit)
-    figure.suptitle(title)
+def draw_filters(
+    kernels: dict[str, np.ndarray], direction: Direction, title: str, path: Path
+) -> None:
+    """Draw the filters of every fold beside their spectra, lowest peak at the bottom.
+
+    Parameters
+    ----------
+    kernels : dict
+        Title of a panel → float (taps, filters). Each filter is drawn relative to its largest
+        value, its spectrum too.
+    """
+    lines = -(-len(kernels) // PAIRS)
+    figure = figures.canvas(figures.WIDEST, 1 + 2.2 * lines)
+    panels = figure.subplots(lines, 2 * PAIRS, squeeze=False, sharex="none")
+    for axes in panels.flat[2 * len(kernels) :]:
+        axes.remove()
+    for number, (name, kernel) in enumerate(kernels.items()):
+        line, pair = divmod(number, PAIRS)
+        left, right = panels[line, 2 * pair : 2 * pair + 2]
+        _draw_pair(left, right, kernel, direction)
+        left.set_title(figures.label(name), fontsize="small")
+        right.set_title("spectra", fontsize="small")
+    figures.title(figure, title)
     figures.save(figure, path)
+
+
+def _draw_pair(left: Axes, right: Axes, kernel: np.ndarray, direction: Direction) -> None:
+    periods, spectrum = spectra(kernel, direction.step, 512)
+    order = np.argsort(spectrum.argmax(axis=0), kind="stable")
+    taps, filters = kernel.shape
+    left.imshow(
+        (kernel / np.abs(kernel).max(axis=0))[:, order].T, cmap="RdBu_r", vmin=-1, vmax=1,
+        origin="lower", aspect="auto", extent=(0, taps * direction.step, 0.5, filters + 0.5),
+    )  # fmt: skip
+    right.imshow(
+        (spectrum / spectrum.max(axis=0))[:, order].T, cmap="viridis", vmin=0, vmax=1,
+        origin="lower", aspect="auto",
+        extent=(0, periods[-1] * direction.scale, 0.5, filters + 0.5),
+    )  # fmt: skip
+    left.set_xlabel(direction.along, fontsize="x-small")
+    left.set_ylabel("filter, by peak", fontsize="x-small")
+    right.set_xlabel(direction.periods, fontsize="x-small")
+    for axes in (left, right):
+        axes.tick_params(labelsize="x-small")
 
 
 def draw_answer(found: Answer, kind: str, title: str, path: Path) -> None:
     """Draw tempi and the periodicities of filters of some kind on one axis."""
-    figure = Figure(figsize=(9, 5.2), layout="constrained")
+    figure = figures.canvas(9, 5.4)
     above, below = figure.subplots(2, sharex=True)
     bins = np.geomspace(SLOWEST, FASTEST, 33)
     above.hist(
         [found.tempi * level for level in LEVELS], bins, stacked=True,
         label=[f"tempo × {level}" for level in LEVELS],
-        color=["#12455a", "#6fa8b8"],
+        color=["#12455a", "#6fa8b8"], hatch=["", "//"], edgecolor="white",
     )  # fmt: skip
-    above.set(ylabel="tracks", title=title)
+    above.set(ylabel="tracks")
     above.legend(fontsize="small")
-    for values, color, label in (
-        (found.random, figures.PUBLISHED, "random filters"),
-        (found.learned, figures.MEASURED, f"{len(found.learned)} learned {kind} filters"),
+    for values, color, style, label in (
+        (found.random, figures.PUBLISHED, "--", "untrained: random filters"),
+        (found.learned, figures.MEASURED, "-", f"{len(found.learned)} learned {kind} filters"),
     ):
         weights = np.full(len(values), 100 / len(values))
-        below.hist(values, bins, weights=weights, histtype="step", lw=2, color=color, label=label)
-    below.axvspan(found.tempi.min(), found.tempi.max(), color=figures.PUBLISHED, alpha=0.2)
-    below.set(xscale="log", xlabel="beats per minute", ylabel="filters (%)")
+        below.hist(values, bins, weights=weights, histtype="step", lw=2, color=color, ls=style,
+                   label=label)  # fmt: skip
+    below.axvspan(
+        found.tempi.min(), found.tempi.max(), color=figures.PUBLISHED, alpha=0.2, label="tempi"
+    )
+    below.set(xscale="log", xlabel="dominant periodicity (beats per minute)", ylabel="filters (%)")
     ticks = [60, 90, 120, 180, 240, 360, 480, 640]
     below.set_xticks(ticks, ticks)
     below.minorticks_off()
     below.set_ylim(top=1.35 * below.get_ylim()[1])
-    below.legend(fontsize="small", loc="upper center", ncols=2)
+    below.legend(fontsize="small", loc="upper center", ncols=3)
+    figures.title(figure, title)
     figures.save(figure, path)
 
 
@@ -181,25 +262,40 @@ def training_tempi(cache_root: Path, dataset: str, runs: list[Path]) -> np.ndarr
 
 def study(out: Path, cache_root: Path) -> str:
     """Draw the figures of every set-up below `out`; returns the answers as text."""
-    answers = []
-    for row, layer, unit in ((TIME, "time", "frame (23 ms)"), (FREQUENCY, "frequency", "mel band")):
-        found = list(learned_filters(out, row, f"{layer}_conv"))
-        for name in sorted({setup_of(record) for _, record, _ in found}):
-            runs = [run for run in found if setup_of(run[1]) == name]
-            title = f"{row} filters, {figures.label(name)}, fold {runs[0][1]['fold'] + 1}"
-            path = out / PAPER / "figures" / f"{name}-{layer}-filters.png"
-            draw_filters(runs[0][2], unit, title, path)
-            if layer == "time":
+    answers, names = [], setups(out, PAPER)
+    for direction in directions():
+        found: dict[str, list[Learned]] = {}
+        for run in learned_filters(out, direction.row, f"{direction.layer}_conv"):
+            found.setdefault(names[run[0]], []).append(run)
+        for name, runs in sorted(found.items()):
+            kernels = {
+                f"fold {record['fold'] + 1}, seed {record['seed']}": kernel
+                for _, record, kernel in runs
+            }
+            kernels["untrained: random filters"] = random_filters(*runs[0][2].shape)
+            path = out / PAPER / "figures" / f"{name}-{direction.layer}-filters.png"
+            draw_filters(kernels, direction, of_runs(PAPER, [run[1] for run in runs]), path)
+            if direction.layer == "time":
                 answers.append(_answer_for(name, runs, out, cache_root))
-    return "\n".join(answers) or f"no finished run of {TIME} below {out}"
+    return "\n".join(answers) or f"no finished run of {directions()[0].row} below {out}"
 
 
-def setup_of(record: dict) -> str:
-    """Name the set-up of a run as the evaluation names its figures."""
-    return setup_name(pd.DataFrame([{name: record[name] for name in SETUP}]))
+def setups(out: Path, paper: str) -> dict[Path, str]:
+    """Name the set-up of every finished run's directory as the evaluation names its figures."""
+    found = dict(find_runs(out, paper))
+    runs = pd.DataFrame([asdict(Run.of(record)) for record in found.values()])
+    return dict(zip(found, drawing.short_names(runs), strict=True)) if found else {}
 
 
-def _answer_for(name: str, runs: list[Run], out: Path, cache_root: Path) -> str:
+def of_runs(paper: str, records: list[dict]) -> str:
+    """Say whose filters a figure shows: the row and set-up of runs."""
+    experiment = find_experiment(paper)
+    runs = pd.DataFrame([asdict(Run.of(one)) | {"capped": one.get("capped")} for one in records])
+    model = experiment.rows[records[0]["row"]].model
+    return f"{model}: filters learned on {drawing.in_words(experiment, runs)}"
+
+
+def _answer_for(name: str, runs: list[Learned], out: Path, cache_root: Path) -> str:
     """Answer the question for the runs of one set-up, draw it, and put it in a sentence."""
     directories, records, kernels = zip(*runs, strict=True)
     tempi = training_tempi(cache_root, records[0]["dataset"], list(directories))
@@ -207,7 +303,7 @@ def _answer_for(name: str, runs: list[Run], out: Path, cache_root: Path) -> str:
         return f"{name}: filters drawn; its index knows no tempi, so no answer on tempo"
     recipe = find_recipe(RECIPE)
     found = answer([[kernel] for kernel in kernels], tempi, recipe.sample_rate / recipe.hop)
-    title = f"Do Time filters learn tempo? {figures.label(name)}"
+    title = f"Do Time filters learn tempo?\n{of_runs(PAPER, list(records))}"
     draw_answer(found, "Time", title, out / PAPER / "figures" / f"{name}-tempo.png")
     return f"{name}: {in_words(found, 'Time')}"
 

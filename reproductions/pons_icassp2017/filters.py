@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from mirkeras.experiment.runs import find_runs
 from mirkeras.features import find_recipe
@@ -57,34 +56,38 @@ def by_length(runs: list[Kernels], tempi: np.ndarray) -> str:
 
 def draw_patterns(runs: list[Kernels], tempi: np.ndarray, title: str, path: Path) -> None:
     """Draw the dominant periodicity of each filter over its length, tempi at the side."""
-    figure = Figure(figsize=(9, 5.2), layout="constrained")
+    figure = figures.canvas(9, 5.6)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(4, 1))
     for kernel in (kernel for run in runs for kernel in run):
         found = study.dominant_bpm(kernel, frame_rate())
         seconds = np.full(len(found), len(kernel) / frame_rate())
-        left.plot(seconds, found, ".", color=figures.MEASURED, alpha=0.4)
-    left.axhspan(tempi.min(), tempi.max(), color=figures.PUBLISHED, alpha=0.2)
+        left.plot(seconds, found, ".", color=figures.MEASURED, alpha=0.4, label="a learned filter")
+    left.axhspan(
+        tempi.min(), tempi.max(), color=figures.PUBLISHED, alpha=0.2, label="tempi of the tracks"
+    )
     left.set(
         xlabel="length of the filter (s)", ylabel="dominant periodicity (beats per minute)",
-        yscale="log", title=title,
+        yscale="log",
     )  # fmt: skip
     bins = np.geomspace(study.SLOWEST, study.FASTEST, 33)
-    right.hist(tempi, bins, orientation="horizontal", color=figures.PUBLISHED)
-    right.set(xlabel="tracks", title="tempi")
+    right.hist(tempi, bins, orientation="horizontal", color=figures.PUBLISHED, hatch="//")
+    right.set(xlabel="tracks")
+    right.set_title("tempi", fontsize="medium")
     marks = [60, 90, 120, 180, 240, 360, 480, 640]
     left.set_yticks(marks, marks)
     left.minorticks_off()
+    figures.title(figure, title)
+    figures.legend(figure, left)
     figures.save(figure, path)
 
 
 def study_patterns(out: Path, cache_root: Path) -> str:
     """Draw the figures of every set-up below `out`; returns the answers as text."""
     found: dict[tuple[str, str], list[tuple[Path, dict]]] = {}
+    names = study.setups(out, PAPER)
     for directory, record in find_runs(out, PAPER):
         if record["row"] in ROWS:
-            found.setdefault((record["row"], study.setup_of(record)), []).append(
-                (directory, record)
-            )
+            found.setdefault((record["row"], names[directory]), []).append((directory, record))
     answers = []
     for (row, setup), members in sorted(found.items()):
         directories = [directory for directory, _ in members]
@@ -95,10 +98,10 @@ def study_patterns(out: Path, cache_root: Path) -> str:
         runs = [pattern_filters(directory) for directory in directories]
         answer = study.answer(runs, tempi, frame_rate())
         name = f"{setup}-{row.replace('/', '-')}"
-        title = f"Do P filters learn tempo? {row}, {figures.label(setup)}"
+        whose = study.of_runs(PAPER, [record for _, record in members])
+        title = f"Do P filters learn tempo?\n{whose}"
         study.draw_answer(answer, "P", title, out / PAPER / "figures" / f"{name}-tempo.png")
-        title = f"P filters of {row}, {figures.label(setup)}"
-        draw_patterns(runs, tempi, title, out / PAPER / "figures" / f"{name}-patterns.png")
+        draw_patterns(runs, tempi, whose, out / PAPER / "figures" / f"{name}-patterns.png")
         answers.append(f"{row}, {setup}: {study.in_words(answer, 'P')}; {by_length(runs, tempi)}")
     return "\n".join(answers) or f"no finished run of {' or '.join(ROWS)} below {out}"
 

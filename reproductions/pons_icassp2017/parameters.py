@@ -6,23 +6,24 @@ on one data set (CBMI 2016's: the runs that came with the suite).
 """
 
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from mirkeras.cli.options import command_parser
-from mirkeras.evaluation.comparison import SETUP
-from mirkeras.evaluation.evaluate import setup_name
+from mirkeras.evaluation.drawing import chance, in_words, short_names
 from mirkeras.evaluation.results import evaluated, recorded
+from mirkeras.experiment import find_experiment
 from mirkeras.experiment.published import published_rows
 from mirkeras.report import figures
 from mirkeras.system.errors import as_command
 
 PAPER, BEFORE = "pons_icassp2017", "pons_cbmi2016"
 COLOURS = {BEFORE: figures.PUBLISHED, PAPER: figures.MEASURED}
+TITLE = 60  # characters of a line of a title
 MARKERS = {BEFORE: "s", PAPER: "o"}
 TITLES = {BEFORE: "CBMI 2016: one filter length", PAPER: "ICASSP 2017: many filter lengths"}
 
@@ -65,11 +66,17 @@ def published() -> pd.DataFrame:
     ).set_index(found.row)
 
 
+def _name(paper: str, row: str) -> str:
+    """Name a row of either paper as the paper does."""
+    return figures.label(find_experiment(paper).rows[row].model, figures.LONGEST_TICK)
+
+
 def draw_points(axes: Axes, table: pd.DataFrame, title: str) -> None:
     """Draw rows as points with their deviations, named where there is room; a colour per paper."""
     for paper, rows in table.groupby("paper", sort=False):
         axes.errorbar(
-            rows.parameters, rows.value, rows["std"], fmt=MARKERS[paper], color=COLOURS[paper],
+            rows.parameters, rows.value, (rows["std"], np.minimum(rows["std"], 100 - rows.value)),
+            fmt=MARKERS[paper], color=COLOURS[paper],
             capsize=2, label=TITLES[paper],
         )  # fmt: skip
     named: list[tuple[float, float, str]] = []
@@ -77,7 +84,7 @@ def draw_points(axes: Axes, table: pd.DataFrame, title: str) -> None:
     for number, row in enumerate(by_size):
         above = number % 2 == 0  # in turn, so that neighbours have room
         x, y = np.log10(row.parameters), row.value + (3 if above else -3)
-        name = row.name.partition("/")[2]
+        name = _name(row.paper, row.name)
         # a name takes some 0.06 decades a letter
         if any(x - left < 0.06 * len(text) and abs(y - at) < 4 for left, at, text in named):
             continue
@@ -86,26 +93,29 @@ def draw_points(axes: Axes, table: pd.DataFrame, title: str) -> None:
             name, (row.parameters, row.value), xytext=(5, 5 if above else -10),
             textcoords="offset points", fontsize="x-small",
         )  # fmt: skip
-    axes.set(xscale="log", xlim=(1e3, 3e7), ylim=(0, 102), xlabel="parameters", title=title)
+    axes.set(xscale="log", xlim=(1e3, 5e7), ylim=(0, 102), xlabel="parameters")
+    axes.set_title(title, fontsize="small")
     axes.grid(alpha=0.3)
 
 
 def draw(group: pd.DataFrame, before: pd.DataFrame, path: Path) -> None:
     """Draw the figure of one set-up."""
-    figure = Figure(figsize=(10.5, 5.4), layout="constrained")
+    figure = figures.canvas(10.5, 5.8)
     left, right = figure.subplots(1, 2, sharey=True)
     draw_points(left, published(), "published: Ballroom, 10 folds")
-    left.set_ylabel("track accuracy (%)")
+    left.set_ylabel("track accuracy (%), mean ± std of folds")
     slides = published_rows(PAPER)
     for line in slides[slides.row == ""].itertuples():
         left.axhline(line.value, color=COLOURS[PAPER], ls=":", lw=1)
         left.annotate(f"slides, {line.model}", (1.1e3, line.value + 0.5), fontsize="x-small")
-    beside, one = rows_beside(group, before), group.iloc[0]
-    caps = " and ".join(f"{count:.0f}" for count in beside.groupby("paper").epochs.max())
-    data = f"{figures.label(one.dataset)}, {one.protocol}, {one.folds} folds"
-    draw_points(right, beside, f"measured: {data}\nat most {caps} epochs")
-    handles, labels = right.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    words = textwrap.fill(in_words(find_experiment(PAPER), group), TITLE)
+    draw_points(right, rows_beside(group, before), f"measured on other data: {words}")
+    if guess := chance("accuracy", group):
+        right.axhline(
+            guess.value, color=figures.CHANCE, ls="--", lw=1.2,
+            label=f"chance ({guess.how}): {guess.value:.1f}",
+        )  # fmt: skip
+    figures.legend(figure, right)
     figures.save(figure, path)
 
 
@@ -116,8 +126,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR")
     out = parser.parse_args(argv).out
     measured, before = evaluated(PAPER, out), recorded(BEFORE)
-    for _, group in measured.groupby(SETUP):
-        path = out / PAPER / "figures" / f"{setup_name(group)}-parameters.png"
+    for name, group in measured.groupby(short_names(measured)):
+        path = out / PAPER / "figures" / f"{name}-parameters.png"
         draw(group, before, path)
         print(path)
     return 0

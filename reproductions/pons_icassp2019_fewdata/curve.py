@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from mirkeras.cli.options import command_parser
 from mirkeras.evaluation.results import evaluated
@@ -59,7 +58,7 @@ def curves(measured: pd.DataFrame) -> pd.DataFrame:
 
 def draw(rows: pd.DataFrame, path: Path) -> None:
     """Draw the curves of one data set and protocol."""
-    figure = Figure(figsize=(9.5, 5.2), layout="constrained")
+    figure = figures.canvas(9.5, 5.6)
     axes = figure.subplots()
     places = {clips: place for place, clips in enumerate(sorted({*rows.clips} - {0}))}
     places |= {0: len(places)} if 0 in {*rows.clips} else {}
@@ -72,19 +71,23 @@ def draw(rows: pd.DataFrame, path: Path) -> None:
         line = ":" if name == "mfcc" else "--" if method.pretrained else "-"
         axes.plot(curve.place, curve.accuracy, line, marker=MARKERS[number], ms=5, color=color,
                   label=method.title)  # fmt: skip
-        axes.fill_between(curve.place, curve.accuracy - curve["std"], curve.accuracy + curve["std"],
-                          color=color, alpha=0.15, lw=0)  # fmt: skip
+        band = curve.accuracy - curve["std"], np.minimum(curve.accuracy + curve["std"], 100)
+        axes.fill_between(curve.place, *band, color=color, alpha=0.15, lw=0)
     one, draws = rows.iloc[0], rows.draws
-    axes.axhline(one.chance, color="grey", lw=1, label="random guess")
+    axes.axhline(
+        one.chance, color=figures.CHANCE, ls="--", lw=1.2, label=f"random guess: {one.chance:.1f}"
+    )
     axes.set_xticks(list(places.values()), [clips or ALL for clips in places])
     counts = f"{draws.min()}" if draws.nunique() == 1 else f"{draws.min()} to {draws.max()}"
     axes.set(
-        ylim=(0, 100), xlabel="training clips of each class", ylabel="track accuracy (%)",
-        title=f"{figures.label(one.dataset)}, {one.protocol}, {one.folds} folds\n"
-        f"{counts} draws of clips (bands: ± std over draws)",
+        ylim=(0, 100), xlabel="training clips of each class",
+        ylabel=f"track accuracy (%), mean ± std of {counts} draws",
     )  # fmt: skip
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper", fontsize="small")
+    figures.title(
+        figure, f"{figures.label(one.dataset)}, protocol {one.protocol}, {one.folds} fold(s)"
+    )
+    figures.legend(figure, axes)
     figures.save(figure, path)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from mirkeras.cli.options import command_parser
+from mirkeras.evaluation.drawing import chance
 from mirkeras.evaluation.results import evaluated
 from mirkeras.report import figures
 from mirkeras.report.tables import table
@@ -77,31 +77,53 @@ def page(apart: pd.DataFrame) -> str:
     return f"# code less clean, in points\n\n{text}\n"
 
 
+def _named(one: pd.Series, found: pd.DataFrame) -> str:
+    """Name a figure: data and size, and what tells it from others of these."""
+    alike = found[(found.dataset == one.dataset) & (found["size"] == one["size"])]
+    split = f"-{one.split}" if alike.split.nunique() > 1 else ""
+    folds = f"-{one.folds}folds" if alike[alike.split == one.split].folds.nunique() > 1 else ""
+    return f"{one.dataset}{split}{folds}-{one['size']}"
+
+
 def draw(rows: pd.DataFrame, path: Path) -> None:
     """Draw the front-ends of one data set and size, a marker for each classifier and protocol."""
-    figure = Figure(figsize=(8.2, 4.6), layout="constrained")
+    figure = figures.canvas(8.5, 5.4)
     axes = figure.subplots()
     names = [name for name in FRONT_ENDS if name in {*rows.front_end}]
-    for (kind, protocol), group in rows.groupby(["classifier", "protocol"]):
+    groups = [*rows.groupby(["classifier", "protocol"])]
+    for number, ((kind, protocol), group) in enumerate(groups):
         values = group.set_index("front_end").accuracy
         look = {"color": COLOURS[kind], "fillstyle": "full" if protocol == "clean" else "none"}
         called = f"{kind.upper()}, {protocol}"
+        place = np.arange(len(names)) + 0.12 * (number - (len(groups) - 1) / 2)  # side by side
         axes.plot(
-            values.reindex(names).to_numpy(), ls="", marker=MARKERS[kind], label=called, **look
-        )
+            place, values.reindex(names).to_numpy(), ls="", marker=MARKERS[kind], label=called,
+            **look,
+        )  # fmt: skip
         if MFCC in values:
             line = "-" if protocol == "clean" else ":"
             axes.axhline(values[MFCC], color=COLOURS[kind], lw=1, ls=line, label=f"MFCC, {called}")
     one = rows.iloc[0]
+    if guess := chance("accuracy", rows):
+        axes.axhline(
+            guess.value, color=figures.CHANCE, ls="--", lw=1.2,
+            label=f"chance ({guess.how}): {guess.value:.1f}",
+        )  # fmt: skip
     seeds = rows[rows.front_end != MFCC].seeds
-    draws = f"{seeds.min()} draw(s) of weights" if seeds.nunique() == 1 else "1 or more draws"
-    axes.set(
-        ylim=(0, 100), ylabel="track accuracy (%)", xlim=(-0.5, len(names) - 0.5),
-        title=f"{figures.label(one.dataset)}, some {one['size']} features, {draws}",
+    draws = f"{seeds.min()}" if seeds.nunique() == 1 else "1 or more"
+    axes.set(ylim=(0, 100), ylabel="track accuracy (%)", xlim=(-0.5, len(names) - 0.5))
+    titles = figures.rows(FRONT_ENDS[name].title for name in names)
+    axes.set_xticks(
+        range(len(names)), titles, rotation=25, ha="right", rotation_mode="anchor",
+        fontsize="small",
     )  # fmt: skip
-    axes.set_xticks(range(len(names)), [FRONT_ENDS[name].title for name in names], rotation=25)
     axes.grid(axis="y", alpha=0.3)
-    figure.legend(loc="outside right upper", fontsize="small")
+    figures.title(
+        figure,
+        f"{figures.label(one.dataset)}, split {one.split}, {one.folds} fold(s), about "
+        f"{int(one['size']):,} features, draws of weights: {draws}",
+    )
+    figures.legend(figure, axes)
     figures.save(figure, path)
 
 
@@ -113,9 +135,8 @@ def main(argv: list[str] | None = None) -> int:
     out = parser.parse_args(argv).out
     measured = evaluated(PAPER, out)
     found = accuracies(measured)
-    for (data, split, folds, size), rows in found.groupby(["dataset", "split", "folds", "size"]):
-        name = f"{data}-{split}-{folds}folds-{size}-front-ends.png"
-        draw(rows, out / PAPER / "figures" / name)
+    for _, rows in found.groupby(["dataset", "split", "folds", "size"]):
+        draw(rows, out / PAPER / "figures" / f"{_named(rows.iloc[0], found)}-front-ends.png")
     if len(apart := gaps(found)):
         write_text(out / PAPER / "front-ends.md", page(apart))
         print(f"written: {out / PAPER / 'front-ends.md'}")

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
@@ -199,21 +198,24 @@ def draw(tables: dict[str, pd.DataFrame], title: str, path: Path) -> None:
     """
     widest = max(table.shape[1] for table in tables.values())
     tallest = max(len(table) for table in tables.values())
-    size = (2.5 + 0.6 * widest, (1.9 + 0.42 * tallest) * len(tables) + 0.4)
-    figure = Figure(figsize=size, layout="constrained")
+    size = (max(7, 2.5 + 0.6 * widest), (1.9 + 0.42 * tallest) * len(tables) + 0.4)
+    figure = figures.canvas(*size)
     panels = figure.subplots(len(tables), squeeze=False)[:, 0]
     for axes, (model, table) in zip(panels, tables.items(), strict=True):
-        axes.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        image = axes.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         for (line, column), value in np.ndenumerate(table.to_numpy()):
             colour = "w" if value > 0.5 else "k"
             axes.text(column, line, f"{value:.2f}", ha="center", va="center", color=colour,
                       fontsize="x-small")  # fmt: skip
         axes.set_xticks(
-            range(table.shape[1]), figures.ticks(table.columns), rotation=45, ha="right"
-        )
+            range(table.shape[1]), figures.ticks(table.columns), rotation=45, ha="right",
+            rotation_mode="anchor", fontsize="small",
+        )  # fmt: skip
         axes.set_yticks(range(len(table)), figures.ticks(table.index))
-        axes.set_title(model, fontsize="medium")
-    figure.suptitle(title)
+        axes.set(xlabel="tag", ylabel="class")
+        axes.set_title(figures.label(model), fontsize="medium")
+    figure.colorbar(image, ax=list(panels), label="mean score (0 to 1)", pad=0.01, aspect=40)
+    figures.title(figure, title)
     figures.save(figure, path)
 
 

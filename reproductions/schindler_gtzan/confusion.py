@@ -8,22 +8,20 @@ folds and seeds of it counted together. Each has its own classes.
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from mirkeras.cli.options import command_parser
 from mirkeras.evaluation import metrics
-from mirkeras.evaluation.comparison import SETUP
-from mirkeras.evaluation.evaluate import setup_name
+from mirkeras.evaluation.drawing import in_words, names_of_rows, short_names
 from mirkeras.experiment import find_experiment
 from mirkeras.experiment.published import RESULTS
 from mirkeras.experiment.records import read_predictions
 from mirkeras.experiment.runs import Run, find_runs
-from mirkeras.report import figures
+from mirkeras.report import figures, matrices
 from mirkeras.system.errors import UsageError, as_command
 
 PAPER = "schindler_gtzan"
@@ -66,12 +64,13 @@ def draw(out: Path, row: str) -> list[Path]:
         raise UsageError(f"unknown row {row!r}; rows: {', '.join(experiment.rows)}")
     paths = []
     theirs, their_classes = published()
-    theirs_title = f"published: Fig. 7, {experiment.rows[ROW].model}\n{_right(theirs)}"
-    for group, runs in _finished(out, row):
+    theirs_title = f"published: Fig. 7, {experiment.rows[ROW].model}, GTZAN\n{_right(theirs)}"
+    for name, group, runs in _finished(out, row):
         aggregate = experiment.protocol_of(group.protocol.iloc[0], row).aggregate
         ours = metrics.confusion(runs, aggregate)
-        title = f"measured: {experiment.rows[row].model}\n{_setup(group)}\n{_right(ours)}"
-        path = out / PAPER / "figures" / f"fig7-{setup_name(group)}-{row.replace('/', '-')}.png"
+        called = names_of_rows(experiment, group)[row]
+        title = f"measured: {called}\n{in_words(experiment, group)}\n{_right(ours)}"
+        path = out / PAPER / "figures" / f"fig7-{name}-{row.replace('/', '-')}.png"
         beside([(theirs, their_classes, theirs_title), (ours, runs[0]["classes"], title)], path)
         paths.append(path)
     if not paths:
@@ -88,24 +87,16 @@ def published() -> tuple[np.ndarray, np.ndarray]:
     return table.to_numpy(), table.columns.to_numpy(str)
 
 
-def _finished(out: Path, row: str) -> Iterator[tuple[pd.DataFrame, list[dict]]]:
-    """Go through the set-ups of a row: (its runs, their predictions)."""
+def _finished(out: Path, row: str) -> Iterator[tuple[str, pd.DataFrame, list[dict]]]:
+    """Go through the set-ups of a row: (name for figures, its runs, their predictions)."""
     found = [
-        asdict(Run.of(record)) | {"path": path}
+        asdict(Run.of(record)) | {"path": path, "capped": record.get("capped")}
         for path, record in find_runs(out, PAPER)
-        if record["row"] == row
     ]
-    for _, group in pd.DataFrame(found, columns=[*SETUP, "path"]).groupby(SETUP):
-        yield group, [read_predictions(path) for path in group.path]
-
-
-def _setup(runs: pd.DataFrame) -> str:
-    """Put a set-up into words."""
-    first = runs.iloc[0]
-    return (
-        f"{figures.label(first.dataset)}, split {first.split}\n"
-        f"protocol {first.protocol}, {len(runs)} run(s) of {first.max_epochs} epochs"
-    )
+    runs = pd.DataFrame(found, columns=[*(field.name for field in fields(Run)), "path", "capped"])
+    runs = runs.assign(name=short_names(runs))
+    for name, group in runs[runs.row == row].groupby("name"):
+        yield name, group, [read_predictions(path) for path in group.path]
 
 
 def _right(matrix: np.ndarray) -> str:
@@ -121,12 +112,13 @@ def beside(panels: list[tuple[np.ndarray, np.ndarray, str]], path: Path) -> None
     panels : list of (int (classes, classes), str (classes,), str)
         Matrix in tracks with the true class in rows, names of its classes, title.
     """
-    widths = [max(5.0, 3.0 + 0.42 * len(classes)) for _, classes, _ in panels]
-    figure = Figure(figsize=(sum(widths), max(widths) + 0.7), layout="constrained")
-    places = figure.subplots(1, len(panels), width_ratios=widths, squeeze=False)[0]
-    for axes, (matrix, classes, title) in zip(places, panels, strict=True):
-        figures.draw_confusion(axes, matrix, classes)
-        axes.set_title(title, fontsize="medium")
+    widths = [max(4.2, 2.0 + 0.42 * len(classes)) for _, classes, _ in panels]
+    figure = figures.canvas(sum(widths), max(widths) + 0.9)
+    room = figure.get_figwidth() / sum(widths)  # of what is asked for, less where that is too wide
+    places = figure.subfigures(1, len(panels), width_ratios=widths, squeeze=False)[0]
+    for place, width, (matrix, classes, title) in zip(places, widths, panels, strict=True):
+        matrices.draw_confusion(place.subplots(), matrix, classes, room * width - 1.4)
+        figures.title(place, title)
     figures.save(figure, path)
 
 
