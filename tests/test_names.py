@@ -24,6 +24,7 @@ from data_prep.index import read_index
 from data_prep.prepare import Prepared, prepare
 from mirkeras import cache
 from mirkeras.evaluation import comparison, evaluate, results
+from mirkeras.evaluation.drawing import short_names
 from mirkeras.experiment import Experiment, Row
 from mirkeras.experiment.records import read_predictions, write_predictions
 from mirkeras.features import find_recipe
@@ -132,9 +133,10 @@ def evaluated(prepared: Prepared, out: Path) -> None:
         results.read_measured(out / "measured.csv", "…"), runs, check_dtype=False
     )
     setup = evaluate.setup_name(runs)
+    (short,) = short_names(runs)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of Matplotlib: formulas, fonts, no room
-        page = evaluate._classes(setup, {"a/1": [kept]}, {"a/1": runs}, out, PAPER)
+        page = evaluate._classes(runs, {"a/1": [kept]}, out / "figures" / short, PAPER)
     heading, _, head, rule, *rows = page.splitlines()
     assert unescaped(heading) == f"## {shown(setup)}: segments and classes (per cent)"
     recalls = [f"recall {shown(label)}" for label in prepared.classes]

@@ -39,11 +39,17 @@ def test_random_filters_are_not_taken_for_learned_ones() -> None:
 
 def test_figures_are_drawn(tmp_path: Path) -> None:
     kernel = waves(np.linspace(100, 200, 32), 0.3)
-    filters.draw_filters(kernel, "frame", "title", tmp_path / "filters.png")
+    time, _ = filters.directions()
+    filters.draw_filters({"fold 1": kernel}, time, "title", tmp_path / "filters.png")
     found = filters.answer([[kernel]], np.linspace(90, 210, 50), RATE)
     filters.draw_answer(found, "Time", "title", tmp_path / "tempo.png")
     for path in tmp_path.iterdir():
         assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_spectra_are_in_periods_of_the_step() -> None:
+    periods, magnitudes = filters.spectra(waves(np.array([120.0, 240.0])), 1 / RATE, 4096)
+    assert periods[magnitudes.argmax(axis=0)] * 60 == pytest.approx([120, 240], abs=6)
 
 
 def test_missing_runs_and_indices_are_said(tmp_path: Path, capsys) -> None:

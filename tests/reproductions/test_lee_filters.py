@@ -115,7 +115,10 @@ def test_command_draws_and_tabulates(
     drawn = sorted(place.name for place in out.glob("*.png"))
     assert len(drawn) == 5  # two of Fig. 2, two of Fig. 3, Fig. 4
     peaks = np.genfromtxt(out / "filters.csv", delimiter=",", names=True, dtype=None)
-    assert len(peaks) == 2 * 128
+    assert len(peaks) == 2 * 2 * 128
+    trained, untrained = (peaks[peaks["weights"] == kind] for kind in ("trained", "untrained"))
+    assert len(trained) == len(untrained) == 256
+    assert (trained["peak_hz"] != untrained["peak_hz"]).any()
     assert set(peaks["network"]) == {"two.keras-1", "two.keras-2"}
     assert 0 <= peaks["peak_hz"].min() <= peaks["peak_hz"].max() <= 1000
 

@@ -75,11 +75,12 @@ def test_filters_are_answered_for_by_their_length() -> None:
 def measured(paper: str, rows: list[str], accuracies: list[float], epochs: int) -> pd.DataFrame:
     setup = {"dataset": paper, "features": "f", "split": "drawn", "protocol": "clean", "folds": 2}
     lines = [
-        {"paper": paper, "row": row, "parameters": 1000 * (1 + place), "accuracy": accuracy}
+        {"paper": paper, "row": row, "parameters": 1000 * (1 + place), "accuracy": accuracy,
+         "seed": 0, "fold": fold}
         for place, row in enumerate(rows)
-        for accuracy in accuracies
-    ]
-    return pd.DataFrame(lines).assign(**setup, max_epochs=epochs)
+        for fold, accuracy in enumerate(accuracies)
+    ]  # fmt: skip
+    return pd.DataFrame(lines).assign(**setup, max_epochs=epochs, capped=True)
 
 
 def test_accuracy_is_drawn_against_parameters_beside_the_networks_before(tmp_path: Path) -> None:

@@ -396,7 +396,7 @@ def test_a_set_up_may_hold_tags_and_classes(tmp_path) -> None:
         directory = Run.of(line).directory(tmp_path)
         directory.mkdir(parents=True)
         write_predictions(directory, labels=labels, **known)
-    pages = evaluate._details(runs, tmp_path, experiment)
+    pages = evaluate._details(runs, tmp_path / "figure", tmp_path, experiment)
     assert [("ROC-AUC per tag" in page, "classes" in page) for page in pages] == [
         (True, False), (False, True)
     ]  # fmt: skip
