@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from mirkeras.system.errors import ExpectedError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The last two: a file stands where a folder is needed.
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
@@ -147,7 +149,7 @@ class DataSet:
     counts: Mapping[str, int | None] = field(default_factory=dict)
     known_bad: tuple[str, ...] = ()
     replicas: tuple[tuple[str, ...], ...] = ()
-    index: Callable[[Path], pd.DataFrame] = field(repr=False)
+    index: "Callable[[Path], pd.DataFrame]" = field(repr=False)
     make: Callable[[Path], None] | None = field(default=None, repr=False)
     tags: tuple[str, ...] = ()
     tracks: int | None = None

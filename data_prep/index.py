@@ -4,13 +4,15 @@ import os
 from collections.abc import Container, Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from data_prep.declare import DataError
 from mirkeras.audio.formats import audio_extensions
 from mirkeras.storage.files import files_below, is_leftover
 from mirkeras.storage.tables import TableError, read_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Columns of every index, in this order; one column for each split at hand follows.
 COLUMNS = ("track", "path", "label", "group", "tempo")
@@ -72,7 +74,7 @@ def from_class_folders(
     endings: Container[str],
     tempi: Mapping[str, float] | None = None,
     replicas: tuple[tuple[str, ...], ...] = (),
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Table of the tracks in class folders: ids `<class>/<stem>`; see `make_index`.
 
     Parameters
@@ -102,7 +104,7 @@ def make_index(
     tracks: Iterable[tuple[str, Path, str, float]],
     root: Path,
     replicas: tuple[tuple[str, ...], ...] = (),
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Table of tracks in the form that everything behind reads.
 
     Parameters
@@ -120,6 +122,8 @@ def make_index(
     DataError
         Two files stand for the same track, or a file name is not valid Unicode.
     """
+    import pandas as pd  # costs half a second; tagging needs no table
+
     group = {track: min(same) for same in replicas for track in same}
     rows = [
         (track, path.relative_to(root).as_posix(), label, group.get(track, track), float(tempo))
@@ -141,7 +145,7 @@ def make_index(
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"tempo": "float64"})
 
 
-def read_index(path: Path) -> pd.DataFrame:
+def read_index(path: Path) -> "pd.DataFrame":
     """Read an index that `data_prep.prepare` wrote.
 
     Names stay text: a class may well be called 01 or NA.

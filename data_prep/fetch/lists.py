@@ -8,11 +8,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from data_prep.declare import Archive, DataError, DataSet
 from data_prep.fetch.download import STAND_IN
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def published_list(
@@ -81,7 +83,9 @@ def read_lines(path: Path) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def add_split(index: pd.DataFrame, split: str, parts: Mapping[str, Iterable[str]]) -> pd.DataFrame:
+def add_split(
+    index: "pd.DataFrame", split: str, parts: Mapping[str, Iterable[str]]
+) -> "pd.DataFrame":
     """Index with a column for a split.
 
     Parameters
@@ -104,11 +108,11 @@ def add_split(index: pd.DataFrame, split: str, parts: Mapping[str, Iterable[str]
 
 
 def add_splits(
-    index: pd.DataFrame,
+    index: "pd.DataFrame",
     root: Path,
     dataset: DataSet,
     readers: Mapping[str, Callable[[Mapping[str, Path]], Mapping[str, Iterable[str]]]],
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Add a column for each split whose lists are all at hand.
 
     `readers` make the parts of a split (see `add_split`) from its lists by file name.

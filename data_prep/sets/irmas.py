@@ -19,14 +19,16 @@ The order of the instruments is that of the authors' classes in Veleslavia/EUSIP
 import math
 import re
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from data_prep.declare import Archive, DataError, DataSet
 from data_prep.fetch.lists import add_split, read_lines
 from data_prep.index import TAG_SEPARATOR, find_layout, make_index
 from mirkeras.audio.formats import audio_extensions
 from mirkeras.storage.files import files_below
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Folder, and label in a text file → name.
 INSTRUMENTS = {
@@ -46,7 +48,7 @@ EXCERPTS = 2_874
 SPLIT = "official"
 
 
-def index(root: Path) -> pd.DataFrame:
+def index(root: Path) -> "pd.DataFrame":
     """List the clips (ids `<code>/<stem>`) and the excerpts (`<folder>/<stem>`) below `root`.
 
     Training clips are what lies in the eleven folders; all other audio is an excerpt, in whatever

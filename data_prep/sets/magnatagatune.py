@@ -24,13 +24,15 @@ seconds. Both splits keep pieces whole; 56 of 230 artists are in more than one p
 
 from collections.abc import Mapping
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from data_prep.declare import Archive, DataError, DataSet
 from data_prep.fetch.lists import add_splits, needed_file, published_list, read_lines
 from data_prep.fetch.pickled import read_strings
 from data_prep.index import TAG_SEPARATOR, find_layout, make_index
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _HOST = "mirg.city.ac.uk/datasets/magnatagatune"
 _LEE = (
@@ -122,7 +124,7 @@ KNOWN_BAD = (
 _FOLDERS = tuple("0123456789abcdef")
 
 
-def index(root: Path) -> pd.DataFrame:
+def index(root: Path) -> "pd.DataFrame":
     """List the clips of `annotations_final.csv` whose audio is there.
 
     Ids are the paths without suffix, `<folder>/<artist>-<album>-<number>-<title>-<from>-<to>`
@@ -154,6 +156,8 @@ def piece(track: str) -> str:
 
 def _labels(path: Path) -> dict[str, str]:
     """Path of each clip to its tags, of the vocabulary and in its order."""
+    import pandas as pd  # as in `data_prep.index`
+
     try:
         table = pd.read_csv(path, sep="\t", usecols=["mp3_path", *TAGS], dtype={"mp3_path": str})
         values = table[list(TAGS)].to_numpy(dtype=int)

@@ -19,9 +19,9 @@ is made. No checksums are published; the first download's are recorded.
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from data_prep.declare import DataError, DataSet
 from data_prep.fetch.lists import add_split, needed_file, published_list, read_lines
@@ -29,6 +29,9 @@ from data_prep.fetch.pickled import read_strings
 from data_prep.index import TAG_SEPARATOR, make_index
 from mirkeras.audio.formats import audio_extensions
 from mirkeras.storage.files import files_below
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SPLIT = "msd-lee"
 SPLITS = {SPLIT: {"train": 201_680, "validation": 11_774, "test": 28_435}}
@@ -66,7 +69,7 @@ TAGS = (
 _ID = re.compile(r"TR[A-Z]{5}[0-9A-F]{11}(?![0-9A-Za-z])")
 
 
-def index(root: Path) -> pd.DataFrame:
+def index(root: Path) -> "pd.DataFrame":
     """List the songs of the split whose audio is below `root`; ids are MSD ids.
 
     Raises
@@ -85,7 +88,7 @@ def index_songs(
     counts: Mapping[str, int],
     lists: tuple[str, str],
     read_labels: Callable[[Path, set[str]], Mapping[str, str]],
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """List the songs of two lists of Lee's whose audio is below `root`.
 
     Parameters

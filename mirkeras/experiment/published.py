@@ -2,13 +2,16 @@
 
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 import results
 from mirkeras.storage.tables import inferred, read_csv
 from mirkeras.system.errors import ExpectedError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class ResultsError(ExpectedError):
@@ -61,7 +64,7 @@ def module_of(paper: str) -> str:
     )
 
 
-def published_rows(paper: str) -> pd.DataFrame:
+def published_rows(paper: str) -> "pd.DataFrame":
     """Read the published rows of a paper.
 
     Returns
@@ -80,6 +83,8 @@ def published_rows(paper: str) -> pd.DataFrame:
     TableError
         The file is damaged.
     """
+    import pandas as pd  # costs half a second; who builds a network needs no table
+
     path = tables().get(paper)
     if path is None:
         return _unpublished_rows(paper)
@@ -91,8 +96,10 @@ def published_rows(paper: str) -> pd.DataFrame:
     return table.fillna(dict.fromkeys(text, ""))
 
 
-def _unpublished_rows(paper: str) -> pd.DataFrame:
+def _unpublished_rows(paper: str) -> "pd.DataFrame":
     """List the rows of a paper that brings no published numbers; parameters are for 10 classes."""
+    import pandas as pd
+
     from mirkeras.experiment.rows import find_experiment
 
     rows = find_experiment(paper).rows.values()

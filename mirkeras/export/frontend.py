@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from mirkeras.system.backend import keras
 
-import librosa
 import numpy as np
 from keras import ops
 
@@ -116,10 +115,8 @@ def _arrays(recipe: LogMel) -> tuple[np.ndarray, np.ndarray, float]:
             )
         else:
             htk = recipe.filterbank == "torchaudio"
-            bank = librosa.filters.mel(
-                sr=recipe.sample_rate, n_fft=recipe.n_fft, n_mels=recipe.bands, fmin=0.0,
-                fmax=recipe.sample_rate / 2, htk=htk, norm=None if htk else "slaney",
-            ).T  # fmt: skip
+            mel = filterbanks.htk_mel if htk else filterbanks.slaney_mel
+            bank = mel(recipe.sample_rate, recipe.n_fft, recipe.bands).T
     taps = np.zeros(recipe.n_fft)
     # librosa and torchaudio put a shorter window into the middle, the others before zeros
     middle = recipe.filterbank in ("librosa", "torchaudio")

@@ -1,6 +1,10 @@
 """Windows and mel filterbanks as arrays, after the libraries that the papers' authors used."""
 
+from collections.abc import Callable
+
 import numpy as np
+
+Bank = Callable[[int, int, int], np.ndarray]  # Hz, transform, bands → float32 (bands, bins)
 
 # F. J. Harris, "On the use of windows for harmonic analysis with the discrete Fourier transform",
 # Proc. IEEE 66(1), 1978: the three-term window with -62 dB side lobes. It is not
@@ -30,9 +34,8 @@ def blackmanharris62(size: int) -> np.ndarray:
 
 def hann(size: int) -> np.ndarray:
     """Build the periodic Hann window, the default of librosa: float64, shape (size,)."""
-    from scipy.signal import windows  # half a second; who uses librosa has it loaded anyway
-
-    return windows.hann(size, sym=False)
+    # `scipy.signal.windows.hann` to the bit; importing that takes half a second.
+    return 0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, size + 1)[:-1])
 
 
 def hann_symmetric(size: int) -> np.ndarray:
@@ -59,6 +62,39 @@ def audioset_mel(sample_rate: int, n_fft: int, bands: int) -> np.ndarray:
     edges = np.linspace(*hertz_to_mel(np.array([125.0, 7500.0])), bands + 2)
     mel = hertz_to_mel(np.linspace(0.0, sample_rate / 2, n_fft // 2 + 1))
     return _triangles(edges, mel).astype(np.float32)
+
+
+def htk_mel(sample_rate: int, n_fft: int, bands: int) -> np.ndarray:
+    """Build torchaudio's filterbank: triangles of height 1 in Hz, their edges even in HTK's mel.
+
+    To the bit `librosa.filters.mel` with ``htk=True, norm=None``.
+
+    Returns
+    -------
+    np.ndarray
+        float32, shape (bands, n_fft // 2 + 1).
+    """
+    edges = np.linspace(0.0, hertz_to_mel(sample_rate / 2), bands + 2)
+    hertz = 700.0 * (10.0 ** (edges / 2595.0) - 1.0)
+    return _triangles(hertz, np.fft.rfftfreq(n_fft, 1.0 / sample_rate)).astype(np.float32)
+
+
+def slaney_mel(sample_rate: int, n_fft: int, bands: int) -> np.ndarray:
+    """Build librosa's filterbank: triangles of area 1 in Hz, their edges even in Slaney's mel.
+
+    That scale is straight below 1 kHz, which is 15 mel, and logarithmic above. To the bit
+    `librosa.filters.mel` with its defaults.
+
+    Returns
+    -------
+    np.ndarray
+        float32, shape (bands, n_fft // 2 + 1).
+    """
+    step, width, corner = np.log(6.4) / 27.0, 200.0 / 3, 1000.0 / (200.0 / 3)
+    mel = np.linspace(0.0, corner + np.log(sample_rate / 2 / 1000.0) / step, bands + 2)
+    hertz = np.where(mel < corner, width * mel, 1000.0 * np.exp(step * (mel - corner)))
+    weights = _triangles(hertz, np.fft.rfftfreq(n_fft, 1.0 / sample_rate)).astype(np.float32)
+    return (weights * (2.0 / (hertz[2:] - hertz[:-2]))[:, None]).astype(np.float32)
 
 
 def _triangles(edges: np.ndarray, mel: np.ndarray) -> np.ndarray:

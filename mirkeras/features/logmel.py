@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.metadata import version
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -100,7 +101,10 @@ class LogMel(Recipe):
         return {**chosen, "implementation": IMPLEMENTATION, **floored}
 
     def libraries(self) -> dict[str, str]:
-        """Return the versions of the libraries that compute this recipe."""
+        """Return the versions of the libraries that compute this recipe.
+
+        librosa only defines it: it is among them so that older caches keep their identity.
+        """
         names = ["numpy", "scipy"] + ["librosa"] * (self.filterbank in ("librosa", "torchaudio"))
         return {name: version(name) for name in names}
 
@@ -124,6 +128,8 @@ class LogMel(Recipe):
 # Frames per Fourier transform call: 256 frames of 2048 samples are 2 MiB, which stays in the
 # processor's cache.
 _BLOCK_FRAMES = 256
+# The same of librosa (`util.MAX_MEM_BLOCK`), in bytes of float32 samples.
+_LIBROSA_BLOCK = 2**18
 
 
 def _essentia(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
@@ -169,44 +175,56 @@ def _centred_frames(audio: np.ndarray, recipe: LogMel) -> Iterator[np.ndarray]:
 
 def _librosa(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
     """librosa's mel spectrogram, see `_mel`: Slaney's scale, bands of area 1."""
-    return _mel(audio, recipe, htk=False, norm="slaney")
+    return _mel(audio, recipe, filterbanks.slaney_mel)
 
 
 def _torchaudio(audio: np.ndarray, recipe: LogMel) -> np.ndarray:
     """torchaudio's mel spectrogram, see `_mel`: HTK's scale, bands of height 1."""
-    return _mel(audio, recipe, htk=True, norm=None)
+    return _mel(audio, recipe, filterbanks.htk_mel)
 
 
-def _mel(audio: np.ndarray, recipe: LogMel, *, htk: bool, norm: str | None) -> np.ndarray:
-    """Compute a mel spectrogram by librosa.
+def _mel(audio: np.ndarray, recipe: LogMel, bank: filterbanks.Bank) -> np.ndarray:
+    """Compute a mel spectrogram: `librosa.feature.melspectrogram` to the bit.
+
+    Without librosa, whose import takes longer than the mel spectrogram of an album.
 
     Centred: 1 + samples // hop frames, each centred on a multiple of hop. Else as many as lie
     within the samples (none if they are fewer than a transform).
     """
-    import librosa  # costs seconds; workers on other recipes never need it
-
-    length, centred = recipe.window_length or recipe.n_fft, recipe.centred is not False
-    if not centred and audio.size < recipe.n_fft:
+    n_fft, length = recipe.n_fft, recipe.window_length or recipe.n_fft
+    before = (n_fft - length) // 2
+    window = np.pad(WINDOWS[recipe.window](length), (before, n_fft - length - before))
+    inner = slice(0, None)
+    if recipe.centred is not False:
+        audio, inner = _padded(audio, recipe)
+    elif audio.size < n_fft:
         return np.zeros((0, recipe.bands), np.float32)
-    energies = librosa.feature.melspectrogram(
-        # An odd transform gets one zero too few at the end: the last frame would be missing where
-        # hop divides the number of samples.
-        y=np.pad(audio, (0, recipe.n_fft % 2 if centred else 0)),
-        sr=recipe.sample_rate,
-        n_fft=recipe.n_fft,
-        hop_length=recipe.hop,
-        win_length=length,
-        window=WINDOWS[recipe.window](length),
-        center=centred,
-        pad_mode=recipe.edges or "constant",
-        power=2.0 if recipe.power is None else recipe.power,
-        n_mels=recipe.bands,
-        fmin=0.0,
-        fmax=recipe.sample_rate / 2,
-        htk=htk,
-        norm=norm,
-    )
-    return np.ascontiguousarray(energies.T, np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(audio, n_fft)[:: recipe.hop]
+    # How many frames are transformed together shows in the last bit: blocks are librosa's.
+    first, last, _ = inner.indices(len(frames))
+    cuts = range(first, last, max(1, _LIBROSA_BLOCK // (n_fft * 4)))
+    spectra = np.empty((len(frames), n_fft // 2 + 1), np.complex64)
+    for start, stop in pairwise(sorted({0, *cuts, last, len(frames)})):
+        spectra[start:stop] = scipy.fft.rfft(window * frames[start:stop])
+    energies = np.abs(spectra) ** (2.0 if recipe.power is None else recipe.power)
+    # The order of a product shows there too.
+    mel = bank(recipe.sample_rate, n_fft, recipe.bands) @ energies.T
+    return np.ascontiguousarray(mel.T)
+
+
+def _padded(audio: np.ndarray, recipe: LogMel) -> tuple[np.ndarray, slice]:
+    """Put before and behind a track what librosa does; say which frames see neither."""
+    half, hop, mode = recipe.n_fft // 2, recipe.hop, recipe.edges or "constant"
+    # An odd transform gets one zero too few at the end: the last frame would be missing where hop
+    # divides the number of samples.
+    audio = np.pad(audio, (0, recipe.n_fft % 2))
+    first, last = -(-half // hop), (audio.size + half - recipe.n_fft) // hop + 1
+    if first >= last:  # some see both
+        return np.pad(audio, half, mode), slice(0, None)
+    # Of its end it mirrors what the last frames see, which may lack the last sample of half a
+    # transform: that is then mirrored once more.
+    begin, end = np.pad(audio, (half, 0), mode), np.pad(audio[last * hop - half :], (0, half), mode)
+    return np.concatenate([begin[: last * hop], end]), slice(first, last)
 
 
 def _log10_10000(energies: np.ndarray) -> np.ndarray:

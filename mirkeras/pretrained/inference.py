@@ -24,7 +24,10 @@ def scorer(network: keras.Model, frames: int, bands: int) -> Score:
     import tensorflow as tf
 
     signature = [tf.TensorSpec((None, frames, bands), tf.float32)]
-    graph = tf.function(lambda segments: network(segments, training=False), signature)
+    # no Python flow of control is in it: looking for that takes longer than a song
+    graph = tf.function(
+        lambda segments: network(segments, training=False), signature, autograph=False
+    )
     return lambda segments: [output.numpy() for output in keras.tree.flatten(graph(segments))]
 
 

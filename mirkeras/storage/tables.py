@@ -10,13 +10,15 @@ import hashlib
 import io
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from mirkeras.storage.files import write_text
 from mirkeras.system.errors import ExpectedError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: The last column of a checked table: of each line a digest, see `_check`.
 CHECK = "check"
@@ -41,17 +43,17 @@ def csv_line(cells: Iterable[object]) -> str:
     return line.getvalue().removesuffix("\r\n") + "\n"
 
 
-def csv_text(table: pd.DataFrame) -> str:
+def csv_text(table: "pd.DataFrame") -> str:
     """Write a table as CSV; missing values are empty, numbers come back exactly."""
     return "".join(map(csv_line, [table.columns, *_rows(table)]))
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> None:
+def write_csv(table: "pd.DataFrame", path: Path) -> None:
     """Write a table whole."""
     write_text(path, csv_text(table))
 
 
-def write_checked_csv(table: pd.DataFrame, path: Path) -> None:
+def write_checked_csv(table: "pd.DataFrame", path: Path) -> None:
     """Write a table whole, with a last column by which `read_csv` notices what was changed."""
     lines = [list(map(str, cells)) for cells in _rows(table)]
     checks = [_digest(table.columns)]
@@ -66,7 +68,7 @@ def read_csv(
     remedy: str,
     numbers: Collection[str] = (),
     checked: bool = False,
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Read a table, all of it as text: a name may well be NA, 007, 1e5 or true.
 
     Parameters
@@ -87,6 +89,8 @@ def read_csv(
     OSError
         It cannot be read.
     """
+    import pandas as pd  # costs half a second; tagging needs no table
+
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -101,7 +105,7 @@ def read_csv(
     return table.drop(columns=CHECK) if checked else table
 
 
-def inferred(table: pd.DataFrame, text: Collection[str]) -> pd.DataFrame:
+def inferred(table: "pd.DataFrame", text: Collection[str]) -> "pd.DataFrame":
     """Find the numbers and truth values in all columns but `text`; an empty cell is missing."""
     table = table.replace("", np.nan)
     for name in set(table) - set(text):
@@ -117,6 +121,8 @@ def _faults(
     lines: list[_Line], columns: Collection[str], numbers: Collection[str], checked: bool
 ) -> Iterator[tuple[int, str]]:
     """Go through what is wrong with a table: (line of the file, what)."""
+    import pandas as pd
+
     if not lines:
         yield 1, "it is empty"
     (_, head), *rows = lines
@@ -159,10 +165,12 @@ def _digest(cells: Iterable[str]) -> str:
     return hashlib.sha256(text).hexdigest()[:12]
 
 
-def _rows(table: pd.DataFrame) -> Iterator[tuple]:
+def _rows(table: "pd.DataFrame") -> Iterator[tuple]:
     return table.astype(object).where(table.notna(), "").itertuples(index=False, name=None)
 
 
-def _numbers(column: pd.Series) -> pd.Series:
+def _numbers(column: "pd.Series") -> "pd.Series":
     """Turn text into numbers, NaN where it is no finite one."""
+    import pandas as pd
+
     return pd.to_numeric(column, errors="coerce").replace([np.inf, -np.inf], np.nan)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mirkeras.system import limits
+from mirkeras.system import interrupts, limits
 from mirkeras.system.quiet import silenced
 
 __all__ = ["keras"]
@@ -23,6 +23,9 @@ __all__ = ["keras"]
 BACKENDS = ("tensorflow", "jax", "torch")
 # What Keras would take from the environment; each changes numbers, or fails.
 IGNORED = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED")
+# What Keras imports where it is installed, for notebooks, images and tables given to it: two fifths
+# of its start, and no command of the suite gives it any.
+_FOR_OTHERS = ("IPython", "PIL", "matplotlib", "pandas", "sklearn")
 
 
 def _check_backend(name: str) -> None:
@@ -47,13 +50,25 @@ def _own_settings() -> Iterator[None]:
             os.environ["KERAS_HOME"] = home
 
 
+@contextmanager
+def _lean() -> Iterator[None]:
+    """Let Keras begin as if `_FOR_OTHERS` were not installed, in commands; programs keep them."""
+    left_out = set(_FOR_OTHERS) - sys.modules.keys() if interrupts.is_command() else ()
+    sys.modules.update(dict.fromkeys(left_out))  # None: importing it fails
+    try:
+        yield
+    finally:
+        for name in left_out:
+            del sys.modules[name]
+
+
 os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
 _check_backend(os.environ["KERAS_BACKEND"])
 limits.require_address_space(limits.WITH_TENSORFLOW)
 for _name in IGNORED:
     os.environ.pop(_name, None)
 
-with silenced(), _own_settings():
+with silenced(), _own_settings(), _lean():
     import keras
 
     # a program may have imported Keras, with its user's settings, before mirkeras

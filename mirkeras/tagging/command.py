@@ -17,7 +17,6 @@ from mirkeras.audio.formats import tell_left_out
 from mirkeras.storage.files import require_writable, sweep, whole_file, write_text
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, explained, say, shown
-from mirkeras.tagging import figure
 from mirkeras.tagging.inputs import find_files, output_paths
 from mirkeras.tagging.journal import Journal, job_folder, opened
 from mirkeras.tagging.models import Model, find_model
@@ -257,6 +256,9 @@ def _write(request: Request, job: Journal, finished: Sequence[Path]) -> None:
 
 def _drawn(request: Request, tracks: Iterable[Tagged]) -> Iterator[Tagged]:
     """Draw the taggrams of tracks that pass by, where figures are asked for."""
+    if request.plots:
+        from mirkeras.tagging import figure  # with Matplotlib
+
     for tagged in tracks:
         if request.plots:
             figure.draw(tagged, request.plots[tagged.path], request.options.top)

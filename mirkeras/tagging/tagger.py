@@ -13,12 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import librosa
 import numpy as np
 
 from mirkeras.audio import AudioError, stream
 from mirkeras.audio.decoding import as_audio_error
-from mirkeras.evaluation.metrics import track_classes
 from mirkeras.features.stream import frames
 from mirkeras.pipeline.segments import stream_segments
 from mirkeras.pretrained.inference import Score
@@ -218,6 +216,8 @@ class Tagger:
                 spread = scores.mean(axis=0).std(axis=0)
             scores = scores.mean(axis=1)
         if model.aggregate:
+            from mirkeras.evaluation.metrics import track_classes  # with scikit-learn and pandas
+
             one = {"scores": scores, "segment_track": np.zeros(len(scores), int), "tracks": [0]}
             decided = model.tags[track_classes(one, model.aggregate)[0]]
         step = model.recipe.hop / model.recipe.sample_rate  # seconds per frame
@@ -260,11 +260,10 @@ def _without_last(cuts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def _hop_frames(hop: float, model: Model) -> int:
-    """Turn seconds into frames as the authors do (musicnn, extractor.py): by librosa."""
+    """Turn seconds into frames as the authors do (musicnn, extractor.py)."""
     recipe = model.recipe
-    n_fft = getattr(recipe, "n_fft", None)  # frames begin that much earlier: the authors say so
-    rates = {"sr": recipe.sample_rate, "hop_length": recipe.hop, "n_fft": n_fft}
-    frames = int(librosa.time_to_frames(hop, **rates))
+    # `librosa.time_to_frames`; frames begin half a transform earlier: the authors say so
+    frames = (int(hop * recipe.sample_rate) - getattr(recipe, "n_fft", 0) // 2) // recipe.hop
     if not model.frames:
         raise UsageError(f"{model.name} takes a track as a whole: there is no --hop")
     if not 1 <= frames <= model.frames:

@@ -12,17 +12,19 @@ What is measured of them, and how thresholds are chosen, is said in `thresholds.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from mirkeras.system.backend import keras
 
 import numpy as np
 from keras import layers
 
-from mirkeras.cache import FeatureCache
-from mirkeras.cache.statistics import cell_statistics
 from mirkeras.experiment import Row
 from mirkeras.experiment.schedules import Verdict
 from mirkeras.layers import image, max_pool
+
+if TYPE_CHECKING:
+    from mirkeras.cache import FeatureCache
 
 #: Begins its rows' names, and names their variant of a protocol and their learner.
 TASK = "instruments"
@@ -153,8 +155,11 @@ class MeanSpectrogram:
     """The z-score of this task: the mean of each cell is subtracted, nothing is divided."""
 
     def __call__(
-        self, cache: FeatureCache, first: np.ndarray, length: int
+        self, cache: "FeatureCache", first: np.ndarray, length: int
     ) -> tuple[np.ndarray, np.ndarray]:
+        # with scikit-learn and pandas, which the trained network of this file needs not
+        from mirkeras.cache.statistics import cell_statistics
+
         mean, _ = cell_statistics(cache, first, length)
         return mean, np.ones_like(mean)
 

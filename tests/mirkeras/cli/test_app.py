@@ -102,6 +102,37 @@ def test_budget_goes_by_the_gpu_where_there_is_one() -> None:
     assert card.memory_budget == 10 * device.GIB
 
 
+# `mirkeras tag` with a network of no weights in the place of the published one.
+TAG = """
+import sys
+sys.orig_argv[1:] = ["-m", "mirkeras", "tag"]
+from mirkeras.cli.app import main
+from mirkeras.tagging import models
+from keras import Input, Model, layers
+frames = Input((187, 96))
+network = Model(frames, layers.Dense(50, "sigmoid")(layers.GlobalMaxPooling1D()(frames)))
+models.trained.load = lambda *words, **options: network
+assert main(["tag", sys.argv[1]]) == 0
+print(*sys.modules)
+"""
+
+
+def test_tagging_imports_what_it_needs_only(audio_folder: Path) -> None:
+    command = [sys.executable, "-c", TAG, str(audio_folder / "slow" / "00.wav")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert {"keras", "tensorflow", "soxr"} <= loaded
+    assert not {"sklearn", "pandas", "matplotlib", "librosa", "numba", "scipy.signal"} & loaded
+    assert not {"IPython", "PIL"} & loaded  # Keras would load them
+
+
+def test_a_program_of_ones_own_gets_all_of_keras() -> None:
+    program = "import sys, mirkeras.system.backend; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert {"sklearn", "pandas"} <= set(loaded.stdout.split())
+
+
 def test_help_starts_at_once_and_names_the_papers(capsys) -> None:
     program = "import sys; from mirkeras.cli.app import _parser; _parser(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

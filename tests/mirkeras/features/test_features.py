@@ -8,12 +8,17 @@ import pytest
 
 from mirkeras import features
 from mirkeras.features import filterbanks, waveform
+from mirkeras.features.logmel import WINDOWS
 
 RECIPE = features.RECIPES["cbmi2016"]
 LIBROSA = features.RECIPES["cbmi2016-librosa"]
 REFERENCE = Path(__file__).with_name("reference")
 # Mel energies below this compress to less than 5e-7, and are rounding noise of float32 spectra.
 FLOOR = 1e-10
+
+
+def by_mel(recipe: features.Recipe) -> bool:
+    return getattr(recipe, "filterbank", "") in ("librosa", "torchaudio")
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +101,50 @@ def test_librosa_recipe_is_the_plain_definition(signals):
     assert frames.shape == (1 + len(signal) // 1024, 40)
     assert frames.dtype == np.float32
     np.testing.assert_allclose(frames, np.log10(10000 * mel + 1), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["hann", "slaney_mel", "htk_mel"])
+def test_windows_and_filterbanks_are_those_of_the_libraries(name):
+    import librosa
+
+    for n_fft, rate, bands in ((512, 16_000, 96), (729, 22_050, 128), (3072, 44_100, 40)):
+        if name == "hann":
+            found, expected = filterbanks.hann(n_fft), librosa.filters.get_window("hann", n_fft)
+        else:
+            found = getattr(filterbanks, name)(rate, n_fft, bands)
+            kind = {"htk": True, "norm": None} if name == "htk_mel" else {}
+            expected = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=bands, **kind)
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.filterwarnings("ignore:n_fft=")  # tracks shorter than a transform
+@pytest.mark.parametrize("name", [name for name, one in features.RECIPES.items() if by_mel(one)])
+def test_mel_energies_are_librosas_to_the_bit(name):
+    import librosa
+
+    recipe = features.RECIPES[name]
+    edge, hop = recipe.n_fft, recipe.hop
+    noise = np.random.RandomState(0).uniform(-1, 1, 40 * edge + 3).astype(np.float32)
+    for size in (edge // 2 + 1, edge, edge + 1, edge + hop, 4 * hop + edge, 20_000, noise.size):
+        if recipe.centred is False and size < edge:
+            continue
+        samples = noise[:size]
+        expected = librosa.feature.melspectrogram(
+            y=np.pad(samples, (0, edge % 2)),
+            sr=recipe.sample_rate,
+            n_fft=edge,
+            hop_length=hop,
+            win_length=recipe.window_length,
+            window=WINDOWS[recipe.window](recipe.window_length or edge),
+            center=recipe.centred is not False,
+            pad_mode=recipe.edges or "constant",
+            power=recipe.power or 2.0,
+            n_mels=recipe.bands,
+            htk=recipe.filterbank == "torchaudio",
+            norm=None if recipe.filterbank == "torchaudio" else "slaney",
+        )
+        np.testing.assert_array_equal(recipe.energies(samples), expected.T)
 
 
 @pytest.mark.parametrize("frame", [1, 255, 256, 257, 300])
