@@ -109,16 +109,34 @@ def cut_folds(
     if folds == 1 and groups is None:
         cut = StratifiedShuffleSplit(1, test_size=ONE_FOLD_SHARE, random_state=seed)
     elif folds == 1:
-        cut = StratifiedGroupKFold(round(1 / ONE_FOLD_SHARE), shuffle=True, random_state=seed)
+        cut = _SoonStratified(round(1 / ONE_FOLD_SHARE), shuffle=True, random_state=seed)
     elif classes is None:
         splitter = KFold if groups is None else GroupKFold
         cut = splitter(n_splits=folds, shuffle=True, random_state=seed)
     else:
         _refuse_small(classes, folds)
-        splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
+        splitter = StratifiedKFold if groups is None else _SoonStratified
         cut = splitter(n_splits=folds, shuffle=True, random_state=seed)
     parts = [np.sort(test) for _, test in cut.split(np.zeros(tracks), classes, groups)]
     return parts[:folds]
+
+
+class _SoonStratified(StratifiedGroupKFold):
+    """The same folds: where scikit-learn tries one after another, for each group, all are tried at
+    once. If it no longer calls this method, it is only as slow as it was.
+    """
+
+    def _find_best_fold(
+        self, y_counts_per_fold: np.ndarray, y_cnt: np.ndarray, group_y_counts: np.ndarray
+    ) -> int:
+        tried = y_counts_per_fold + np.eye(self.n_splits)[:, :, None] * group_y_counts
+        uneven = np.std(tried / y_cnt, axis=1).mean(axis=1).tolist()
+        filled, best = y_counts_per_fold.sum(axis=1).tolist(), 0
+        for fold in range(1, self.n_splits):
+            even = abs(uneven[fold] - uneven[best]) <= 1e-8 + 1e-5 * uneven[best]  # `np.isclose`
+            if uneven[fold] < uneven[best] or (even and filled[fold] < filled[best]):
+                best = fold
+        return best
 
 
 def _refuse_small(classes: np.ndarray, folds: int) -> None:

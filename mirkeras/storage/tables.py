@@ -91,12 +91,13 @@ def read_csv(
     """
     import pandas as pd  # costs half a second; tagging needs no table
 
-    text = path.read_bytes().decode("utf-8", "surrogateescape")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        lines = [_Line(reader.line_num, cells) for cells in reader if cells]
-    except csv.Error as error:
-        raise TableError(f"{path}, line {reader.line_num}: {error}; {remedy}") from error
+    # line by line: an index of a million tracks is some gigabytes otherwise
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            lines = [_Line(reader.line_num, cells) for cells in reader if cells]
+        except csv.Error as error:
+            raise TableError(f"{path}, line {reader.line_num}: {error}; {remedy}") from error
     if fault := next(_faults(lines, columns, numbers, checked), None):
         raise TableError("{}, line {}: {}; {}".format(path, *fault, remedy))
     head, *rows = (line.cells for line in lines)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import StratifiedGroupKFold
 
 from mirkeras.experiment import Constant
 from mirkeras.experiment.division import divide
@@ -171,3 +172,14 @@ def test_a_variant_replaces_fields_and_a_row_its_epochs() -> None:
     assert varied.of("slow", 7).max_epochs == 7
     assert varied.of("", None).rule == WATCHED.rule
     assert varied.of("", None).max_epochs == WATCHED.max_epochs
+
+
+@pytest.mark.parametrize("folds", [2, 4, 10])
+def test_stratified_groups_are_cut_as_scikit_learn_cuts_them(folds: int) -> None:
+    random = np.random.default_rng(folds)
+    groups = random.integers(400, size=2000)
+    classes = np.where(random.random(2000) < 0.7, groups % 7, random.integers(7, size=2000))
+    whole = StratifiedGroupKFold(folds, shuffle=True, random_state=3)
+    expected = [test for _, test in whole.split(groups, classes, groups)]
+    found = cut_folds(2000, folds, 3, groups=groups, classes=classes)
+    assert all(map(np.array_equal, found, expected))
