@@ -1,25 +1,33 @@
 """Several runs at once, one process each, with progress bars in the process that asked.
 
 Every job gets a process and a pipe of its own: frameworks leak across trainings, and a process
-that is killed (out of memory) then takes nothing with it but its own job.
+that is killed (out of memory) then takes nothing with it but its own job. Where these processes
+are is the business of `Hands`: on this machine, or on the workers of a cluster.
 """
 
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Protocol, TypeAlias
 
 from tqdm import tqdm
 
 from mirkeras.system import processes
-from mirkeras.system.errors import UsageError, explained, is_expected, is_full
+from mirkeras.system.errors import ExpectedError, UsageError, explained, is_expected, is_full
 
 ENDED_FROM_OUTSIDE = (
     "its process was ended from outside (out of memory, or killed); the same command goes on from "
     "the last checkpoint, fewer --jobs need less memory"
 )
+#: What `run_all` says of a job that somebody else has begun.
+BUSY = "another command is at work on it"
+
+
+class Busy(ExpectedError):
+    """Somebody else is at work on what a job is about, and it was not to wait."""
 
 
 @dataclass(frozen=True)
@@ -38,37 +46,117 @@ class Job:
     runs: int = 1
 
 
+class Hands(Protocol):
+    """Who works: processes of this machine (`Processes`), or `mirkeras.system.cluster.Cluster`."""
+
+    def places(self) -> int:
+        """How many jobs there is room for at once; a cluster grows and shrinks."""
+
+    def begin(self, job: Job, set_up: Callable[[], None]) -> Hashable:
+        """Begin a job; returns its key."""
+
+    def news(self) -> list[tuple[Hashable, str, object]]:
+        """Wait for messages of jobs: (key, kind, content); after a while there may be none.
+
+        The kinds are ``line`` (content: what the job reported) and the last one of each job:
+        ``ended`` (content: None, or why it failed), ``full`` (a disk is) or ``busy``.
+        """
+
+    def end(self) -> None:
+        """End whatever is under way."""
+
+    def work(
+        self, function: Callable, items: Sequence, name: Callable[[object], object], whole: bool
+    ) -> Iterator:
+        """As `mirkeras.system.workers.work`."""
+
+
+#: Processes at once on this machine (None: one per processor core), or others' hands.
+Whose: TypeAlias = int | Hands | None
+
+
+class Processes:
+    """Jobs in processes of this machine; see `Hands`."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._running: dict[Connection, BaseProcess] = {}
+
+    def places(self) -> int:
+        return self._at_once
+
+    def begin(self, job: Job, set_up: Callable[[], None]) -> Connection:
+        connection, self._running[connection] = processes.start(do, set_up, job)
+        return connection
+
+    def news(self) -> list[tuple[Connection, str, object]]:
+        found = []
+        for connection in wait(list(self._running)):
+            try:
+                kind, content = connection.recv()
+            except (EOFError, OSError):  # OSError: it died in the middle of a message
+                kind, content = "ended", ENDED_FROM_OUTSIDE
+            if kind != "line":
+                self._running.pop(connection).join()
+                connection.close()
+            found.append((connection, kind, content))
+        return found
+
+    def end(self) -> None:
+        processes.end(self._running.values())
+
+
+def hands(whose: Whose) -> Hands:
+    """Turn a number of processes into who works."""
+    if whose is None or isinstance(whose, int):
+        return Processes(whose or processes.usable_cores())
+    return whose
+
+
 @dataclass
 class Worker:
-    """A job under way.
-
-    Attributes
-    ----------
-    full : bool
-        Whether it failed because a disk is full.
-    """
+    """A job under way, and its bar."""
 
     job: Job
-    process: BaseProcess
     bar: tqdm
-    full: bool = False
+
+    def show(self, line: dict) -> None:
+        """Show how far it is."""
+        if "part" in line:
+            self.bar.set_description_str(f"{self.job.name} {line['part']:4.0%}")
+            return
+        said = {"loss": f"{line['loss']:.4f}"}
+        if "val_accuracy" in line:
+            said["val"] = f"{100 * line['val_accuracy']:.1f} %"
+        elif "val_loss" in line:  # where all of it trains, nothing validates
+            said["val"] = f"{line['val_loss']:.4f}"
+        self.bar.set_postfix(said, refresh=False)
+        self.bar.update(int(line["epoch"]) - self.bar.n)
 
 
-def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> list[tuple[Job, str]]:
-    """Run all jobs in order, `at_once` at a time; `set_up` is called first in each process.
+def run_all(jobs: Sequence[Job], whose: Whose, set_up: Callable[[], None]) -> list[tuple[Job, str]]:
+    """Run all jobs in order, as many at a time as there are places for.
+
+    Parameters
+    ----------
+    whose : int, None or Hands
+        How many processes of this machine at a time, or who else runs them.
+    set_up : callable
+        Called first in each process.
 
     Returns
     -------
     list of (job, message)
-        Those that failed; the others are done. A failed job does not stop its neighbours, but on a
-        full disk none that waits is begun: it would fail like the first.
+        Those that failed, or are `BUSY`; the others are done. A failed job does not stop its
+        neighbours, but on a full disk none that waits is begun: it would fail like the first.
 
     Raises
     ------
     KeyboardInterrupt
         On Ctrl-C, after the processes have been ended. Their work up to the last checkpoint stays.
     """
-    waiting, running, failed = list(jobs), {}, []
+    workers, running = hands(whose), {}
+    waiting, failed = list(jobs), []
     pause = 0.5 if sys.stderr.isatty() else 30  # seconds
     with tqdm(
         total=sum(job.runs for job in jobs),
@@ -80,19 +168,20 @@ def run_all(jobs: Sequence[Job], at_once: int, set_up: Callable[[], None]) -> li
     ) as total:
         try:
             while waiting or running:
-                while waiting and len(running) < at_once:
-                    connection, worker = _start(waiting.pop(0), set_up, running)
-                    running[connection] = worker
-                for connection in wait(list(running)):
-                    ended, message = _listen(connection, running[connection])
-                    if ended:
-                        worker = _finish(connection, running)
-                        total.update(worker.job.runs)
-                    if message:
-                        failed.append((worker.job, message))
-                        waiting = [] if worker.full else waiting
+                while waiting and len(running) < workers.places():
+                    job = waiting.pop(0)
+                    running[workers.begin(job, set_up)] = Worker(job, _bar(job, running.values()))
+                for key, kind, content in workers.news():
+                    if kind == "line":
+                        running[key].show(content)
+                        continue
+                    worker = running.pop(key)
+                    worker.bar.close()
+                    total.update(0 if kind == "busy" else worker.job.runs)
+                    failed += [(worker.job, content)] if content else []
+                    waiting = [] if kind == "full" else waiting
         finally:
-            processes.end(worker.process for worker in running.values())
+            workers.end()
             for worker in running.values():
                 worker.bar.close()
     return failed
@@ -110,12 +199,9 @@ def apart(set_up: Callable[[], None], function: Callable, *arguments) -> None:
         raise UsageError(message)
 
 
-def _start(
-    job: Job, set_up: Callable[[], None], running: dict[Connection, Worker]
-) -> tuple[Connection, Worker]:
-    connection, process = processes.start(_do, set_up, job)
-    taken = {abs(worker.bar.pos) for worker in running.values()}
-    bar = tqdm(
+def _bar(job: Job, others: Iterable[Worker]) -> tqdm:
+    taken = {abs(worker.bar.pos) for worker in others}
+    return tqdm(
         total=job.epochs,
         desc=job.name,
         unit="epoch",
@@ -123,44 +209,16 @@ def _start(
         leave=False,
         disable=not (job.epochs and sys.stderr.isatty()),  # in a log, the count of runs is enough
     )
-    return connection, Worker(job, process, bar)
 
 
-def _listen(connection: Connection, worker: Worker) -> tuple[bool, str | None]:
-    """Take one message of a worker: whether it ended, and what went wrong."""
-    try:
-        kind, content = connection.recv()
-    except (EOFError, OSError):  # OSError: it died in the middle of a message
-        return True, ENDED_FROM_OUTSIDE
-    if kind in ("ended", "full"):
-        worker.full = kind == "full"
-        return True, content
-    if "part" in content:
-        worker.bar.set_description_str(f"{worker.job.name} {content['part']:4.0%}")
-        return False, None
-    said = {"loss": f"{content['loss']:.4f}"}
-    if "val_accuracy" in content:
-        said["val"] = f"{100 * content['val_accuracy']:.1f} %"
-    elif "val_loss" in content:  # where all of it trains, nothing validates
-        said["val"] = f"{content['val_loss']:.4f}"
-    worker.bar.set_postfix(said, refresh=False)
-    worker.bar.update(int(content["epoch"]) - worker.bar.n)
-    return False, None
-
-
-def _finish(connection: Connection, running: dict[Connection, Worker]) -> Worker:
-    worker = running.pop(connection)
-    worker.bar.close()
-    worker.process.join()
-    connection.close()
-    return worker
-
-
-def _do(connection: Connection, set_up: Callable[[], None], job: Job) -> None:
+def do(connection: Connection, set_up: Callable[[], None], job: Job) -> None:
+    """Do a job in a process of its own, and say through the connection what comes of it."""
     kind, message = "ended", None
     try:
         set_up()
         job.function(*job.arguments, lambda line: connection.send(("line", line)))
+    except Busy:
+        kind, message = "busy", BUSY
     except Exception as error:
         message = explained(error) if is_expected(error) else traceback.format_exc()
         kind = "full" if is_full(error) else kind

@@ -25,6 +25,8 @@ from mirkeras.system.quiet import speak_past_silence
 
 SPAWN = multiprocessing.get_context("spawn")
 GRACE = 1.0  # seconds, less than that of `interrupts`
+#: Variables of processes on a cluster: threads of the worker, and the workers of its machine.
+THREADS, SHARING = "MIRKERAS_THREADS", "MIRKERAS_SHARING"
 
 # Each worker is one of several: more threads inside would only compete, and the number of threads
 # changes the last bits of BLAS. Read when NumPy is loaded, hence set before the workers start.
@@ -47,9 +49,17 @@ def start(target: Callable, *arguments: object) -> tuple[Connection, BaseProcess
     (Connection, BaseProcess)
         The other end of the connection, which is closed when the process has ended; the process.
     """
+    return start_packed(packed(target, *arguments))
+
+
+def packed(target: Callable, *arguments: object) -> bytes:
+    """Pack a call, so that what unpacking imports is imported by a process that has begun."""
+    return pickle.dumps((target, arguments))
+
+
+def start_packed(work: bytes) -> tuple[Connection, BaseProcess]:
+    """Start a process with what `packed` made; as `start`."""
     here, there = SPAWN.Pipe()
-    # Packed, so that what unpacking imports is imported by a process that has begun.
-    work = pickle.dumps((target, arguments))
     process = SPAWN.Process(target=_in_process, args=(there, work))
     with interrupts.held():
         process.start()
@@ -109,8 +119,13 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
+def lent(name: str, otherwise: int) -> int:
+    """What a worker of a cluster lends this process: `THREADS` or `SHARING`."""
+    return int(os.environ.get(name, otherwise))
+
+
 @contextmanager
-def light_start() -> Iterator[None]:
+def light_start(one_thread: bool = True) -> Iterator[None]:
     """Let processes started inside the block use one thread and leave the main module alone.
 
     A spawned process imports the program's main module again. Workers that only compute features or
@@ -118,13 +133,13 @@ def light_start() -> Iterator[None]:
     try to build the same cache once more.
     """
     before, main = {name: os.environ.get(name) for name in _ONE_THREAD}, sys.modules["__main__"]
-    os.environ.update(_ONE_THREAD)
+    os.environ.update(_ONE_THREAD if one_thread else {})
     sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
     finally:
         sys.modules["__main__"] = main
         for name, value in before.items():
-            os.environ.pop(name)
+            os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value

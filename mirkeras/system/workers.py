@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from mirkeras.system import processes
 from mirkeras.system.errors import ExpectedError
+from mirkeras.system.jobs import Whose
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 MOST_LOST = 3  # then something ends them all
@@ -25,17 +26,22 @@ class WorkersLost(ExpectedError):
 def work(
     function: Callable[[Item], Result],
     items: Sequence[Item],
-    jobs: int | None,
+    jobs: Whose,
     name: Callable[[Item], object] = str,
+    *,
+    whole: bool = False,
 ) -> Iterator[Result]:
     """Call a function with every item, each time in one of several processes.
 
     Parameters
     ----------
-    jobs : int or None
-        Number of processes; None: one per processor.
+    jobs : int, None or Hands
+        Number of processes; None: one per processor; or who else does it.
     name : callable
         What to call an item in messages.
+    whole : bool
+        Whether a worker of a cluster does one item at a time, with all its threads, not one with
+        each thread.
 
     Yields
     ------
@@ -49,6 +55,9 @@ def work(
     Exception
         What the function raised.
     """
+    if jobs is not None and not isinstance(jobs, int):
+        yield from jobs.work(function, items, name, whole)
+        return
     waiting, lost = deque(items), []
     workers: dict[Connection, processes.BaseProcess] = {}
     busy: dict[Connection, Item] = {}
@@ -62,7 +71,7 @@ def work(
         while (waiting or busy) and len(lost) < MOST_LOST:
             while waiting and len(busy) < (jobs or processes.usable_cores()):
                 with processes.light_start():
-                    connection, workers[connection] = processes.start(_serve, function)
+                    connection, workers[connection] = processes.start(serve, function)
                 give(connection)
             for connection in wait(list(busy)):
                 item = busy.pop(connection)
@@ -78,6 +87,17 @@ def work(
                 yield content
     finally:
         processes.end(workers.values())
+    refuse_losses(lost)
+
+
+def refuse_losses(lost: Sequence[str]) -> None:
+    """Name what processes were working on that were ended from outside, if any were.
+
+    Raises
+    ------
+    WorkersLost
+        Always, if there is any.
+    """
     if lost:
         raise WorkersLost(
             f"{', '.join(lost)}: the process at work on it was ended from outside (killed, or out "
@@ -86,7 +106,7 @@ def work(
         )
 
 
-def _serve(connection: Connection, function: Callable) -> None:
+def serve(connection: Connection, function: Callable) -> None:
     """Answer for one item after another until the other end is closed."""
     while True:
         try:

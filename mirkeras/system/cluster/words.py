@@ -1,0 +1,183 @@
+"""What ``--cluster`` says, and the workers that it starts.
+
+tcp://HOST:PORT      a scheduler that runs, with its workers
+local, local:3       workers on this machine: one per GPU, else one per core; or so many
+slurm:jobs=8,…       jobs of SLURM, one worker each; see `OPTIONS`
+"""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mirkeras.system import processes
+from mirkeras.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from distributed.deploy.spec import SpecCluster
+
+#: What slurm takes, and what it is called by dask-jobqueue.
+OPTIONS = {
+    "jobs": "",
+    "gres": "",
+    "cores": "cores",
+    "memory": "memory",
+    "walltime": "walltime",
+    "queue": "queue",
+    "account": "account",
+}
+#: What a worker with a GPU has one of, and a run takes.
+GPU = "GPU"
+
+
+@dataclass(frozen=True)
+class Words:
+    """What ``--cluster`` says.
+
+    Attributes
+    ----------
+    kind : str
+        ``address``, ``local`` or ``slurm``.
+    text : str
+        As it was given.
+    workers : int or None
+        How many are to be started; None: by what this machine has.
+    options : dict
+        Of `OPTIONS`, without ``jobs``.
+    """
+
+    kind: str
+    text: str
+    workers: int | None = None
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def read(text: str) -> Words:
+    """Read what ``--cluster`` says.
+
+    Raises
+    ------
+    ValueError
+        It says nothing that is known.
+    """
+    kind, colon, rest = text.partition(":")
+    if kind == "local":
+        return Words(kind, text, _count(rest, text) if colon else None)
+    if kind == "slurm":
+        options = dict(_pairs(rest)) if colon else {}
+        jobs = _count(options.pop("jobs", "1"), text)
+        return Words(kind, text, jobs, options)
+    if not rest:
+        raise ValueError(
+            f"{text!r} is no cluster: give a scheduler's address (tcp://host:8786), local, local:N "
+            "or slurm:jobs=N,…"
+        )
+    return Words("address", text)
+
+
+def _count(word: str, text: str) -> int:
+    if not word.isdecimal() or int(word) < 1:
+        raise ValueError(f"{text!r}: {word!r} is no number of workers")
+    return int(word)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    pairs = []
+    for word in text.split(","):
+        name, _, value = word.partition("=")
+        if name not in OPTIONS or not value:
+            raise ValueError(
+                f"slurm takes {'=, '.join(OPTIONS)}=, separated by commas; not {word!r}"
+            )
+        if name == "gres" and (value.split(":")[0] != "gpu" or value.split(":")[-1] in "023456789"):
+            raise ValueError("a run takes one GPU: gres=gpu:1, and as many jobs as GPUs")
+        pairs.append((name, value))
+    return pairs
+
+
+def started(words: Words) -> "SpecCluster | None":
+    """Start the workers that are asked for; None where they run already.
+
+    Raises
+    ------
+    UsageError
+        SLURM is not here, or it is not said how large a job is.
+    """
+    if words.kind == "local":
+        return _local(words.workers)
+    if words.kind == "slurm":
+        if not shutil.which("sbatch"):
+            raise UsageError(
+                "--cluster slurm: there is no sbatch here; run this command on a login node of the "
+                "cluster, or use another --cluster"
+            )
+        cluster = slurm(words)
+        cluster.scale(jobs=words.workers)
+        return cluster
+    return None
+
+
+def _local(workers: int | None) -> "SpecCluster":
+    """Start workers on this machine: each GPU has its own, the cores are divided."""
+    from distributed import Nanny, Scheduler
+    from distributed.deploy.spec import SpecCluster
+
+    cores, found = processes.usable_cores(), cards()
+    workers = workers or len(found) or cores
+    # Memory is the runs' own business: Dask would look at its own processes only.
+    plain = {"nthreads": max(1, cores // workers), "memory_limit": 0, "dashboard": False}
+    plain |= {"host": "127.0.0.1", "silence_logs": 50}
+    spec = {}
+    for number in range(workers):
+        options = dict(plain)
+        if number < len(found):
+            options |= {"resources": {GPU: 1}, "env": {"CUDA_VISIBLE_DEVICES": found[number]}}
+        spec[number] = {"cls": Nanny, "options": options}
+    scheduler = {"host": "127.0.0.1", "port": 0, "dashboard": False}
+    return SpecCluster(workers=spec, scheduler={"cls": Scheduler, "options": scheduler})
+
+
+def cards() -> list[str]:
+    """The GPUs of this machine, as CUDA_VISIBLE_DEVICES names them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [card.strip() for card in visible.split(",") if card.strip() not in ("", "-1")]
+    if not shutil.which("nvidia-smi"):
+        return []
+    query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    answer = subprocess.run(query, capture_output=True, text=True, check=False)
+    return answer.stdout.split() if answer.returncode == 0 else []
+
+
+def slurm(words: Words) -> "SpecCluster":
+    """Describe jobs of SLURM; none is submitted before the cluster is scaled.
+
+    What is not said is as in ``~/.config/dask/jobqueue.yaml``, see dask-jobqueue.
+
+    Raises
+    ------
+    UsageError
+        As `started`.
+    """
+    from dask_jobqueue import SLURMCluster
+
+    options = {OPTIONS[name]: value for name, value in words.options.items() if OPTIONS[name]}
+    if "cores" in options:
+        options["cores"] = _count(options["cores"], words.text)
+    directives, arguments = [], ["--no-dashboard"]
+    if gres := words.options.get("gres"):
+        directives, arguments = [f"--gres={gres}"], [*arguments, "--resources", f"{GPU}=1"]
+    try:
+        return SLURMCluster(
+            processes=1,  # a run is a process of its own anyway
+            job_extra_directives=directives,
+            worker_extra_args=arguments,
+            scheduler_options={"dashboard": False},
+            **options,
+        )
+    except ValueError as error:
+        raise UsageError(
+            f"--cluster {words.text}: say how large a job is, for example "
+            f"slurm:jobs=8,cores=4,memory=16GB,walltime=12:00:00 ({error})"
+        ) from error
