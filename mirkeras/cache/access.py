@@ -12,6 +12,7 @@ from mirkeras.cache.file import FORMAT, CacheError, FeatureCache
 from mirkeras.cache.kept import kept_of, read_or_refuse, refuse_difference, verified
 from mirkeras.features import Recipe
 from mirkeras.storage.memory import Memory
+from mirkeras.system.jobs import Whose
 
 #: Beside the caches: the digests of the audio files.
 AUDIO = ".audio.json"
@@ -68,7 +69,7 @@ def build_cache(
     recipe: Recipe,
     path: Path,
     *,
-    jobs: int | None = None,
+    jobs: Whose = None,
     max_rejected: float = 0.05,
     members: Mapping[str, Collection[str]] | None = None,
     min_frames: int | None = None,
@@ -88,7 +89,7 @@ def build_all(
     root: Path,
     recipes: Mapping[Path, Recipe],
     *,
-    jobs: int | None = None,
+    jobs: Whose = None,
     max_rejected: float = 0.05,
     members: Mapping[str, Collection[str]] | None = None,
     min_frames: Mapping[Path, int] | None = None,
@@ -110,7 +111,7 @@ def build_all(
         For each HDF5 file its recipe; `<stem>.rejected.csv` (track, path, reason, size) appears
         next to the file.
     jobs
-        Number of processes; by default one per processor.
+        Number of processes; by default one per processor; or who else extracts.
     max_rejected
         Largest share of unusable tracks in each cache; one track is always allowed unless this
         is 0. A track may be unusable for one recipe and fine for another. All are looked at and

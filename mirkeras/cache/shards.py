@@ -34,10 +34,11 @@ from mirkeras.storage.files import locked, read_json, sweep, write_text
 from mirkeras.storage.memory import Memory
 from mirkeras.storage.tables import write_csv
 from mirkeras.system.errors import explained, say
+from mirkeras.system.jobs import Whose
 from mirkeras.system.workers import WorkersLost
 
 
-def make(builds: Sequence[Build], jobs: int | None, audio: Memory) -> None:
+def make(builds: Sequence[Build], jobs: Whose, audio: Memory) -> None:
     """Build caches of the same tracks, decoding every track once.
 
     Parameters
@@ -126,7 +127,7 @@ def _with_shards(build: Build, kept: Kept, audio: Memory) -> Kept:
     return replace(kept, done=kept.done + done, rejected=[*kept.rejected], missing=missing)
 
 
-def _extract_missing(found: dict[Build, Kept], jobs: int | None, audio: Memory) -> None:
+def _extract_missing(found: dict[Build, Kept], jobs: Whose, audio: Memory) -> None:
     """Extract what is not done yet; the outcomes of each build are sorted by track."""
     missing: dict[str, list[extraction.Task]] = {}
     for task in (task for kept in found.values() for task in kept.missing):

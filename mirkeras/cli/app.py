@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mirkeras import __version__
+from mirkeras.cli import options
 from mirkeras.cli import tag as tag_command
 from mirkeras.cli.options import (
     DATA_SETS,
@@ -300,6 +301,7 @@ def _add_features(commands: argparse._SubParsersAction) -> None:
                         help="feature recipes, e.g. cbmi2016 or waveform-8000,waveform-22050; "
                         "every track is decoded once for all of them")  # fmt: skip
     add_jobs_option(parser, "processes", default=None)
+    options.add_cluster_option(parser, "a track at a time with each thread")
     add_data_options(parser)
 
 
@@ -314,14 +316,16 @@ def _features(arguments: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     found = prepared(arguments)
     files = {found.home / f"{recipe.name}.h5": recipe for recipe in recipes}
-    caches = cache.build_all(
-        found.index,
-        found.root,
-        files,
-        jobs=arguments.jobs,
-        max_rejected=found.dataset.max_bad,
-        members=found.members,
-    )
+    with options.hands(arguments) as whose:
+        options.share(whose, found)
+        caches = cache.build_all(
+            found.index,
+            found.root,
+            files,
+            jobs=whose,
+            max_rejected=found.dataset.max_bad,
+            members=found.members,
+        )
     for path, features in caches.items():
         said = (
             f"{path}: {len(features.tracks)} tracks, {features.offsets[-1]} frames of "

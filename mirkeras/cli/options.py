@@ -1,13 +1,19 @@
 """Command-line options that several commands share, with the same words and defaults."""
 
 import argparse
+import importlib.util
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirkeras.storage.places import cache_home, data_home
+from mirkeras.system.errors import UsageError
 
 if TYPE_CHECKING:
     from data_prep.prepare import Prepared
+    from mirkeras.system.cluster.words import Words
+    from mirkeras.system.jobs import Whose
 
 GIB = 2**30
 
@@ -48,7 +54,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     bad = parser.add_mutually_exclusive_group()
     bad.add_argument(
         "--allow-bad",
-        type=share,
+        type=portion,
         metavar="SHARE",
         help="go on with up to this share of unusable files, from 0 to 1 (default: 0.05, of "
         "folder:PATH 0.5)",
@@ -120,6 +126,54 @@ def add_jobs_option(parser: argparse.ArgumentParser, what: str, default: int | N
     )
 
 
+def add_cluster_option(parser: argparse.ArgumentParser, task: str) -> None:
+    """Add which other machines work, if any; `task` is what each of their workers is given."""
+    parser.add_argument(
+        "--cluster",
+        type=_cluster,
+        metavar="WHERE",
+        help=f"let workers of Dask do it, each {task}, instead of --jobs processes: a scheduler's "
+        "address (tcp://host:8786), local[:N] (workers of this machine: one per GPU or core, or N) "
+        "or slurm[:jobs=N,cores=N,memory=16GB,walltime=12:00:00,queue=Q,account=A,gres=gpu:1] "
+        "(N jobs; what is left out is as in ~/.config/dask/jobqueue.yaml). All machines must see "
+        "the same folders, under the same names, and have the same versions: checked first. Extra: "
+        "cluster",
+    )
+
+
+def _cluster(text: str) -> "Words":
+    from mirkeras.system.cluster import words
+
+    try:
+        return words.read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+@contextmanager
+def hands(arguments: argparse.Namespace) -> Iterator["Whose"]:
+    """Give who works for a command: as many processes as --jobs says, or a --cluster.
+
+    Paths of the command line are made absolute for a cluster: its workers stand elsewhere.
+
+    Raises
+    ------
+    UsageError
+        What speaks to clusters is not installed.
+    """
+    if arguments.cluster is None:
+        yield arguments.jobs
+        return
+    if importlib.util.find_spec("distributed") is None:
+        raise UsageError("--cluster needs the extra: pip install 'mirkeras[cluster]'")
+    from mirkeras.system.cluster.client import Cluster
+
+    for name, value in vars(arguments).items():
+        setattr(arguments, name, _absolute(value))
+    with closing(Cluster(arguments.cluster)) as cluster:
+        yield cluster
+
+
 def positive(text: str) -> int:
     """Read a whole number of at least 1."""
     number = int(text)
@@ -136,7 +190,25 @@ def count(text: str) -> int:
     return number
 
 
-def share(text: str) -> float:
+def _absolute(value: object) -> object:
+    if isinstance(value, list):
+        return [_absolute(one) for one in value]
+    return value.absolute() if isinstance(value, Path) else value
+
+
+def share(whose: "Whose", prepared: "Prepared", *folders: Path) -> None:
+    """Tell a cluster what its workers must see: where features and `folders` are, and the audio."""
+    if whose is not None and not isinstance(whose, int):
+        audio = [prepared.root, *(prepared.root / path for path in prepared.index.path[:1])]
+        whose.share([prepared.home, *folders], audio)
+
+
+def numbers(text: str) -> list[int]:
+    """Read whole numbers of at least 1, separated by commas."""
+    return [positive(word) for word in words(text)]
+
+
+def portion(text: str) -> float:
     """Read a share from 0 to 1."""
     number = float(text)
     if not 0 <= number <= 1:

@@ -10,10 +10,12 @@ import data_prep
 from mirkeras.cli import options
 from mirkeras.cli.options import (
     DATA_SETS,
+    add_cluster_option,
     add_data_options,
     add_jobs_option,
     command_parser,
     gibibytes,
+    numbers,
     positive,
     seeds,
     words,
@@ -28,8 +30,9 @@ from mirkeras.experiment.runs import BASELINES, Run
 from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.splits import DRAWN, STRATIFIED
 from mirkeras.report.tables import DECIMALS
-from mirkeras.system import device, processes
+from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command, say, shown
+from mirkeras.system.jobs import Whose
 from mirkeras.training import baselines, events
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.preflight import (
@@ -65,7 +68,9 @@ def train(paper: str, argv: list[str] | None = None, called: str | None = None) 
     experiment = find_experiment(paper)
     parser = _train_parser(experiment)
     parser.prog = called or parser.prog
-    return _train(experiment, parser.parse_args(argv))
+    arguments = parser.parse_args(argv)
+    with options.hands(arguments) as whose:
+        return _train(experiment, arguments, whose)
 
 
 def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
@@ -97,7 +102,11 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
         help="afterwards train one network on all data, without a test score: as long as the "
         "median fold's best epoch, at its rates")  # fmt: skip
     add("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: %(default)s")
+    add("--only-folds", type=numbers, default=[], metavar="F[,F…]",
+        help="train these folds only, counted from 1: the others can be another command's, here or "
+        "elsewhere (a second equal command takes whatever run is free)")  # fmt: skip
     add_jobs_option(parser, "runs trained at once")
+    add_cluster_option(parser, "one run at a time, with all its threads or a GPU")
     if "extractor" in takes:
         add("--extractor", type=Path, action="append", default=[], metavar="RUN_OR_FILE",
             help="trained network whose hidden layers are the features of transfer rows: a run's "
@@ -125,7 +134,7 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
     return parser
 
 
-def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
+def _train(experiment: Experiment, arguments: argparse.Namespace, whose: Whose) -> int:
     # which rows, by which protocol, learned how
     given = getattr(arguments, "extractor", [])
     extractors = tuple(find_extractor(path, arguments.extractor_recipe) for path in given)
@@ -154,21 +163,26 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
 
     if arguments.final and not all(learner.learns_all for learner in learners.values()):
         raise UsageError("--final is for rows that train a network on tracks; not all of these do")
+    if arguments.final and arguments.only_folds:
+        raise UsageError("--final needs all folds: leave --only-folds out, what is done is skipped")
 
     # data, division, features
     prepared = options.prepared(arguments)
     say(f"features in {prepared.home}, runs in {arguments.out / experiment.paper}")
     split, folds = choose_split(prepared, protocol, arguments.split, arguments.folds)
+    if max(arguments.only_folds, default=0) > folds:
+        raise UsageError(f"--only-folds: there are {folds} folds, counted from 1")
     check_classes(prepared, split, folds)
     for row, learner in learners.items():
         learner.check_index(experiment.rows[row], protocols[row], prepared, split)
+    cluster = None if arguments.cluster is None else whose  # extraction has its own number of jobs
     warning = leaks(prepared, protocol, split)
     if warning:
         say(f"warning: split {split}: {warning}")
     own = prepared.home.name.startswith(OWN) and not prepared.dataset.tags
     more = {baselines.RECIPE} if own else set()
-    caches = build_caches(experiment, learners, extractors, prepared, more)
-    machine, budget = device.find(), arguments.memory_budget
+    options.share(whose, prepared, arguments.out)
+    caches = build_caches(experiment, learners, extractors, prepared, more, cluster)
     setting = Setting(
         out=arguments.out,
         index=prepared.home / "index.csv",
@@ -176,9 +190,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         tags=prepared.dataset.tags,
         extractors=extractors,
         warning=warning,
-        hardware=machine.hardware_class,
-        threads=max(1, processes.usable_cores() // arguments.jobs),
-        memory_budget=machine.memory_budget // arguments.jobs if budget is None else budget,
+        **_means(arguments),
         mixed_precision=arguments.mixed_precision,
         weights=weights,
         tensorboard=arguments.tensorboard,
@@ -195,8 +207,9 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         "folds": folds,
         "split": split,
     }
-    waves = plan_waves(experiment, rows, arguments.seeds, plain, arguments.epochs, extractors)
-    failed = sum(train_wave(wave, experiment, setting, arguments.jobs) for wave in waves)
+    chosen = arguments.epochs, extractors, arguments.only_folds
+    waves = plan_waves(experiment, rows, arguments.seeds, plain, *chosen)
+    failed = sum(train_wave(wave, experiment, setting, whose) for wave in waves)
     runs = [run for wave in waves for run in wave]
     easy = None
     if not setting.tags:
@@ -205,11 +218,25 @@ def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
         path = runs[0].home(arguments.out) / BASELINES
         division = {"split": split, "folds": folds, "seeds": arguments.seeds}
         easy = baselines.write_baselines(path, tracks, mfcc, protocol, **division)
-    whole = train_final(runs, experiment, setting) if arguments.final and not failed else []
+    whole = []
+    if arguments.final and not failed:
+        whole = train_final(runs, experiment, setting, 1 if cluster is None else cluster)
     print(_told(experiment, runs, arguments.out, easy))
     for path in whole:
         print(shown(f"all data:      mirkeras tag FILE… --model {path}"))
     return 1 if failed else 0
+
+
+def _means(arguments: argparse.Namespace) -> dict:
+    """What each run has of its machine, for `Setting`; on a cluster each worker says so itself."""
+    if arguments.cluster is not None:
+        return {"hardware": "", "threads": None, "memory_budget": arguments.memory_budget}
+    machine, budget = device.find(), arguments.memory_budget
+    return {
+        "hardware": machine.hardware_class,
+        "threads": max(1, machine.cores // arguments.jobs),
+        "memory_budget": machine.memory_budget // arguments.jobs if budget is None else budget,
+    }
 
 
 def _told(experiment: Experiment, runs: list[Run], out: Path, easy: pd.DataFrame | None) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from mirkeras.experiment.records import RunError, check_files, library, major, read_record
 from mirkeras.pipeline.splits import DRAWN
 from mirkeras.storage.files import locked, sweep
+from mirkeras.system.jobs import Busy
 
 #: Between the two parts of an origin: the digests of its inputs and of its network.
 JOINT = "-"
@@ -136,9 +137,16 @@ def _other(record: dict, run: Run, origin: str) -> str:
 
 
 @contextmanager
-def claimed(directory: Path) -> Iterator[None]:
-    """Hold a run's directory; a second process that wants it waits until the first is gone."""
+def claimed(directory: Path, waits: bool = True) -> Iterator[None]:
+    """Hold a run's directory; a second process that wants it waits until the first is gone.
+
+    Raises
+    ------
+    Busy
+        Instead of waiting, if it is not to.
+    """
     waiting = f"{directory}: another process trains this run, waiting for it"
-    with locked(directory / ".lock", waiting):
+    refusal = None if waits else Busy(f"{directory}: another process trains this run")
+    with locked(directory / ".lock", waiting, refusal):
         sweep(directory)
         yield

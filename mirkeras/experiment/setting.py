@@ -1,9 +1,9 @@
 """Where things are, and what a command gives its runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mirkeras.system import device
+from mirkeras.system import device, processes
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Setting:
     warning : str
         What a reader of the results must know of the split; goes into every record.
     hardware : str
-        What the machine has, for every record.
-    memory_budget : int
-        Bytes of features a run may hold in memory.
+        What the machine has, for every record; empty on a cluster, where each is asked (`here`).
+    threads, memory_budget : int or None
+        Threads of a run, and bytes of features it may hold in memory; None: by its machine.
     mixed_precision : bool
         Whether networks compute in half precision.
     weights : Path or None
@@ -55,6 +55,9 @@ class Setting:
         Directory of the finished run whose epochs and rates the network of all data repeats.
     tensorboard : bool
         Whether runs of networks leave event files.
+    waits : bool
+        Whether a run that another command is at is waited for; else it is `mirkeras.system.jobs`'
+        ``Busy``.
     """
 
     out: Path
@@ -64,13 +67,28 @@ class Setting:
     extractors: tuple[Extractor, ...]
     warning: str
     hardware: str
-    threads: int
-    memory_budget: int
+    threads: int | None
+    memory_budget: int | None
     mixed_precision: bool
     weights: Path | None = None
     replayed: Path | None = None
     tensorboard: bool = False
+    waits: bool = True
+
+    def here(self) -> "Setting":
+        """Fill in what only the process that trains can say."""
+        budget = self.memory_budget
+        if self.hardware and self.threads and budget is not None:
+            return self
+        machine, sharing = device.find(), processes.lent(processes.SHARING, 1)
+        return replace(
+            self,
+            threads=self.threads or processes.lent(processes.THREADS, machine.cores),
+            hardware=self.hardware or machine.hardware_class,
+            memory_budget=machine.memory_budget // sharing if budget is None else budget,
+        )
 
     def set_up(self) -> None:
         """Prepare a process for its runs."""
-        device.configure(threads=self.threads, mixed_precision=self.mixed_precision)
+        threads = self.here().threads
+        device.configure(threads=threads, mixed_precision=self.mixed_precision)

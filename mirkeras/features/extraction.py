@@ -21,6 +21,7 @@ from mirkeras.features.recipe import Recipe
 from mirkeras.storage.arrays import write_archive
 from mirkeras.storage.files import sha256
 from mirkeras.storage.memory import Memory, Stamp
+from mirkeras.system.jobs import Whose
 from mirkeras.system.workers import work
 
 
@@ -70,9 +71,7 @@ class Extracted:
     seen: Stamp
 
 
-def extract_all(
-    tracks: Sequence[Sequence[Task]], jobs: int | None = None
-) -> Iterator[list[Extracted]]:
+def extract_all(tracks: Sequence[Sequence[Task]], jobs: Whose = None) -> Iterator[list[Extracted]]:
     """Extract tracks by several processes and yield the outcomes as they come.
 
     Parameters
@@ -80,7 +79,7 @@ def extract_all(
     tracks
         What to do, the tasks of one track together: they share its decoding.
     jobs
-        Number of processes; by default one per processor.
+        Number of processes; by default one per processor; or who else extracts.
 
     Yields
     ------

@@ -13,6 +13,7 @@ import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
 from mirkeras.system import limits, processes
+from mirkeras.system.errors import UsageError
 
 GIB = 2**30
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -77,6 +78,11 @@ def configure(*, threads: int | None = None, mixed_precision: bool = False) -> N
 
     As `prepare`; besides, operations are deterministic, and `mixed_precision` computes in half
     precision, see `half_precision`. JAX chooses its number of threads itself.
+
+    Raises
+    ------
+    UsageError
+        Half precision is wanted and not to be had.
     """
     prepare()
     tf.config.experimental.enable_op_determinism()
@@ -86,7 +92,10 @@ def configure(*, threads: int | None = None, mixed_precision: bool = False) -> N
         threadpool_limits(threads)
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    keras.config.set_dtype_policy(half_precision() if mixed_precision else "float32")
+    policy = half_precision() if mixed_precision else "float32"
+    if policy is None:
+        raise UsageError("--mixed-precision: this worker has no fast units for it, leave it out")
+    keras.config.set_dtype_policy(policy)
 
 
 def prepare() -> None:

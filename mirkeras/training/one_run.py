@@ -27,12 +27,17 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
     ----------
     report : callable
         Gets progress, see `mirkeras.system.jobs.Job`.
+
+    Raises
+    ------
+    Busy
+        Another process is at it, and the setting does not wait.
     """
     directory, experiment = run.directory(setting.out), find_experiment(run.paper)
     row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
     learner = LEARNERS[experiment.learner_of(run.protocol, run.row)]
-    with claimed(directory):
-        setting = _as_begun(directory, setting)
+    with claimed(directory, setting.waits):
+        setting = _as_begun(directory, setting.here())
         origin = origin_of(run, experiment, setting)
         if is_finished(run, directory, origin):
             return

@@ -19,6 +19,7 @@ from mirkeras.pipeline.segments import consecutive
 from mirkeras.pipeline.splits import DRAWN, SEEDED, STRATIFIED, named_folds
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, shown
+from mirkeras.system.jobs import Whose
 from mirkeras.training.learner import Learner
 from mirkeras.training.learners import LEARNERS
 
@@ -191,7 +192,8 @@ def check_machine(arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"training runs on TensorFlow or JAX, KERAS_BACKEND is {device.backend()}: unset it"
         )
-    if arguments.mixed_precision and not device.half_precision():
+    # whoever starts the workers of a cluster need not be like them
+    if arguments.mixed_precision and not arguments.cluster and not device.half_precision():
         raise UsageError(
             "--mixed-precision needs a GPU, or a processor that multiplies bfloat16, and none was "
             "found: leave it out"
@@ -251,8 +253,15 @@ def build_caches(
     extractors: tuple[Extractor, ...],
     prepared: Prepared,
     more: set[str],
+    whose: Whose = None,
 ) -> dict[str, cache.FeatureCache]:
-    """Build or open the caches that rows read, and `more`, by recipe; `learners` by row."""
+    """Build or open the caches that rows read, and `more`, by recipe; `learners` by row.
+
+    Parameters
+    ----------
+    whose : int, None or Hands
+        Who extracts, see `mirkeras.system.jobs`.
+    """
     names = set(more)
     for row, learner in learners.items():
         names |= learner.recipes(experiment, experiment.rows[row], extractors)
@@ -261,6 +270,7 @@ def build_caches(
         prepared.index,
         prepared.root,
         paths,
+        jobs=whose,
         max_rejected=prepared.dataset.max_bad,
         members=prepared.members,
     )

@@ -1,6 +1,6 @@
 """Which runs, in which order, and how many at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -28,6 +28,7 @@ def plan_waves(
     plain: dict,
     epochs: int | None,
     extractors: tuple[Extractor, ...],
+    only_folds: Collection[int] = (),
 ) -> list[list[Run]]:
     """List all runs: first those that start from nothing, then those that start from them.
 
@@ -37,11 +38,15 @@ def plan_waves(
         What all runs share.
     epochs : int or None
         Cap on the epochs of each row.
+    only_folds : collection of int
+        Folds to run, counted from 1; all if there is none.
     """
     waves: list[list[Run]] = [[], []]
     # fold by fold, so that whatever time allows is a fair comparison of the rows
     for seed in wanted_seeds:
         for fold in range(plain["folds"]):
+            if only_folds and fold + 1 not in only_folds:
+                continue
             for row in rows:
                 learner = LEARNERS[experiment.learner_of(plain["protocol"], row)]
                 wave = waves[bool(learner.needs(experiment.rows[row], extractors))]
@@ -51,14 +56,19 @@ def plan_waves(
     return waves
 
 
-def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_once: int) -> int:
-    """Train the runs of a wave that are not finished; returns how many failed."""
+def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, whose: jobs.Whose) -> int:
+    """Train the runs of a wave that are not finished; returns how many failed.
+
+    Runs that another command is at are left for last, and then waited for.
+    """
     inputs = {run: inputs_of(run, experiment, setting) for run in wave}
     done = [run for run in wave if is_finished(run, run.directory(setting.out), inputs[run])]
     left = [run for run in wave if run not in done]
     if done:
         _confirm({run: inputs[run] for run in done}, setting)
         print(f"{len(done)} run(s) already finished, skipped")
+    if not left:
+        return 0
 
     # What several runs read is computed first, and once.
     before = {}
@@ -66,7 +76,7 @@ def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_onc
         runs = [run for run in left if run.row == row]
         for job in _learner(runs[0], experiment).before(runs, experiment.rows[row], setting):
             before[job.name] = job
-    if failed := _run_jobs(list(before.values()), setting, at_once):
+    if failed := _run_jobs(list(before.values()), setting, whose)[0]:
         return failed
 
     # one that was interrupted may need another number of threads: a process of its own
@@ -76,19 +86,27 @@ def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, at_onc
         for run in left
         if _learner(run, experiment).is_quick(experiment.rows[run.row]) and run not in begun
     ]
-    size = min(TOGETHER, ceil(len(quick) / at_once))
+    size = min(TOGETHER, ceil(len(quick) / jobs.hands(whose).places())) if quick else 0
     groups = [quick[begin : begin + size] for begin in range(0, len(quick), size or 1)]
+    eager = replace(setting, waits=False)
     work = [
-        jobs.Job(f"{group[0].name} …", 1, train_runs, (group, setting), runs=len(group))
+        jobs.Job(f"{group[0].name} …", 1, train_runs, (group, eager), runs=len(group))
         for group in groups
     ]
     together = set(quick)
     single = [run for run in left if run not in together]
-    work += [jobs.Job(run.name, run.max_epochs, train_run, (run, setting)) for run in single]
-    return _run_jobs(work, setting, at_once)
+    work += [jobs.Job(run.name, run.max_epochs, train_run, (run, eager)) for run in single]
+    failed, busy = _run_jobs(work, setting, whose)
+    if busy:
+        say(f"{len(busy)} run(s) are being trained by another command, waiting for them")
+        last = [replace(job, arguments=(job.arguments[0], setting)) for job in busy]
+        failed += _run_jobs(last, setting, whose)[0]
+    return failed
 
 
-def train_final(runs: list[Run], experiment: Experiment, setting: Setting) -> list[Path]:
+def train_final(
+    runs: list[Run], experiment: Experiment, setting: Setting, whose: jobs.Whose = 1
+) -> list[Path]:
     """Train a network on all data for every row and seed of finished runs.
 
     It is trained for as many epochs as the median fold's best one had, at that fold's rates.
@@ -115,7 +133,7 @@ def train_final(runs: list[Run], experiment: Experiment, setting: Setting) -> li
         epochs = found[median]["best_epoch"]
         whole = replace(folds[0], split=FINAL, fold=0, folds=1, max_epochs=epochs)
         print(f"{row}: all data, {epochs} epochs as {median.name}, the median fold; no test score")
-        if train_wave([whole], experiment, replace(setting, replayed=median), 1):
+        if train_wave([whole], experiment, replace(setting, replayed=median), whose):
             raise UsageError(f"{row}: the network of all data was not trained")
         made.append(whole.directory(setting.out))
     return made
@@ -129,15 +147,17 @@ def train_runs(runs: list[Run], setting: Setting, report: Callable[[dict], None]
     UsageError
         Runs that failed for reasons of their own; the others are done.
     """
-    failed = []
-    for number, run in enumerate(runs, 1):
+    failed, left = [], [(run, setting) for run in runs]
+    for number, (run, chosen) in enumerate(left, 1):
         try:
-            train_run(run, setting, lambda line: None)
+            train_run(run, chosen, lambda line: None)
+        except jobs.Busy:
+            left.append((run, replace(chosen, waits=True)))  # seen by this very loop, at its end
         except Exception as error:
             if is_full(error) or not is_expected(error):
                 raise
             failed.append(f"{run.name}: {explained(error)}")
-        report({"part": number / len(runs)})
+        report({"part": number / len(left)})
     if failed:
         raise UsageError("; ".join(failed))
 
@@ -146,14 +166,17 @@ def _learner(run: Run, experiment: Experiment) -> Learner:
     return LEARNERS[experiment.learner_of(run.protocol, run.row)]
 
 
-def _run_jobs(work: list[jobs.Job], setting: Setting, at_once: int) -> int:
-    """Do jobs and say which fail; returns how many."""
+def _run_jobs(
+    work: list[jobs.Job], setting: Setting, whose: jobs.Whose
+) -> tuple[int, list[jobs.Job]]:
+    """Do jobs and say which fail; returns how many, and those that others are at."""
     if not work:
-        return 0
-    failed = jobs.run_all(work, min(at_once, len(work)), setting.set_up)
+        return 0, []
+    undone = jobs.run_all(work, whose, setting.set_up)
+    failed = [(job, message) for job, message in undone if message != jobs.BUSY]
     for job, message in failed:
         say(f"failed: {job.name}: {message}")
-    return len(failed)
+    return len(failed), [job for job, message in undone if message == jobs.BUSY]
 
 
 def _confirm(finished: dict[Run, str], setting: Setting) -> None:
