@@ -1,6 +1,7 @@
 """The command's side: it connects when there is work, checks who works, gives and takes."""
 
 import logging
+import os
 import pickle
 import queue
 import secrets
@@ -11,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from distributed import Client, Future, KilledWorker
@@ -38,6 +40,7 @@ class Cluster:
     """
 
     def __init__(self, words: Words) -> None:
+        _quiet()
         self._words, self._topic = words, f"mirkeras-{secrets.token_hex(4)}"
         self._folders: set[Path] = set()
         self._files: set[Path] = set()
@@ -175,7 +178,6 @@ class Cluster:
         """Start or find the workers, wait for the first, and refuse those that are not as we."""
         if self._client is not None:
             return
-        _quiet()
         with interrupts.held(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # versions are compared below
             self._started = started(self._words)
@@ -226,5 +228,14 @@ def _lacks(error: Exception) -> str:
 
 def _quiet() -> None:
     """Keep Dask's logs to itself: what matters of them is said by this suite."""
+    if os.environ.get("MIRKERAS_VERBOSE"):
+        return
     for name in ("distributed", "asyncio", "tornado"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    before = os.environ.get("PYTHONWARNINGS")
+    # where Ctrl-C ends all at once, Python's own housekeeper misses semaphores
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"
+    resource_tracker.ensure_running()
+    del os.environ["PYTHONWARNINGS"]
+    if before is not None:
+        os.environ["PYTHONWARNINGS"] = before

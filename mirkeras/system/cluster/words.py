@@ -134,7 +134,7 @@ def _local(workers: int | None) -> "SpecCluster":
         if number < len(found):
             options |= {"resources": {GPU: 1}, "env": {"CUDA_VISIBLE_DEVICES": found[number]}}
         spec[number] = {"cls": Nanny, "options": options}
-    scheduler = {"host": "127.0.0.1", "port": 0, "dashboard": False}
+    scheduler = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": ":0"}
     return SpecCluster(workers=spec, scheduler={"cls": Scheduler, "options": scheduler})
 
 
@@ -173,7 +173,7 @@ def slurm(words: Words) -> "SpecCluster":
             processes=1,  # a run is a process of its own anyway
             job_extra_directives=directives,
             worker_extra_args=arguments,
-            scheduler_options={"dashboard": False},
+            scheduler_options={"dashboard": False, "dashboard_address": ":0"},
             **options,
         )
     except ValueError as error:
