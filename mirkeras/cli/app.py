@@ -127,7 +127,10 @@ def _tag(arguments: argparse.Namespace) -> int:
     else:
         from mirkeras.tagging import command as tagging_command
 
-        return tagging_command.run(arguments)
+        if arguments.cluster is None:
+            return tagging_command.run(arguments)
+        with options.hands(arguments) as cluster:
+            return tagging_command.run(arguments, cluster)
     return 0
 
 

@@ -126,7 +126,7 @@ def add_jobs_option(parser: argparse.ArgumentParser, what: str, default: int | N
     )
 
 
-def add_cluster_option(parser: argparse.ArgumentParser, task: str) -> None:
+def add_cluster_option(parser: argparse._ActionsContainer, task: str) -> None:
     """Add which other machines work, if any; `task` is what each of their workers is given."""
     parser.add_argument(
         "--cluster",

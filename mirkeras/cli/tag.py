@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from mirkeras.cli.options import positive
+from mirkeras.cli.options import add_cluster_option, positive
 
 #: Endings of --out, and the formats that they ask for.
 ENDINGS = {
@@ -93,6 +93,8 @@ def check(arguments: argparse.Namespace) -> None:
         _check_place(wrong, "--out", arguments.out, ".jams")
     if arguments.plot:
         _check_place(wrong, "--plot", arguments.plot, ".png")
+    if arguments.cluster and not (arguments.out or arguments.embed):
+        wrong("--cluster finishes files in any order: --out FILE (or --embed) says where to")
     if arguments.feature and not arguments.embed:
         wrong("--feature says what --embed FILE.h5 holds: name that file")
     if arguments.embed and arguments.embed.is_dir():
@@ -161,6 +163,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--offline", action="store_true", help="fetch nothing")
     group.add_argument("--jobs", type=positive, metavar="N",
                        help="files decoded at once (default: by the cores)")  # fmt: skip
+    add_cluster_option(group, "some files at a time; with --out or --embed")
 
 
 def _seconds(text: str) -> float:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -17,6 +17,8 @@ from mirkeras.audio.formats import tell_left_out
 from mirkeras.storage.files import require_writable, sweep, whole_file, write_text
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, explained, say, shown
+from mirkeras.system.jobs import Hands
+from mirkeras.tagging import spread
 from mirkeras.tagging.inputs import find_files, output_paths
 from mirkeras.tagging.journal import Journal, job_folder, opened
 from mirkeras.tagging.models import Model, find_model
@@ -45,6 +47,8 @@ class Request:
         Audio file → its figure, its JAMS file.
     failed : int
         How much of what was asked for could not be done.
+    cluster : Hands or None
+        Who tags, if not this process.
     """
 
     options: argparse.Namespace
@@ -54,6 +58,7 @@ class Request:
     plots: dict[Path, Path] = field(default_factory=dict)
     jams: dict[Path, Path] = field(default_factory=dict)
     failed: int = 0
+    cluster: Hands | None = None
 
     @property
     def output(self) -> dict:
@@ -75,8 +80,13 @@ class Request:
         }
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, cluster: Hands | None = None) -> int:
     """Tag what the command line asks for; returns the exit status.
+
+    Parameters
+    ----------
+    cluster : Hands or None
+        Who tags, if not this process.
 
     Raises
     ------
@@ -87,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
         An output cannot be written: found before anything is tagged, if it can be.
     """
     device.configure()
-    request = _request(options)
+    request = replace(_request(options), cluster=cluster)
     kept = options.out or options.embed
     try:
         if kept is None:
@@ -161,11 +171,10 @@ def _tagged(request: Request, files: Sequence[Path]) -> Iterator[Tagged]:
     """Tag files; those that cannot be are reported and counted."""
     if not files:
         return
-    options, seconds, failed = request.options, 0.0, request.failed
-    tagger = Tagger(request.model, hop=options.hop, features=request.feature, jobs=options.jobs)
+    seconds, failed = 0.0, request.failed
     began = time.monotonic()
     bar = tqdm(total=len(files), desc="tagging", unit="file", disable=None)
-    with bar, closing(tagger.tag_all(files)) as results:
+    with bar, closing(_outcomes(request, files)) as results:
         for _, outcome in results:
             if isinstance(outcome, AudioError):
                 request.failed += 1
@@ -179,6 +188,29 @@ def _tagged(request: Request, files: Sequence[Path]) -> Iterator[Tagged]:
     speed = f"{seconds / 60:.1f} min of audio in {took:.1f} s: {seconds / took:.0f} × real time"
     trouble = f"; {failed} could not be tagged" if failed else ""
     _say(f"{len(files)} {many}, {speed}{trouble}")
+
+
+def _outcomes(
+    request: Request, files: Sequence[Path]
+) -> Iterator[tuple[Path, Tagged | AudioError]]:
+    """Tag files here, or by the workers of a cluster."""
+    options, model = request.options, request.model
+    if request.cluster is None:
+        chosen = {"features": request.feature, "jobs": options.jobs}
+        return Tagger(model, hop=options.hop, **chosen).tag_all(files)
+    own = Path(options.model)
+    asked = spread.Asked(
+        model=str(own.absolute()) if own.exists() else options.model,
+        weights=options.weights,
+        mirror=options.mirror,
+        offline=options.offline,
+        digest=model.weights,
+        hop=options.hop,
+        feature=request.feature,
+        jobs=options.jobs,
+    )
+    request.cluster.share([], [*files[:1], *([own] if own.exists() else [])])
+    return spread.tag_all(files, asked, request.cluster)
 
 
 def _resume(request: Request, job: Journal) -> None:
