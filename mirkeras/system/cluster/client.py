@@ -41,7 +41,7 @@ class Cluster:
 
     def __init__(self, words: Words) -> None:
         _quiet()
-        self._words, self._topic = words, f"mirkeras-{secrets.token_hex(4)}"
+        self._words, self._topic = words, f"mirkeras.{secrets.token_hex(4)}"
         self._folders: set[Path] = set()
         self._files: set[Path] = set()
         self._client: Client | None = None
@@ -208,7 +208,7 @@ class Cluster:
         return tasks.Terms(self._topic, tasks.versions(), tasks.settings(), beacons, sizes)
 
     def _beacon(self, folder: Path) -> Path:
-        return folder.absolute() / f".{self._topic}"
+        return folder.absolute() / f".{self._topic}.part"
 
     def _refuse_unfit(self) -> None:
         answers = self._client.run(tasks.unfit, self._terms, on_error="return")
@@ -230,8 +230,9 @@ def _quiet() -> None:
     """Keep Dask's logs to itself: what matters of them is said by this suite."""
     if os.environ.get("MIRKERAS_VERBOSE"):
         return
-    for name in ("distributed", "asyncio", "tornado"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    for name in [*logging.root.manager.loggerDict]:  # each has a level of its own
+        if name.partition(".")[0] in ("distributed", "asyncio", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     before = os.environ.get("PYTHONWARNINGS")
     # where Ctrl-C ends all at once, Python's own housekeeper misses semaphores
     os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"

@@ -228,11 +228,16 @@ def _ended(connection: Connection, process: BaseProcess) -> Iterator[list]:
 
 def _answers(connection: Connection, worker: Worker, key: str) -> bool:
     """Wait until a process says something; False when its result is no longer wanted."""
-    while not connection.poll(LOOK):
-        task = worker.state.tasks.get(key)
-        if worker.status != Status.running or task is None or task.state == "cancelled":
-            return False
-    return True
+    while _is_wanted(worker, key):
+        if connection.poll(LOOK):
+            return True
+    return False
+
+
+def _is_wanted(worker: Worker, key: str) -> bool:
+    """Whether the command still waits for a task, as far as its worker knows."""
+    task = worker.state.tasks.get(key)
+    return worker.status == Status.running and task is not None and task.state != "cancelled"
 
 
 def _received(receive: Callable) -> object:

@@ -57,7 +57,7 @@ def test_features_are_the_same_though_a_worker_is_killed(
     assert "18 tracks" in capsys.readouterr().out
     (made,), (known,) = tmp_path.glob("*/cbmi2016.h5"), cached.glob("*/cbmi2016.h5")
     assert made.read_bytes() == known.read_bytes()
-    assert not list(made.parent.glob(".mirkeras-*"))
+    assert not list(made.parent.glob(".mirkeras.*"))
 
 
 @pytest.mark.long
