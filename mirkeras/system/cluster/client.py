@@ -21,10 +21,14 @@ from mirkeras.system import interrupts, processes, workers
 from mirkeras.system.cluster import tasks
 from mirkeras.system.cluster.words import GPU, Words, started
 from mirkeras.system.errors import UsageError, say
-from mirkeras.system.jobs import ENDED_FROM_OUTSIDE, Job, do
+from mirkeras.system.jobs import Job, do
 
 PATIENCE = 10  # seconds that a scheduler has to answer
 TURN = 1.0  # seconds between two looks at who works
+LOST = (
+    "its processes were ended from outside again and again (out of memory, or killed); the same "
+    "command goes on from the last checkpoint, workers with more memory may end it"
+)
 RETRIES = 2  # of what was ended from outside; Dask itself moves what a lost worker was at
 
 
@@ -153,7 +157,7 @@ class Cluster:
             raise self._gone()
         error = future.exception()
         if isinstance(error, KilledWorker | tasks.Lost):
-            return "ended", ENDED_FROM_OUTSIDE
+            return "ended", LOST
         if isinstance(error, ImportError | AttributeError):
             raise UsageError(f"a worker {_lacks(error)}")
         return "ended", "".join(traceback.format_exception(error))

@@ -85,6 +85,10 @@ def test_runs_are_the_same_though_a_worker_is_killed(
             read_log(many / run).drop(columns=times).equals(read_log(one / run).drop(columns=times))
         )
         assert weights_of(many / run) == weights_of(one / run)
+    tagged = ["tag", str(audio_folder), "--model", str(one / runs[0]), "--format", "csv", "--out"]
+    assert main([*tagged, str(tmp_path / "here.csv")]) == 0
+    assert main([*tagged, str(tmp_path / "there.csv"), "--cluster", "local:2"]) == 0
+    assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
 
 
 def log_of(path: Path) -> list[str]:

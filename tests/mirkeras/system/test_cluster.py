@@ -146,6 +146,21 @@ def test_a_process_has_the_commands_settings_not_those_of_dask(cluster) -> None:
     }
 
 
+def tell_the_card(folder: Path, name: str, report) -> None:
+    (folder / name).write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+
+
+def test_each_gpu_has_a_run_and_no_run_has_two(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    made = Cluster(words.read("local:3"))
+    try:
+        assert made.places() == 2  # the third worker extracts features only
+        assert not run_all(jobs_of(tmp_path, *[tell_the_card] * 4), made, set_up)
+    finally:
+        made.close()
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"4", "7"}
+
+
 def terms(**changed) -> tasks.Terms:
     plain = tasks.Terms(os.urandom(4).hex(), tasks.versions(), tasks.settings(), {}, {})
     return replace(plain, **changed)
