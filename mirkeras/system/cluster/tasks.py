@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -79,10 +80,13 @@ def versions() -> dict[str, str]:
 
 def _code() -> str:
     """Digest the suite's files: a version number stands for many states of a working copy."""
-    root, digest = Path(mirkeras.__file__).parents[1], hashlib.sha256()
+    digest = hashlib.sha256()
     for package in ("mirkeras", "data_prep", "reproductions"):
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+        home = find_spec(package).submodule_search_locations[0]
+        for path in sorted(Path(home).rglob("*.py")):
+            name = path.relative_to(home)
+            if name.parts[0] != "_suite":  # where an installed copy holds the others
+                digest.update(f"{package}/{name}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:8]
 
 
