@@ -74,8 +74,10 @@ class Cluster:
         except queue.Empty:
             self._workers()
             return []
+        if key not in self._futures:  # of what was given up before
+            return []
         if line is not None:
-            return [(key, "line", line)] if key in self._futures else []
+            return [(key, "line", line)]
         return [(key, *self._outcome(self._futures.pop(key)))]
 
     def end(self) -> None:
