@@ -135,9 +135,9 @@ def add_cluster_option(parser: argparse._ActionsContainer, task: str) -> None:
         help=f"let workers of Dask do it, each {task}, instead of --jobs processes: a scheduler's "
         "address (tcp://host:8786), local[:N] (workers of this machine: one per GPU or core, or N) "
         "or slurm[:jobs=N,cores=N,…] (N jobs; also memory=16GB walltime=1:00:00 queue=Q account=A"
-        " gres=gpu:1; what is left out is as in ~/.config/dask/jobqueue.yaml). All machines must see "
-        "the same folders, under the same names, and have the same versions: checked first. Extra: "
-        "cluster",
+        " gres=gpu:1; what is left out is as in ~/.config/dask/jobqueue.yaml). All machines must "
+        "see the same folders, under the same names, and have the same versions: checked first. "
+        "Extra: cluster",
     )
 
 
