@@ -1,4 +1,8 @@
-"""Tagging by the workers of a cluster: some files at a time, by processes that keep the network."""
+"""Tagging by the workers of a cluster: some files at a time, by processes that keep the network.
+
+Scores are those of one process up to rounding (1e-7): which segments share a batch decides the last
+bit, and batches end with a worker's files, as they do where a job goes on.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mirkeras.cli.app import main
@@ -88,7 +89,9 @@ def test_runs_are_the_same_though_a_worker_is_killed(
     tagged = ["tag", str(audio_folder), "--model", str(one / runs[0]), "--format", "csv", "--out"]
     assert main([*tagged, str(tmp_path / "here.csv")]) == 0
     assert main([*tagged, str(tmp_path / "there.csv"), "--cluster", "local:2"]) == 0
-    assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+    here, there = (pd.read_csv(tmp_path / name) for name in ("here.csv", "there.csv"))
+    # other segments share a batch: the last bit, in the sixth decimal where that is rounded
+    pd.testing.assert_frame_equal(there, here, rtol=0, atol=1.5e-6)
 
 
 def log_of(path: Path) -> list[str]:
