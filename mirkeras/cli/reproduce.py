@@ -36,13 +36,16 @@ def run_demo(
     options : mapping
         Options of the command that `run` calls, without their dashes.
     run : callable
-        Gets these and ``--jobs`` as words; returns an exit status.
+        Gets these, ``--jobs`` and what else was given as words; returns an exit status.
     """
-    parser = command_parser(f"reproductions.{paper}.demo", description)
+    others = "Other options go to the train command, and come before the demo's own."
+    parser = command_parser(f"reproductions.{paper}.demo", description, others)
     add_jobs_option(parser, "runs trained at once")
-    chosen = {**options, "jobs": parser.parse_args(argv).jobs}
+    arguments, rest = parser.parse_known_args(argv)
+    chosen = {**options, "jobs": arguments.jobs}
+    words = [word for name, value in chosen.items() for word in (f"--{name}", str(value))]
     begin = time.monotonic()
-    status = run([word for name, value in chosen.items() for word in (f"--{name}", str(value))])
+    status = run([*words, *rest])
     if status == 0:
         print(f"demo finished in {time.monotonic() - begin:.0f} s")
     return status

@@ -1,0 +1,333 @@
+"""Commands in the READMEs run: page by page, in their order, in a folder made for the page.
+
+What a command names is made small (a folder of three classes, a list with tags, a miniature of
+MagnaTagATune, IRMAS or jingju), what takes long is cut (the first row, an epoch, two folds), trained
+taggers have random weights. Runs and extractions happen in this process.
+"""
+
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from mirkeras.system.backend import keras
+
+import pytest
+import soundfile
+
+from data_prep.sets import irmas, jingju_phonemes
+from mirkeras.cli import train
+from mirkeras.pretrained import weights
+from mirkeras.system.errors import UsageError
+from mirkeras.training.preflight import plan_rows
+from reproductions.lidy_mirex2016 import mirex, mirex_folds, tasks
+from tests.conftest import RATE, make_classes, pulses
+from tests.data_prep.jingju import record
+from tests.data_prep.miniature import make_mirror
+from tests.reproductions import test_sung as sung
+from tests.reproductions.test_pons_eusipco2017_instruments import make_irmas
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("reproductions/*/README.md"))]
+QUICK = ("audioset", "finetune")  # the others are long
+TRACKS, SECONDS = 8, 4.0  # of each class
+LONGER = {"pons_cbmi2016": 12.0, "pons_icassp2017": 12.0}  # ten segments validate
+
+STEPS = ("extractFeatures", "Train", "Classify")
+PROGRAMS = ("mirkeras", "python", "make", "pip", *STEPS)
+PYTHON = "import mirkeras as mk"  # begins a block of Python
+#: How blocks begin that are no commands: diagrams, and what a command prints.
+OTHER_BLOCKS = ("audio ─▶", "table1/time-1x60: accuracy")
+NOT_RUN = {
+    "make test": "runs this",
+    "pip install .": "installs",
+    "make parity": "needs the authors' weights, which are not at hand",
+    "python -c import": "needs PyTorch",
+}
+
+#: Pattern → what it stands for here; `;` separates commands.
+STAND_INS = {
+    # forms
+    r"mirkeras train PAPER …": "mirkeras train pons_cbmi2016 --dataset folder:PATH",
+    r"mirkeras (evaluate) PAPER …": r"mirkeras \1 pons_cbmi2016",
+    r"mirkeras compare PAPER": "mirkeras compare pons_cbmi2016",
+    r"mirkeras list \[PAPER\] \[--csv\]": "mirkeras list pons_cbmi2016 --csv; mirkeras list --runs",
+    r"mirkeras data get\|check\|list D": (
+        "mirkeras data get folder:PATH; mirkeras data check folder:PATH; mirkeras data list"
+    ),
+    r"mirkeras features D RECIPE\S*": "mirkeras features folder:PATH cbmi2016,mfcc",
+    r"mirkeras export MODEL_OR_RUN …": (
+        "mirkeras export MTT_musicnn --format keras --out whole.keras"
+    ),
+    r"FILE…": "song.mp3",
+    # data
+    r"pons_cbmi2016\.demo": "pons_cbmi2016.demo --dataset folder:PATH",
+    r"lee_samplecnn\.demo": "lee_samplecnn.demo --dataset csv:tags.csv --marks odd,even",
+    r"pons_eusipco2017\.reproduce(?!.*--dataset)": "pons_eusipco2017.reproduce --mirror mirror",
+    r"(?<=--dataset )(gtzan\S*|mini_ballroom|ballroom|urbansound8k|esc50|music_speech|D)(?= |$)": (
+        "folder:PATH"
+    ),
+    r"(?<=--dataset )mini_tags": "csv:tags.csv",
+    r"(?<=--dataset )magnatagatune": "magnatagatune --mirror mirror",
+    r"folder:(PATH|music)": "folder:music",
+    r"--dataset folder:music --marks piano,techno": "--dataset folder:music --marks slow,fast",
+    r"--marks piano,techno": "--marks guitar,slow",
+    # what is measured, on noise, has a test of its own
+    r" --timing": "",
+    r"SCRATCH": "scratch",
+    r"(feature\w*|train|test|output)List\b": r"\1List.txt",
+}
+#: What a page's commands need that none of them makes.
+MADE_BEFORE = {
+    "README.md": (
+        "mirkeras train lee_samplecnn --dataset folder:PATH --rows table5/2000",
+        "mirkeras train schindler_gtzan --dataset folder:PATH --rows table2/shallow-100",
+    )
+}
+
+
+# Pages
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT)).removeprefix("reproductions/").removesuffix("/README.md")
+
+
+def blocks(page: Path) -> list[list[str]]:
+    """The indented blocks of a page, continued lines joined, without their indent."""
+    text = re.sub(r" *\\\n *", " ", page.read_text(encoding="utf-8"))
+    found = re.findall(r"(?<=\n\n)(?: {4}.*\n|\n(?= {4}))+", text)
+    return [[line[4:] for line in block.splitlines() if line] for block in found]
+
+
+def commands(page: Path) -> list[str]:
+    """The commands of a page in order, without comments; a block of Python is one."""
+    found = []
+    for lines in blocks(page):
+        if lines[0] == PYTHON:
+            found.append("\n".join(lines))
+        elif not lines[0].startswith(OTHER_BLOCKS):
+            plain = (re.split(r" {3,}| {2,}#|(?:^| )# ", line)[0].strip() for line in lines)
+            found += [line for line in plain if line]
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_is_indented_is_known(page: Path) -> None:
+    for command in commands(page):
+        assert command.startswith((*PROGRAMS, PYTHON)), f"neither run nor listed: {command}"
+
+
+def test_what_is_not_run_stands_in_a_page() -> None:
+    known = [command for page in PAGES for command in commands(page)]
+    for listed in NOT_RUN:
+        assert any(not_run(command) == listed for command in known)
+
+
+def not_run(command: str) -> str | None:
+    """The entry of `NOT_RUN` that a command is, if it is one."""
+    words = " ".join(shlex.split(command))
+    return next((name for name in NOT_RUN if words == name or words.startswith(f"{name} ")), None)
+
+
+# A sandbox
+
+
+@pytest.fixture
+def sandbox(page: Path, tmp_path: Path, in_process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in a folder with all that commands name; nothing else of the machine is used."""
+    for name in ("DATA", "CACHE", "WEIGHTS"):
+        monkeypatch.setenv(f"MIRKERAS_{name}", str(tmp_path / name.lower()))
+    monkeypatch.chdir(tmp_path)
+    make_classes(tmp_path / "music", TRACKS, LONGER.get(name_of(page), SECONDS))
+    for name in ("song.mp3", "dog.wav"):
+        soundfile.write(tmp_path / name, pulses(120, SECONDS, seed=9), RATE)
+    make_lists(tmp_path)
+    if "DATASET=magnatagatune" in page.read_text(encoding="utf-8"):
+        make_mirror(tmp_path / "mirror", seconds=9.1)
+    if "jingju" in page.read_text(encoding="utf-8"):
+        make_data(tmp_path / "data", monkeypatch)
+    monkeypatch.setattr(weights, "load", random_tagger)
+    monkeypatch.setattr(weights, "identified", lambda card, *_: card)
+    monkeypatch.setattr(train, "plan_rows", first_row)
+    monkeypatch.setattr(mirex_folds.subprocess, "run", with_steps_here(subprocess.run))
+
+
+def make_lists(place: Path) -> None:
+    """Write a data set with two tags a track, artists, and the lists of MIREX."""
+    songs = sorted((place / "music").rglob("*.wav"))
+    tags = [f"{song.parent.name}|{'odd' if number % 2 else 'even'}"
+            for number, song in enumerate(songs)]  # fmt: skip
+    rows = {
+        "tags.csv": [
+            "path,label",
+            *(f"{song},{tag}" for song, tag in zip(songs, tags, strict=True)),
+        ],
+        "artists.txt": [
+            f"{song.relative_to(place / 'music')}\t{song.parent.name} {number % 4}"
+            for number, song in enumerate(songs)
+        ],
+        "featureExtractionList.txt": songs,
+        "trainList.txt": [f"{song}\t{song.parent.name}" for song in songs[::2]],
+        "testList.txt": songs[1::2],
+    }
+    for name, lines in rows.items():
+        (place / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def make_data(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make miniatures of IRMAS and jingju, and let their declarations and a task be as small."""
+    monkeypatch.setattr(irmas, "DATASET", make_irmas(place / "irmas", clips=4))
+    names = [*sung.TRAINED, sung.NOT_IN_CODE, sung.LEAK, sung.TESTED]
+    for seed, name in enumerate(names):
+        record(place / "jingju_phonemes", name, sung.PHONEMES, seed)
+    small = replace(jingju_phonemes.DATASET, tracks=len(names), splits=sung.SPLITS)
+    monkeypatch.setattr(jingju_phonemes, "DATASET", small)
+    task = replace(
+        tasks.TASKS["genre"], files=3 * TRACKS, labels=3, classes=("fast", "medium", "slow"),
+        per_class=TRACKS,
+    )  # fmt: skip
+    monkeypatch.setitem(tasks.TASKS, "genre", task)
+
+
+def random_tagger(card, *_, **__) -> keras.Model:
+    """Build a card's network, with the same random weights each time."""
+    keras.utils.set_random_seed(5)
+    return card.build()
+
+
+def first_row(experiment, wanted: list[str], extractors: tuple) -> list[str]:
+    """Plan the first of the rows that are named, after all are checked."""
+    whole = plan_rows(experiment, wanted, extractors)
+    if wanted == [*experiment.headline]:
+        return whole
+    first = wanted[0] if wanted[0] in experiment.rows else whole[0]
+    return plan_rows(experiment, [first], extractors)
+
+
+def with_steps_here(run: Callable) -> Callable:
+    """Let MIREX's executables run in this process, all else as `run` does."""
+
+    def chosen(command: list, *arguments, **options):
+        name = Path(command[0]).name
+        if name not in STEPS:
+            return run(command, *arguments, **options)
+        return subprocess.CompletedProcess(command, mirex.main([name, *command[1:]]))
+
+    return chosen
+
+
+# Running
+
+
+def stood_in(command: str) -> list[str]:
+    """Say what a command of a page is in the sandbox."""
+    for pattern, stand_in in STAND_INS.items():
+        command = re.sub(pattern, stand_in, command)
+    command = re.sub(r"(?<= )RUN(_DIRECTORY\w*)?(?= |$)", lambda _: newest_run(command), command)
+    command = re.sub(r"\S+/…/\S+", lambda path: expanded(path[0]), command)
+    return command.split("; ")
+
+
+def newest_run(command: str) -> str:
+    """Find the run with a network that the command's paper finished last."""
+    paper = re.search(r"(?:train |reproductions\.)(\w+)", command)[1]
+    found = Path("runs", paper).rglob("model.keras")
+    return str(max(found, key=lambda path: path.stat().st_mtime).parent)
+
+
+def expanded(path: str) -> str:
+    """Find the first place that a path with … in it may mean."""
+    return str(min(Path().glob(path.replace("…", "**"))))
+
+
+def of_target(words: list[str]) -> list[str]:
+    """What a target of the Makefile runs, without the setting up of its environment."""
+    said = subprocess.run(
+        ["make", "-n", "-C", str(ROOT), "JOBS=1", *words],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    own = r"^\S*/python (-m (?:reproductions|mirkeras)\S* .*)$"
+    return [f"python {line}" for line in re.findall(own, said, re.MULTILINE)]
+
+
+def cut(words: list[str]) -> list[str]:
+    """What makes a command that trains a short one."""
+    line = " ".join(words)
+    if words[0] == "Train":
+        return ["-epochs", "1"]
+    if words[0] == "reproductions.lidy_mirex2016.job":
+        return ["--epochs", "1"]
+    if not re.match(r"mirkeras train|reproductions\.\w+\.(train|reproduce|demo)", line):
+        return []
+    drawn = re.search(r"--dataset (folder|csv):", line)  # others come with a split
+    return ["--epochs", "1", "--seeds", "0", *(["--folds", "2"] if drawn else [])]
+
+
+def run(command: str) -> None:
+    """Run a command in this process; what it writes must be there."""
+    program, *words = shlex.split(command)
+    if program == "make":
+        lines = of_target(words)
+        assert lines, f"{command} runs nothing"
+        for line in lines:
+            for one in stood_in(line):
+                run(one)
+        return
+    words = words[1:] if program == "python" else [program, *words]
+    words = [words[0], *cut(words), *words[1:]] if words[0] == "Train" else [*words, *cut(words)]
+    print("running", *words)
+    assert status_of(words) == 0, f"{command}: failed"
+    for option, path in zip(words, words[1:], strict=False):
+        if option in ("--out", "--plot", "--embed"):
+            assert Path(path).exists(), f"{command}: no {path}"
+
+
+def status_of(words: list[str]) -> int:
+    if words[0] in STEPS:
+        return mirex.main(words)
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # it was imported before
+        patch.setattr(sys, "argv", words)
+        try:
+            runpy.run_module(words[0], run_name="__main__")
+        except SystemExit as end:
+            return end.code or 0
+    raise UsageError(f"{words[0]} is no command")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=() if name_of(page) in QUICK else pytest.mark.long)
+        for page in PAGES
+    ],
+    ids=name_of,
+)
+def test_every_command_of_a_page_runs(page: Path, sandbox: None, capfd) -> None:
+    for before in MADE_BEFORE.get(name_of(page), ()):
+        for command in stood_in(before):
+            run(command)
+    for shown in commands(page):
+        if not_run(shown):
+            continue
+        if shown.startswith(PYTHON):
+            exec_python(shown)
+            continue
+        for command in stood_in(shown) if not shown.startswith("make") else [shown]:
+            run(command)
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def exec_python(text: str) -> None:
+    lines = [
+        re.sub(r'"([^"]*…[^"]*)"', lambda path: f'"{expanded(path[1])}"', line)
+        for line in text.splitlines()
+    ]
+    Path("page.py").write_text("\n".join(lines), encoding="utf-8")
+    runpy.run_path("page.py")
