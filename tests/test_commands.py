@@ -65,7 +65,7 @@ STAND_INS = {
     r"mirkeras data get\|check\|list D": (
         "mirkeras data get folder:PATH; mirkeras data check folder:PATH; mirkeras data list"
     ),
-    r"mirkeras features D RECIPE.*": "mirkeras features folder:PATH cbmi2016,mfcc",
+    r"mirkeras features D RECIPE.*": "mirkeras features folder:PATH cbmi2016,musicnn",
     r"mirkeras export MODEL_OR_RUN …": (
         "mirkeras export MTT_musicnn --format keras --out whole.keras"
     ),
