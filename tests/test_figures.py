@@ -22,7 +22,7 @@ from reproductions.pons_cbmi2016 import filters as directions
 from reproductions.pons_icassp2017 import filters as patterns
 from reproductions.pons_icassp2017 import parameters
 from reproductions.pons_icassp2019_fewdata import curve
-from reproductions.pons_icassp2019_random import claims
+from reproductions.pons_icassp2019_random import front_ends as random_front_ends
 from reproductions.pons_ismir2018 import genres
 from reproductions.schindler_gtzan import confusion
 
@@ -148,9 +148,9 @@ def front_ends(path: Path) -> None:
          "size": "3500", "classifier": kind, "front_end": name, "accuracy": 100.0, "seeds": 5}
         for protocol in ("clean", "code")
         for kind in ("svm", "elm")
-        for name in (*claims.FRONT_ENDS, claims.MFCC)
+        for name in (*random_front_ends.FRONT_ENDS, random_front_ends.MFCC)
     ]  # fmt: skip
-    claims.draw(pd.DataFrame(lines), path)
+    random_front_ends.draw(pd.DataFrame(lines), path)
 
 
 def over_clips(path: Path) -> None:
@@ -216,7 +216,7 @@ CASES: dict[Callable, dict[str, Callable[[Path], None]]] = {
         )
     },
     parameters.draw: {"two papers": over_parameters},
-    claims.draw: {"all": front_ends},
+    front_ends.draw: {"all": front_ends},
     curve.draw: {"all": over_clips},
     genres.draw: {"three": by_class(3, 14), "ten": by_class(10, 14), "two": by_class(2, 3)},
 }

@@ -174,14 +174,6 @@ def _values(runs: pd.DataFrame, metric: str) -> dict:
     }
 
 
-def data_of(run: pd.Series) -> str:
-    """Name what a run was measured on: data set@split:protocol, and whose features it read."""
-    data = run.dataset if run.split == DRAWN else f"{run.dataset}@{run.split}"
-    extractors = run.get("extractors")
-    foreign = isinstance(extractors, str) and not extractors.startswith(f"{run.dataset}:")
-    return f"{data}:{run.protocol}" + (f" ← {extractors}" if foreign else "")
-
-
 def _measured(row: tuple, runs: pd.DataFrame) -> dict:
     line, values = _values(runs, row.metric), runs[row.metric].to_numpy(float)
     line["warned"] = _notes(*_warnings(runs))

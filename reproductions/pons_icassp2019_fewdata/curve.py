@@ -8,6 +8,7 @@ curve.csv and figures. The three conclusions of the thesis are answered by ``mir
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mirkeras.cli.options import command_parser
