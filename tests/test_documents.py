@@ -7,7 +7,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("reproductions/**/*.md"), *ROOT.glob("results/**/*.md")]
+    page
+    for tree in ("*.md", "mirkeras/*.md", "reproductions/**/*.md", "results/**/*.md")
+    for page in ROOT.glob(tree)
 )
 
 

@@ -216,7 +216,7 @@ CASES: dict[Callable, dict[str, Callable[[Path], None]]] = {
         )
     },
     parameters.draw: {"two papers": over_parameters},
-    front_ends.draw: {"all": front_ends},
+    random_front_ends.draw: {"all": front_ends},
     curve.draw: {"all": over_clips},
     genres.draw: {"three": by_class(3, 14), "ten": by_class(10, 14), "two": by_class(2, 3)},
 }

@@ -168,7 +168,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace, whose: Whose) 
 
     # data, division, features
     prepared = options.prepared(arguments)
-    say(f"features in {prepared.home}, runs in {arguments.out / experiment.paper}")
+    print(shown(f"features in {prepared.home}, runs in {arguments.out / experiment.paper}"))
     split, folds = choose_split(prepared, protocol, arguments.split, arguments.folds)
     if max(arguments.only_folds, default=0) > folds:
         raise UsageError(f"--only-folds: there are {folds} folds, counted from 1")

@@ -137,31 +137,43 @@ tracks tested, or a count; `between`: the pair of rows that decides, the worst f
 """
 
 
-def page(paper: str, found: pd.DataFrame) -> str:
-    """Lay answers, as from `of_paper`, out in Markdown."""
-    claims = find_claims(paper)
-    lines = [
+HEAD = ("claim", "in our words", "where", "holds if", "by its own numbers", "measured here")
+ANSWERS = (
+    *("claim", "of", "metric", "source", "data", "answer", "difference (95 %)", "n", "by"),
+    "between",
+)
+
+
+def in_short(paper: str, found: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Sum up the answers, as from `of_paper`: a line of `HEAD` for each claim."""
+    return [
         (claim.id, claim.text, claim.place, claim.threshold,
          *(_told(found[(found.claim == claim.id) & (found.source == source)])
            for source in (PRINTED, MEASURED)))
-        for claim in claims
+        for claim in find_claims(paper)
     ]  # fmt: skip
-    head = ["claim", "in our words", "where", "holds if", "by its own numbers", "measured here"]
-    told = found[found.difference.notna()]
-    rows = [
+
+
+def in_full(found: pd.DataFrame) -> list[tuple[str, ...]]:
+    """List what could be compared, as from `of_paper`: lines of `ANSWERS`."""
+    return [
         (line.claim, line.form, line.metric.replace("_", " "), line.source, line.data, line.answer,
          _points(line), "" if pd.isna(line.n) else f"{line.n:.0f}", line.by, line.between)
-        for line in told.itertuples(index=False)
+        for line in found[found.difference.notna()].itertuples(index=False)
     ]  # fmt: skip
-    columns = ["claim", "of", "metric", "source", "data", "answer", "difference (95 %)", "n", "by"]
+
+
+def page(paper: str, found: pd.DataFrame) -> str:
+    """Lay answers, as from `of_paper`, out in Markdown."""
+    claims, told = find_claims(paper), found[found.difference.notna()]
     noted = told[told.note.ne("") & told.source.eq(MEASURED)]
     notes = [f"{claim.id}, {claim.threshold}: {claim.why}" for claim in claims if claim.why]
     for (data, note), same in noted.groupby(["data", "note"], sort=False):
         notes.append(f"{data} ({', '.join(dict.fromkeys(same.claim))}): {note}")
     return PAGE.format(
         paper=paper,
-        claims=table(head, "llllll", lines),
-        answers=table([*columns, "between"], "llllllrrll", rows),
+        claims=table(HEAD, "llllll", in_short(paper, found)),
+        answers=table(ANSWERS, "llllllrrll", in_full(found)),
         notes="\n".join(f"- {escaped(note)}" for note in notes),
     )
 

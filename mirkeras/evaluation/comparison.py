@@ -77,7 +77,7 @@ def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     extra = ["row", "split", "protocol", "baseline", "difference", "low", "high", "note", "warned"]
     table = pd.DataFrame(lines, columns=[*COLUMNS, *extra, "elsewhere"])
     table = table.astype({"params": "Int64", "n": "Int64", "published_params": "Int64"})
-    return table.fillna({"elsewhere": ""})
+    return table.assign(elsewhere=table.elsewhere.astype(object).fillna(""))
 
 
 def _runs_of(row: tuple, published: pd.DataFrame, measured: pd.DataFrame) -> Iterator[pd.DataFrame]:

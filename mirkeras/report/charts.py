@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from mirkeras.report.figures import LABELS
+from mirkeras.report.bars import LABELS
 
 MARGIN = 0.03  # of an axis, on either side
 MOST_POINTS = 400  # of a curve

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras.evaluation import errata
+from mirkeras.evaluation import answered, errata
 from mirkeras.experiment.published import papers as published_papers
 from mirkeras.report import charts
 from mirkeras.site import details, gather, proof
@@ -142,9 +142,14 @@ class _Site:
         table = gather.table_lines(paper.compared)
         data = {(line["row"], line["data"]) for line in table if line["n"]}
         unrun = [line for line in table if line["verdict"] in gather.UNRUN or not line["n"]]
+        found = answered.of_paper(paper.name, paper.measured)
         self.write(
             f"{home}.html",
             "paper.html",
+            claims=answered.in_short(paper.name, found),
+            claims_head=answered.HEAD[1:],
+            answers=answered.in_full(found),
+            answers_head=answered.ANSWERS,
             paper=paper,
             home=home,
             counts=paper.counts(),

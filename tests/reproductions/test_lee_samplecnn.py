@@ -160,7 +160,8 @@ def test_the_figures_of_the_paper_are_drawn_too(trained: Path) -> None:
         "fig5-guitar-slow.png",
     }
     table = pd.read_csv(trained / PAPER / "figures" / "filters.csv")
-    assert table.groupby("layer").size().to_dict() == {1: 128, 2: 128}
+    sizes = table.groupby(["layer", "weights"]).size()
+    assert sizes.to_dict() == {(n, of): 128 for n in (1, 2) for of in ("trained", "untrained")}
 
 
 @pytest.mark.long

@@ -19,7 +19,11 @@ from mirkeras.experiment.runs import Run
 
 RUN = Run("some_paper", "table/row", "data", "paper", 0, 0, 2, 5)
 KNOWN = vars(RUN) | {"origin": "a-b", "threads": 2, "hardware": "made", "capped": False}
-ARRAYS = {"scores": np.eye(2, dtype=np.float32), "tracks": np.array(["a/1", "b/ü"])}
+ARRAYS = {
+    "scores": np.eye(2, dtype=np.float32),
+    "tracks": np.array(["a/1", "b/ü"]),
+    "labels": np.array([0, 1]),
+}
 
 
 @pytest.fixture
@@ -55,7 +59,7 @@ def test_a_record_comes_back_and_the_order_of_its_fields_is_free(finished: Path)
     assert list(written)[-1] == "digest"
     path.write_text(json.dumps(dict(reversed(written.items()))))
     assert read_record(finished) == record
-    assert collected(finished)["sum"].tolist() == [2]
+    assert collected(finished)["sum"].tolist() == [3]
 
 
 @pytest.mark.parametrize(
