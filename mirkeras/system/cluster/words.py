@@ -120,6 +120,7 @@ def started(words: Words) -> "SpecCluster | None":
 
 def _local(workers: int | None) -> "SpecCluster":
     """Start workers on this machine: each GPU has its own, the cores are divided."""
+    import dask
     from distributed import Nanny, Scheduler
     from distributed.deploy.spec import SpecCluster
 
@@ -135,7 +136,17 @@ def _local(workers: int | None) -> "SpecCluster":
             options |= {"resources": {GPU: 1}, "env": {"CUDA_VISIBLE_DEVICES": found[number]}}
         spec[number] = {"cls": Nanny, "options": options}
     scheduler = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": ":0"}
-    return SpecCluster(workers=spec, scheduler={"cls": Scheduler, "options": scheduler})
+    scheduler = {"cls": Scheduler, "options": scheduler}
+    # What starts a worker writes its variables into this very process, for good: a number of
+    # threads of 1, and a seed of hashes. Each run's process gets those of the command.
+    seed = os.environ.get("PYTHONHASHSEED")
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": {}}):
+        cluster = SpecCluster(workers=spec, scheduler=scheduler)
+    if seed is None:
+        os.environ.pop("PYTHONHASHSEED", None)
+    else:
+        os.environ["PYTHONHASHSEED"] = seed
+    return cluster
 
 
 def cards() -> list[str]:

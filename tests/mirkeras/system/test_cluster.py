@@ -323,3 +323,10 @@ def test_what_slurm_would_start_does_the_work_and_is_cancelled(tmp_path: Path) -
     begun = (tmp_path / "jobs").read_text().split()
     assert sorted((tmp_path / "cancelled").read_text().split()) == sorted(begun)
     assert len(begun) == 2
+
+
+def test_local_workers_leave_the_commands_variables_alone() -> None:
+    before = dict(os.environ)
+    made = words.started(words.read("local:1"))
+    made.close()
+    assert dict(os.environ) == before
