@@ -269,8 +269,10 @@ if __name__ == "__main__":
 
 def command(*arguments: object, **settings: str) -> subprocess.Popen:
     given = [sys.executable, "-c", COMMAND, *map(str, arguments)]
-    outside = {"PYTHONPATH": str(ROOT), **settings}
-    options = {"cwd": ROOT, "env": os.environ | outside, "stderr": subprocess.PIPE, "text": True}
+    # not those that a scheduler of this process left
+    own = {name: value for name, value in os.environ.items() if "DASK_" not in name}
+    own |= {"PYTHONPATH": str(ROOT), **settings}
+    options = {"cwd": ROOT, "env": own, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(given, **options)
 
 
