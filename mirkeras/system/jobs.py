@@ -6,6 +6,7 @@ are is the business of `Hands`: on this machine, or on the workers of a cluster.
 """
 
 import sys
+import time
 import traceback
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +18,14 @@ from tqdm import tqdm
 
 from mirkeras.system import processes
 from mirkeras.system.errors import ExpectedError, UsageError, explained, is_expected, is_full
+from mirkeras.system.estimate import Estimate, spoken
 
 ENDED_FROM_OUTSIDE = (
     "its process was ended from outside (out of memory, or killed); the same command goes on from "
     "the last checkpoint, fewer --jobs need less memory"
 )
+#: Seconds between two looks of a bar on a screen; in a log, and there while no run ends.
+PAUSE, LOG_PAUSE, LONG_PAUSE = 0.5, 30, 600
 #: What `run_all` says of a job that somebody else has begun.
 BUSY = "another command is at work on it"
 
@@ -36,7 +40,8 @@ class Job:
 
     `report` takes a dictionary with ``epoch``, ``loss``, ``val_loss`` and, if there is one,
     ``val_accuracy`` after every epoch, or how far an epoch is: ``part``, 0 to 1. A job without
-    epochs shows nothing. `runs` is how many runs it does, one after another.
+    epochs shows nothing. `runs` is how many runs it does, one after another; jobs of one `kind`
+    take about as long.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Job:
     function: Callable
     arguments: tuple
     runs: int = 1
+    kind: str = ""
 
 
 class Hands(Protocol):
@@ -134,7 +140,14 @@ class Worker:
         self.bar.update(int(line["epoch"]) - self.bar.n)
 
 
-def run_all(jobs: Sequence[Job], whose: Whose, set_up: Callable[[], None]) -> list[tuple[Job, str]]:
+def run_all(
+    jobs: Sequence[Job],
+    whose: Whose,
+    set_up: Callable[[], None],
+    *,
+    estimate: Estimate | None = None,
+    heard: Callable[[Job, dict], None] = lambda job, line: None,
+) -> list[tuple[Job, str]]:
     """Run all jobs in order, as many at a time as there are places for.
 
     Parameters
@@ -143,6 +156,10 @@ def run_all(jobs: Sequence[Job], whose: Whose, set_up: Callable[[], None]) -> li
         How many processes of this machine at a time, or who else runs them.
     set_up : callable
         Called first in each process.
+    estimate : Estimate or None
+        What is known of how long jobs take; it learns from them, and the bar says what is left.
+    heard : callable
+        Gets each job's reports.
 
     Returns
     -------
@@ -157,29 +174,30 @@ def run_all(jobs: Sequence[Job], whose: Whose, set_up: Callable[[], None]) -> li
     """
     workers, running = hands(whose), {}
     waiting, failed = list(jobs), []
-    pause = 0.5 if sys.stderr.isatty() else 30  # seconds
-    with tqdm(
-        total=sum(job.runs for job in jobs),
-        desc="runs",
-        unit="run",
-        position=0,
-        mininterval=pause,
-        disable=not any(job.epochs for job in jobs),
-    ) as total:
+    estimate = estimate or Estimate()
+    with _total(jobs) as total:
         try:
             while waiting or running:
                 while waiting and len(running) < workers.places():
                     job = waiting.pop(0)
-                    running[workers.begin(job, set_up)] = Worker(job, _bar(job, running.values()))
+                    key = workers.begin(job, set_up)
+                    running[key] = Worker(job, _bar(job, running.values()))
+                    estimate.begun(key, job)
                 for key, kind, content in workers.news():
                     if kind == "line":
+                        heard(running[key].job, content)
+                        estimate.heard(key, content)
                         running[key].show(content)
                         continue
                     worker = running.pop(key)
                     worker.bar.close()
+                    estimate.ended(key, not content)
+                    _tell_left(total, estimate.left(waiting, workers.places()), redrawn=False)
                     total.update(0 if kind == "busy" else worker.job.runs)
                     failed += [(worker.job, content)] if content else []
                     waiting = [] if kind == "full" else waiting
+                if _is_due(total):
+                    _tell_left(total, estimate.left(waiting, workers.places()), redrawn=True)
         finally:
             workers.end()
             for worker in running.values():
@@ -197,6 +215,31 @@ def apart(set_up: Callable[[], None], function: Callable, *arguments) -> None:
     """
     for _, message in run_all([Job("check", 0, function, arguments)], 1, set_up):
         raise UsageError(message)
+
+
+def _total(jobs: Sequence[Job]) -> tqdm:
+    return tqdm(
+        total=sum(job.runs for job in jobs),
+        desc="runs",
+        unit="run",
+        position=0,
+        mininterval=PAUSE if sys.stderr.isatty() else LOG_PAUSE,
+        bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
+        disable=not any(job.epochs for job in jobs),
+    )
+
+
+def _tell_left(bar: tqdm, seconds: float | None, redrawn: bool) -> None:
+    """Let a bar say how long it will take."""
+    bar.set_postfix_str(f"about {spoken(seconds)} left" if seconds else "", refresh=redrawn)
+    if redrawn:
+        bar.last_print_t = time.time()
+
+
+def _is_due(bar: tqdm) -> bool:
+    """Whether a bar is to be drawn anew though no run has ended."""
+    pause = PAUSE if sys.stderr.isatty() else LONG_PAUSE
+    return not bar.disable and time.time() - bar.last_print_t > pause
 
 
 def _bar(job: Job, others: Iterable[Worker]) -> tqdm:

@@ -1,0 +1,221 @@
+"""How long work will take: from what is known of its kind, better with every piece that ends."""
+
+import math
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heapify, heapreplace
+from typing import Protocol
+
+#: As many epochs, or ended jobs, as what was known before weighs beside what is seen.
+_TRUST = 2
+#: A job that goes on beyond its likely epochs gets this share of what it has had.
+_BEYOND = 0.1
+
+
+class Work(Protocol):
+    """What an `Estimate` asks of a job, see `mirkeras.system.jobs.Job`."""
+
+    kind: str
+    epochs: int
+    runs: int
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long a job of a kind takes.
+
+    Attributes
+    ----------
+    around : float
+        Seconds before its first epoch and after its last: a process, a first step, predictions.
+    epoch : float
+        Seconds per epoch; 0 for jobs without.
+    epochs : float
+        How many it will likely have.
+    """
+
+    around: float
+    epoch: float
+    epochs: float
+
+
+@dataclass
+class _Under:
+    """A job under way: its epochs, those of an earlier process included."""
+
+    job: Work
+    begun: float
+    last: float
+    earlier: int = 0
+    done: int = 0
+    part: float = 0.0
+
+
+@dataclass
+class _Seen:
+    """What was seen of a kind."""
+
+    epochs: int = 0
+    seconds: float = 0.0
+    ended: int = 0  # jobs, their epochs in all and those of this process, their seconds
+    all_epochs: int = 0
+    own_epochs: int = 0
+    took: float = 0.0
+
+
+class Estimate:
+    """The time that jobs of several kinds still need.
+
+    Parameters
+    ----------
+    known : mapping
+        What is known before, by kind.
+    clock : callable
+        () → seconds.
+    """
+
+    def __init__(
+        self, known: Mapping[str, Pace] | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._known, self._clock = dict(known or {}), clock
+        self._seen: dict[str, _Seen] = {}
+        self._running: dict[Hashable, _Under] = {}
+
+    def begun(self, key: Hashable, job: Work) -> None:
+        """A job has begun."""
+        now = self._clock()
+        self._running[key] = _Under(job, now, now)
+
+    def heard(self, key: Hashable, line: Mapping) -> None:
+        """A job says that an epoch has ended, or how far it is."""
+        one, now = self._running[key], self._clock()
+        one.part = line.get("part", 0.0)
+        if "epoch" not in line:
+            return
+        if one.done:
+            seen = self._seen.setdefault(one.job.kind, _Seen())
+            seen.epochs, seen.seconds = seen.epochs + 1, seen.seconds + now - one.last
+        else:  # the first lasts longer, and one that goes on counts from where it was
+            one.earlier = one.done = int(line["epoch"]) - 1
+        one.done, one.last = one.done + 1, now
+
+    def ended(self, key: Hashable, done: bool) -> None:
+        """A job has ended; one that failed says nothing of its kind."""
+        one = self._running.pop(key)
+        if not done:
+            return
+        seen = self._seen.setdefault(one.job.kind, _Seen())
+        seen.ended, seen.all_epochs = seen.ended + one.job.runs, seen.all_epochs + one.done
+        seen.own_epochs += one.done - one.earlier
+        seen.took += self._clock() - one.begun
+
+    def pace(self, kind: str) -> Pace | None:
+        """How long jobs of a kind take, as far as is known by now."""
+        before, seen = self._known.get(kind), self._seen.get(kind, _Seen())
+        if before is None and not seen.epochs + seen.ended:
+            return None
+        trust = _TRUST if before else 0
+        before = before or Pace(0.0, 0.0, 0.0)
+        around, epoch, epochs = before.around, before.epoch, before.epochs
+        if seen.epochs:
+            epoch = (trust * epoch + seen.seconds) / (trust + seen.epochs)
+        if seen.ended:
+            epochs = (trust * epochs + seen.all_epochs) / (trust + seen.ended)
+            around = max(0.0, seen.took - epoch * seen.own_epochs) / seen.ended
+        return Pace(around, epoch, epochs or math.inf)
+
+    def left(self, waiting: Sequence[Work], places: int) -> float | None:
+        """Seconds until the jobs under way and those that wait are done.
+
+        Parameters
+        ----------
+        places : int
+            How many are done at once.
+
+        Returns
+        -------
+        float or None
+            None if nothing is known of any. Of a kind that is unknown a job takes as long as the
+            mean of the others.
+        """
+        if not (waiting or self._running):
+            return 0.0
+        costs = {job.kind: self._cost(job) for job in waiting}
+        known = [cost for cost in costs.values() if cost is not None]
+        known += [one for one in map(self._rest, self._running.values()) if one is not None]
+        if not known:
+            return None
+        usual = sum(known) / len(known)
+        ends = [self._rest(one) for one in self._running.values()]
+        ends = [usual if end is None else end for end in ends]
+        ends += [0.0] * (max(1, places) - len(ends))
+        heapify(ends)
+        for job in waiting:
+            cost = self._cost(job)
+            heapreplace(ends, ends[0] + (usual if cost is None else cost))
+        return max(ends)
+
+    def _cost(self, job: Work) -> float | None:
+        if (pace := self.pace(job.kind)) is None:
+            return None
+        return pace.around * job.runs + pace.epoch * min(pace.epochs, job.epochs)
+
+    def _rest(self, one: _Under) -> float | None:
+        """What a job under way still needs."""
+        if (pace := self.pace(one.job.kind)) is None:
+            return None
+        if not one.done + one.part:
+            return max(0.0, self._cost(one.job) - (self._clock() - one.begun))
+        likely = max(pace.epochs, one.done * (1 + _BEYOND))
+        return pace.epoch * max(0.0, min(likely, one.job.epochs) - one.done - one.part)
+
+
+class Remaining:
+    """The time that many things of known weights still need, done by several at once.
+
+    What the first of them took is left out: it holds the start of the processes.
+
+    Parameters
+    ----------
+    total : float
+        All weights together, e.g. bytes of files.
+    at_once : int
+        How many are done at once.
+    """
+
+    def __init__(
+        self, total: float, at_once: int = 1, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._total, self._first, self._clock = total, at_once, clock
+        self._done = self._counted = 0.0
+        self._began = 0.0
+
+    def add(self, weight: float) -> None:
+        """One is done."""
+        self._done += weight
+        if self._first:
+            self._first, self._began = self._first - 1, self._clock()
+        else:
+            self._counted += weight
+
+    def left(self) -> float | None:
+        """Seconds, or None as long as nothing is known."""
+        if not self._counted:
+            return None
+        return (self._clock() - self._began) / self._counted * max(0.0, self._total - self._done)
+
+
+def spoken(seconds: float) -> str:
+    """Say a time as people do: 40 s, 12 min, 3 h 20 min, 4 days 3 h."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 10:
+        return f"{hours} h {minutes:02d} min"
+    if hours < 72:
+        return f"{hours + (minutes >= 30)} h"
+    return f"{hours // 24} days {hours % 24} h"
