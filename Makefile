@@ -6,6 +6,8 @@ JOBS ?= $(shell $(PYTHON) -c "from mirkeras.system.processes import usable_cores
 PROTOCOL ?=
 ROWS ?=
 EXTRA ?=
+# EXTRA=--plan says what is ahead and trains nothing: then there is nothing to evaluate
+PLAN := $(findstring --plan,$(EXTRA))
 comma := ,
 space := $(subst ,, )
 # without prototypical networks (the slowest) and the taggers, whose weights are the user's to bring
@@ -59,7 +61,7 @@ bench-torch: $(READY) ## SampleCNN, Schindler's and the random networks against 
 
 reproduce-ballroom: $(READY) ## Pons, Lidy & Serra 2016 on Ballroom: all twelve rows, ten folds, then the verdicts
 	@$(BIN)/python -m reproductions.pons_cbmi2016.train --dataset ballroom --rows $(or $(ROWS),all) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
-	@$(BIN)/python -m reproductions.pons_cbmi2016.evaluate --out runs
+	@$(if $(PLAN),true,$(BIN)/python -m reproductions.pons_cbmi2016.evaluate --out runs)
 
 reproduce-temporal: $(READY) ## Pons & Serra 2017 on Ballroom: eight networks of temporal filters, ten folds, accuracy against parameters, what they learned
 	@$(BIN)/python -m reproductions.pons_icassp2017.reproduce --dataset $(or $(DATASET),ballroom) --rows $(or $(ROWS),all) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
@@ -75,19 +77,19 @@ reproduce-mirex: $(READY) ## Lidy & Schindler 2016: all networks on music/speech
 
 reproduce-scale: $(READY) ## Pons et al. 2018 and musicnn on MagnaTagATune: released networks, training table, at-scale networks, verdicts
 	@$(BIN)/python -m reproductions.pons_ismir2018.train --dataset $(or $(DATASET),magnatagatune) --rows $(or $(ROWS),released$(comma)training$(comma)mtt) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)
-	@$(BIN)/python -m reproductions.pons_ismir2018.evaluate --out runs
+	@$(if $(PLAN),true,$(BIN)/python -m reproductions.pons_ismir2018.evaluate --out runs)
 
 reproduce-transfer: $(READY) ## embeddings of musicnn's trained taggers → PCA → SVM on fault-filtered GTZAN, verdicts
 	@$(BIN)/python -m reproductions.pons_ismir2018.train --dataset $(or $(DATASET),gtzan) --rows $(or $(ROWS),transfer/MTT_musicnn$(comma)transfer/MTT_vgg$(comma)transfer/MSD_musicnn$(comma)transfer/MSD_vgg) --jobs $(JOBS) --out runs $(EXTRA)
-	@$(BIN)/python -m reproductions.pons_ismir2018.evaluate --out runs
+	@$(if $(PLAN),true,$(BIN)/python -m reproductions.pons_ismir2018.evaluate --out runs)
 
 reproduce-random: $(READY) ## Pons & Serra 2019, random CNNs: nine front-ends that learned nothing, SVM and ELM, the claims answered
 	@$(BIN)/python -m reproductions.pons_icassp2019_random.reproduce --dataset $(or $(DATASET),urbansound8k) --rows $(or $(ROWS),all) --protocol $(or $(PROTOCOL),clean) --jobs $(JOBS) --out runs $(EXTRA)
-	@$(BIN)/mirkeras claims pons_icassp2019_random --out runs
+	@$(if $(PLAN),true,$(BIN)/mirkeras claims pons_icassp2019_random --out runs)
 
 reproduce-fewdata: $(READY) ## Pons, Serra & Serra 2019, few data: accuracy against 1 to all clips of each class, five draws, the curves, the conclusions answered
 	@$(BIN)/python -m reproductions.pons_icassp2019_fewdata.reproduce --dataset $(or $(DATASET),urbansound8k) --rows $(or $(ROWS),$(FEW)) --protocol $(or $(PROTOCOL),clean) --seeds 0,1,2,3,4 --jobs $(JOBS) --out runs $(EXTRA)
-	@$(BIN)/mirkeras claims pons_icassp2019_fewdata --out runs
+	@$(if $(PLAN),true,$(BIN)/mirkeras claims pons_icassp2019_fewdata --out runs)
 
 reproduce-timbre: $(READY) ## Pons et al. 2017, timbre: tagging, instruments and phonemes, each on its own data; DATASET=… ROWS=…: these rows (tagging) on it
 	@$(BIN)/python -m reproductions.pons_eusipco2017.reproduce $(if $(DATASET),--dataset $(DATASET)) $(if $(ROWS),--rows $(ROWS)) --protocol $(or $(PROTOCOL),code) --jobs $(JOBS) --out runs $(EXTRA)

@@ -122,6 +122,8 @@ class DataSet:
         The vocabulary, in the order of a network's outputs, if tracks have tags instead of a class.
     tracks : int or None
         Number of tracks of a set with tags.
+    seconds : float
+        Usual length of a track, for estimates before the audio is here; 0: not known.
     splits : mapping
         Name of a split to tracks per part (none: not declared); the first is the default. An index
         lacks the column of a split whose lists could not be had.
@@ -153,6 +155,7 @@ class DataSet:
     make: Callable[[Path], None] | None = field(default=None, repr=False)
     tags: tuple[str, ...] = ()
     tracks: int | None = None
+    seconds: float = 0.0
     splits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     class_splits: Mapping[str, Mapping[str, Mapping[str, int]]] = field(
         default_factory=dict, repr=False

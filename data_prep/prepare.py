@@ -106,7 +106,7 @@ def prepare(
     if own := next((kind for kind in kinds if name.startswith(kind.PREFIX)), None):
         root, how = own.root_of(name), "present"
     else:
-        root = Path(data_root).expanduser().absolute() / (dataset.folder or dataset.name)
+        root = root_of(dataset, data_root)
         how = provide.audio(dataset, root, mirror, offline)
         provide.kept_files(dataset, root, mirror, offline)
     stand_in = provide.is_stand_in(dataset, root)
@@ -126,6 +126,11 @@ def prepare(
     if own:
         _report_copies(prepared)
     return prepared
+
+
+def root_of(dataset: DataSet, data_root: Path) -> Path:
+    """Where a declared data set is, or would be."""
+    return Path(data_root).expanduser().absolute() / (dataset.folder or dataset.name)
 
 
 def _write_index(index: pd.DataFrame, path: Path) -> bool:

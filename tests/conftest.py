@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,10 +61,10 @@ def cached(audio_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return root
 
 
-def run_here(work: list, at_once: int, set_up) -> list:
+def run_here(work: list, at_once: int, set_up, heard=lambda job, line: None, **_) -> list:
     """Run jobs in this process: a process of its own each costs seconds and is tested elsewhere."""
     for one in work:
-        one.function(*one.arguments, lambda message: None)
+        one.function(*one.arguments, partial(heard, one))
     return []
 
 

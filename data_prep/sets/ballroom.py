@@ -158,6 +158,7 @@ DATASET = DataSet(
   booktitle = {14th International Society for Music Information Retrieval Conference},
   year = {2013}
 }""",
+    seconds=30,
     licence="No licence is published with the audio; it is distributed for research.",
     archives=ARCHIVES,
     layout="""\

@@ -82,6 +82,7 @@ DATASET = DataSet(
   year = {2015},
   doi = {10.1145/2733373.2806390}
 }""",
+    seconds=5,
     licence="Creative Commons Attribution Non-Commercial 3.0.",
     archives=(
         Archive(

@@ -96,6 +96,7 @@ DATASET = DataSet(
   booktitle = {{IEEE} International Workshop on Machine Learning for Signal Processing},
   year = {2016}
 }""",
+    seconds=30,
     licence="No licence is published with it; the audio is not part of the set.",
     layout="""\
 extended_ballroom/    (or one or two folders deeper)

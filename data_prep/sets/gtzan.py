@@ -172,6 +172,7 @@ DATASET = DataSet(
   year = {2013},
   note = {arXiv:1306.1461}
 }""",
+    seconds=30,
     licence="No licence is published with it; it is distributed for research.",
     archives=ARCHIVES,
     layout="""\

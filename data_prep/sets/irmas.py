@@ -130,6 +130,7 @@ DATASET = DataSet(
   pages = {559--564},
   year = {2012}
 }""",
+    seconds=3,
     licence="Creative Commons Attribution-NonCommercial-ShareAlike 3.0 Unported.",
     archives=(
         _published("IRMAS-TrainingData.zip", "4fd9f5ed5a18d8e2687e6360b5f60afe"),

@@ -203,6 +203,7 @@ DATASET = DataSet(
   pages = {387--392},
   year = {2009}
 }""",
+    seconds=29.1,
     licence="Creative Commons Attribution-Noncommercial-Share Alike 3.0 (tagatune.org).",
     archives=ARCHIVES,
     layout=f"""\

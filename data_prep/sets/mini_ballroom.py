@@ -108,6 +108,7 @@ DATASET = DataSet(
     "Ballroom; 256 tracks of 7.5 s, 44,100 Hz mono, FLAC. Nothing but the rhythm depends on the "
     "class.",
     citation="Made by mirkeras; cite the suite.",
+    seconds=SECONDS,
     licence="The making is deterministic and the result free of rights: do with it what you like.",
     layout="""\
 mini_ballroom/

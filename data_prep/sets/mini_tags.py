@@ -127,6 +127,7 @@ DATASET = DataSet(
     description="Synthetic control set: 60 recordings of six clips, 360 clips of 6 s, 22,050 Hz "
     f"mono, FLAC, with {len(TAGS)} of MagnaTagATune's tags, true by construction.",
     citation="Made by mirkeras; cite the suite.",
+    seconds=SECONDS,
     licence="The making is deterministic and the result free of rights: do with it what you like.",
     layout="""\
 mini_tags/

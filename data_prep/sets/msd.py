@@ -158,6 +158,7 @@ DATASET = DataSet(
   booktitle = {17th International Society for Music Information Retrieval Conference},
   year = {2016}
 }""",
+    seconds=30,
     licence="Lists: MIT (Lee) and as published (Choi); the audio is not part of the set.",
     archives=(
         published_list("filtered_list_train.cP", _LEE, _LEE_COPY, max_bytes=_LIMIT),

@@ -38,6 +38,7 @@ DATASET = DataSet(
   year = {1999},
   url = {http://marsyas.info/downloads/datasets.html}
 }""",
+    seconds=30,
     licence="No licence is published with it; it is distributed for research.",
     archives=(
         Archive(

@@ -85,6 +85,7 @@ DATASET = DataSet(
   pages = {241--247},
   year = {2015}
 }""",
+    seconds=30,
     licence="As stated at tagtraum.com/msd_genre_datasets.html; the audio is not part of the set.",
     archives=(
         published_list("train_list.cP", _LISTS, max_bytes=_LIMIT),

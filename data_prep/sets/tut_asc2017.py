@@ -119,6 +119,7 @@ DATASET = DataSet(
   pages = {85--92},
   year = {2017}
 }""",
+    seconds=10,
     licence="Free for non-commercial scientific use, with attribution.",
     archives=tuple(_archive(name) for name in _PUBLISHED),
     layout="""\

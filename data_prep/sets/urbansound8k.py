@@ -107,6 +107,7 @@ DATASET = DataSet(
     name="urbansound8k",
     description="8,732 sounds of the city of at most 4 s in ten classes and ten folds, many rates.",
     citation=CITATION,
+    seconds=3.6,
     licence=LICENCE,
     archives=(
         Archive(

@@ -61,6 +61,7 @@ DATASET = DataSet(
     description="Folds 1 and 2 of UrbanSound8K re-encoded, NOT the published audio: 1,761 clips, "
     "22,050 Hz mono, looped or cut to exactly 4.00 s.",
     citation=CITATION,
+    seconds=4,
     licence=LICENCE,
     folder="us8k",
     layout="""\

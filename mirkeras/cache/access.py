@@ -10,7 +10,7 @@ from mirkeras.cache import shards
 from mirkeras.cache.build import Build, list_tasks
 from mirkeras.cache.file import FORMAT, CacheError, FeatureCache
 from mirkeras.cache.kept import kept_of, read_or_refuse, refuse_difference, verified
-from mirkeras.features import Recipe
+from mirkeras.features import Recipe, extraction
 from mirkeras.storage.memory import Memory
 from mirkeras.system.jobs import Whose
 
@@ -135,12 +135,7 @@ def build_all(
     """
     if not recipes:
         return {}
-    least, builds = min_frames or {}, []
-    for path, recipe in recipes.items():
-        wanted = identity(recipe, least.get(path, recipe.min_frames))
-        builds.append(
-            list_tasks(index, Path(root), recipe, Path(path), wanted, max_rejected, members or {})
-        )
+    builds = _builds(index, root, recipes, max_rejected, members or {}, min_frames or {})
     audio = Memory(builds[0].path.parent / AUDIO)
     try:
         # What exists is checked before hours go into the rest.
@@ -150,6 +145,36 @@ def build_all(
     finally:
         audio.save()
     return {path: open_cache(path) for path in recipes}
+
+
+def list_tracks(
+    index: pd.DataFrame, root: Path, recipes: Mapping[Path, Recipe]
+) -> list[tuple[extraction.Task, ...]]:
+    """List what there is to extract, a track's tasks together, as for `build_all`."""
+    builds = _builds(index, root, recipes, 0, {}, {})
+    return list(zip(*(build.tasks for build in builds), strict=True))
+
+
+def _builds(
+    index: pd.DataFrame,
+    root: Path,
+    recipes: Mapping[Path, Recipe],
+    max_rejected: float,
+    members: Mapping[str, Collection[str]],
+    min_frames: Mapping[Path, int],
+) -> list[Build]:
+    return [
+        list_tasks(
+            index,
+            Path(root),
+            recipe,
+            Path(path),
+            identity(recipe, min_frames.get(path, recipe.min_frames)),
+            max_rejected,
+            members,
+        )
+        for path, recipe in recipes.items()
+    ]
 
 
 def _is_done(build: Build, audio: Memory) -> bool:

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from mirkeras.cache import foreseen
 from mirkeras.cache.build import Build
 from mirkeras.cache.file import (
     CacheError,
@@ -31,10 +32,11 @@ from mirkeras.cache.file import (
 from mirkeras.cache.kept import Kept, kept_of
 from mirkeras.features import extraction
 from mirkeras.storage.files import locked, read_json, sweep, write_text
-from mirkeras.storage.memory import Memory
+from mirkeras.storage.memory import Memory, Stamp
 from mirkeras.storage.tables import write_csv
 from mirkeras.system.errors import explained, say
-from mirkeras.system.jobs import Whose
+from mirkeras.system.estimate import BAR, Remaining, still
+from mirkeras.system.jobs import Whose, hands
 from mirkeras.system.workers import WorkersLost
 
 
@@ -133,10 +135,14 @@ def _extract_missing(found: dict[Build, Kept], jobs: Whose, audio: Memory) -> No
     for task in (task for kept in found.values() for task in kept.missing):
         missing.setdefault(task.track, []).append(task)
     left, total = list(missing.values()), len(next(iter(found)).tasks)
+    foreseen.tell(left, jobs)
     of = {build.partial: kept for build, kept in found.items()}
+    # what a track takes goes by its length, and that by its file's
+    sizes = (max(0, Stamp.of(tasks[0].path).size) for tasks in left)
+    remaining = Remaining(sum(sizes), hands(jobs).places() if left else 1)
     progress = {"initial": total - len(left), "unit": "track", "desc": "features", "disable": None}
     with (
-        tqdm(total=total, **progress) as bar,
+        tqdm(total=total, bar_format=BAR, **progress) as bar,
         closing(extraction.extract_all(left, jobs)) as tracks,
     ):
         for outcomes in tracks:
@@ -145,6 +151,8 @@ def _extract_missing(found: dict[Build, Kept], jobs: Whose, audio: Memory) -> No
                 (kept.rejected if outcome.reason else kept.done).append(outcome)
                 digest, _, _ = outcome.digest.partition(" ")  # without a decoder
                 audio.remember(outcome.task.path, outcome.seen, digest)
+            remaining.add(max(0, outcomes[0].size))
+            bar.set_postfix_str(still(remaining.left()), refresh=False)
             bar.update()
     for kept in found.values():
         for outcomes in (kept.done, kept.rejected):

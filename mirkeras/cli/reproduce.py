@@ -7,6 +7,9 @@ from pathlib import Path
 
 from mirkeras.cli.options import add_data_options, add_jobs_option, command_parser
 
+#: With this word of the train command nothing follows it.
+PLAN = "--plan"
+
 
 def reproduce_parser(paper: str, description: str) -> argparse.ArgumentParser:
     """Make the parser of a paper's `reproduce`: which data, and where runs go.

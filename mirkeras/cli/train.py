@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 import data_prep
-from mirkeras.cli import options
+from mirkeras.cli import options, plan
 from mirkeras.cli.options import (
     DATA_SETS,
     add_cluster_option,
@@ -33,7 +33,7 @@ from mirkeras.report.tables import DECIMALS
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command, say, shown
 from mirkeras.system.jobs import Whose
-from mirkeras.training import baselines, events
+from mirkeras.training import baselines, events, foreseen
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.preflight import (
     PARTIAL,
@@ -46,6 +46,7 @@ from mirkeras.training.preflight import (
     lacks_audio,
     leaks,
     plan_rows,
+    wanted_caches,
 )
 from mirkeras.training.waves import plan_waves, train_final, train_wave
 from mirkeras.transfer.extractors import find_extractor
@@ -98,6 +99,9 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
         help="number of folds drawn from the seed (default: the protocol's)")  # fmt: skip
     add("--seeds", type=seeds, default=[0], metavar="S[,S…]", help="default: 0")
     add("--epochs", type=positive, metavar="E", help="cap on the epochs of a run (protocol's own)")
+    add("--plan", action="store_true",
+        help="say what is ahead (features, runs, epochs, time, memory, disk) and stop: nothing is "
+        "fetched, extracted or trained; a few steps of each row are timed")  # fmt: skip
     add("--final", action="store_true",
         help="afterwards train one network on all data, without a test score: as long as the "
         "median fold's best epoch, at its rates")  # fmt: skip
@@ -167,7 +171,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace, whose: Whose) 
         raise UsageError("--final needs all folds: leave --only-folds out, what is done is skipped")
 
     # data, division, features
-    prepared = options.prepared(arguments)
+    prepared = (plan.data if arguments.plan else options.prepared)(arguments)
     print(shown(f"features in {prepared.home}, runs in {arguments.out / experiment.paper}"))
     split, folds = choose_split(prepared, protocol, arguments.split, arguments.folds)
     if max(arguments.only_folds, default=0) > folds:
@@ -181,8 +185,12 @@ def _train(experiment: Experiment, arguments: argparse.Namespace, whose: Whose) 
         say(f"warning: split {split}: {warning}")
     own = prepared.home.name.startswith(OWN) and not prepared.dataset.tags
     more = {baselines.RECIPE} if own else set()
-    options.share(whose, prepared, arguments.out)
-    caches = build_caches(experiment, learners, extractors, prepared, more, cluster)
+    needed = experiment, learners, extractors, prepared, more
+    if arguments.plan:
+        caches, frames = plan.features(prepared, wanted_caches(*needed), cluster)
+    else:
+        options.share(whose, prepared, arguments.out)
+        caches, frames = build_caches(*needed, cluster), {}
     setting = Setting(
         out=arguments.out,
         index=prepared.home / "index.csv",
@@ -195,9 +203,10 @@ def _train(experiment: Experiment, arguments: argparse.Namespace, whose: Whose) 
         weights=weights,
         tensorboard=arguments.tensorboard,
     )
-    for row, learner in learners.items():
-        learner.check_caches(experiment.rows[row], protocols[row], caches, extractors)
-    check_division(protocol, caches, setting, split, folds, arguments.seeds)
+    if not frames:
+        for row, learner in learners.items():
+            learner.check_caches(experiment.rows[row], protocols[row], caches, extractors)
+        check_division(protocol, caches, setting, split, folds, arguments.seeds)
 
     # runs
     plain = {
@@ -209,7 +218,13 @@ def _train(experiment: Experiment, arguments: argparse.Namespace, whose: Whose) 
     }
     chosen = arguments.epochs, extractors, arguments.only_folds
     waves = plan_waves(experiment, rows, arguments.seeds, plain, *chosen)
-    failed = sum(train_wave(wave, experiment, setting, whose) for wave in waves)
+    usual = plan.made_up(prepared, frames) if frames else None
+    known = foreseen.foresee(waves, experiment, setting, whose, usual, always=arguments.plan)
+    print(foreseen.told(known, setting, whose))
+    if arguments.plan:
+        return 0
+    paces = foreseen.paces(known)
+    failed = sum(train_wave(wave, experiment, setting, whose, paces) for wave in waves)
     runs = [run for wave in waves for run in wave]
     easy = None
     if not setting.tags:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from heapq import heapify, heapreplace
 from typing import Protocol
 
+#: A bar of tqdm whose postfix is what is `still` left: its own guess knows less.
+BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 #: As many epochs, or ended jobs, as what was known before weighs beside what is seen.
 _TRUST = 2
 #: A job that goes on beyond its likely epochs gets this share of what it has had.
@@ -206,8 +208,15 @@ class Remaining:
         return (self._clock() - self._began) / self._counted * max(0.0, self._total - self._done)
 
 
+def still(seconds: float | None) -> str:
+    """Say what is left; nothing where that is unknown, or nothing is."""
+    return f"about {spoken(seconds)} left" if seconds else ""
+
+
 def spoken(seconds: float) -> str:
-    """Say a time as people do: 40 s, 12 min, 3 h 20 min, 4 days 3 h."""
+    """Say a time as people do: 0.35 s, 40 s, 12 min, 3 h 20 min, 4 days 3 h."""
+    if seconds < 9.5:
+        return f"{seconds:.2g} s"
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from mirkeras.system import processes
 from mirkeras.system.errors import ExpectedError, UsageError, explained, is_expected, is_full
-from mirkeras.system.estimate import Estimate, spoken
+from mirkeras.system.estimate import BAR, Estimate, still
 
 ENDED_FROM_OUTSIDE = (
     "its process was ended from outside (out of memory, or killed); the same command goes on from "
@@ -145,6 +145,7 @@ def run_all(
     whose: Whose,
     set_up: Callable[[], None],
     *,
+    what: str = "runs",
     estimate: Estimate | None = None,
     heard: Callable[[Job, dict], None] = lambda job, line: None,
 ) -> list[tuple[Job, str]]:
@@ -156,6 +157,8 @@ def run_all(
         How many processes of this machine at a time, or who else runs them.
     set_up : callable
         Called first in each process.
+    what : str
+        What the bar counts.
     estimate : Estimate or None
         What is known of how long jobs take; it learns from them, and the bar says what is left.
     heard : callable
@@ -175,7 +178,7 @@ def run_all(
     workers, running = hands(whose), {}
     waiting, failed = list(jobs), []
     estimate = estimate or Estimate()
-    with _total(jobs) as total:
+    with _total(jobs, what) as total:
         try:
             while waiting or running:
                 while waiting and len(running) < workers.places():
@@ -217,21 +220,21 @@ def apart(set_up: Callable[[], None], function: Callable, *arguments) -> None:
         raise UsageError(message)
 
 
-def _total(jobs: Sequence[Job]) -> tqdm:
+def _total(jobs: Sequence[Job], what: str) -> tqdm:
     return tqdm(
         total=sum(job.runs for job in jobs),
-        desc="runs",
+        desc=what,
         unit="run",
         position=0,
         mininterval=PAUSE if sys.stderr.isatty() else LOG_PAUSE,
-        bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
+        bar_format=BAR,
         disable=not any(job.epochs for job in jobs),
     )
 
 
 def _tell_left(bar: tqdm, seconds: float | None, redrawn: bool) -> None:
     """Let a bar say how long it will take."""
-    bar.set_postfix_str(f"about {spoken(seconds)} left" if seconds else "", refresh=redrawn)
+    bar.set_postfix_str(still(seconds), refresh=redrawn)
     if redrawn:
         bar.last_print_t = time.time()
 

@@ -1,7 +1,9 @@
 """One run: a network trained, the best epoch kept, the test segments predicted."""
 
 import io
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from mirkeras.system.backend import keras
@@ -13,7 +15,15 @@ from mirkeras.storage.files import write_bytes
 from mirkeras.training.checkpoint import Checkpoint
 from mirkeras.training.plan import Plan, Progress, TrainingError
 
-__all__ = ["Plan", "Progress", "TrainingError", "predict", "prediction_batch", "train"]
+__all__ = [
+    "Plan",
+    "Progress",
+    "TrainingError",
+    "predict",
+    "prediction_batch",
+    "time_steps",
+    "train",
+]
 
 
 def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Progress:
@@ -35,13 +45,7 @@ def train(plan: Plan, directory: Path, on_epoch: Callable[[dict], None]) -> Prog
         chosen = plan.validation[:whole] if plan.drop_incomplete else plan.validation
         validation = plan.feed.in_order(chosen, batch=prediction_batch(plan.values))
     steps = plan.feed.steps(len(plan.train), plan.batch, plan.drop_incomplete)
-    model.compile(
-        plan.optimizer,
-        plan.loss,
-        metrics=list(plan.metrics),
-        steps_per_execution=_steps_per_execution(steps, plan.batch * plan.values),
-    )
-    model.optimizer.build(model.trainable_variables)
+    _compile(plan, steps)
     keeper = Checkpoint(plan, directory, on_epoch)
     keeper.resume()
     if not keeper.finished:
@@ -75,6 +79,84 @@ def predict(plan: Plan) -> np.ndarray:
         plan.feed.in_order(plan.test, batch=prediction_batch(plan.values)),
         verbose=0,
     )
+
+
+@dataclass(frozen=True)
+class Timed:
+    """How long a network trains: seconds of a step, and of a segment that is scored.
+
+    `steps` were timed, and all of it, after the first step, took `seconds`.
+    """
+
+    step: float
+    scored: float
+    steps: int
+    seconds: float
+
+
+def time_steps(plan: Plan, steps: int, seconds: float = 2.0) -> Timed:
+    """Train for a few steps and score a few segments, and take the time of both.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its network is changed, and good for nothing else afterwards.
+    steps : int
+        Steps of an epoch, which decide how many are taken at once.
+    seconds : float
+        How long to time; two steps and a batch at least.
+    """
+    _compile(plan, steps)
+    watch = _Watch(seconds)
+    batches = plan.feed.training(
+        plan.train, batch=plan.batch, seed=plan.seed, drop_incomplete=plan.drop_incomplete
+    )
+    at_once = _steps_per_execution(steps, plan.batch * plan.values)
+    endless = at_once * 10**6
+    plan.model.fit(batches, steps_per_epoch=endless, callbacks=[watch], shuffle=False, verbose=0)
+    scored, rest = _time_scoring(plan, seconds)
+    return Timed(watch.taken / watch.steps, scored, watch.steps, watch.taken + rest)
+
+
+def _time_scoring(plan: Plan, seconds: float) -> tuple[float, float]:
+    """Seconds that scoring a segment takes, and what finding out took."""
+    batch = prediction_batch(plan.values)
+    some = (plan.validation if len(plan.validation) else plan.test)[:batch]
+    plan.model.evaluate(plan.feed.in_order(some, batch=batch), verbose=0)  # traces
+    began, rounds = time.monotonic(), 0
+    while not rounds or time.monotonic() - began < seconds / 4:
+        plan.model.evaluate(plan.feed.in_order(some, batch=batch), verbose=0)
+        rounds += 1
+    took = time.monotonic() - began
+    return took / (rounds * len(some)), took
+
+
+class _Watch(keras.callbacks.Callback):
+    """Takes the time of steps, but for the first, which traces, and ends the training."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds, self.steps, self.taken = seconds, 0, 0.0
+        self._first: tuple[int, float] | None = None
+
+    def on_train_batch_end(self, batch: int, logs: dict) -> None:
+        float(logs["loss"])  # where steps are only begun, wait for this one
+        now = time.monotonic()
+        if self._first is None:
+            self._first = batch, now
+            return
+        self.steps, self.taken = batch - self._first[0], now - self._first[1]
+        self.model.stop_training = self.taken > self.seconds and self.steps >= 2
+
+
+def _compile(plan: Plan, steps: int) -> None:
+    plan.model.compile(
+        plan.optimizer,
+        plan.loss,
+        metrics=list(plan.metrics),
+        steps_per_execution=_steps_per_execution(steps, plan.batch * plan.values),
+    )
+    plan.model.optimizer.build(plan.model.trainable_variables)
 
 
 class _InMemory(io.BytesIO):

@@ -125,6 +125,10 @@ class Learner:
         """Whether a run takes seconds: then a process, which takes some to start, does several."""
         return False
 
+    def is_foreseen(self, row: Row) -> bool:
+        """Whether its epochs can be timed before it runs, on segments of frames as they are cut."""
+        return False
+
     def fits(self, protocol: Protocol) -> bool:
         """Whether rows can be learned under a protocol."""
         return protocol.rule is not None
@@ -238,6 +242,9 @@ class Network(Learner):
     """A network trained on segments of frames."""
 
     learns_all = True
+
+    def is_foreseen(self, row) -> bool:
+        return bool(row.recipe)
 
     def recipes(self, experiment, row, extractors) -> set[str]:
         return {row.recipe}

@@ -2,6 +2,7 @@
 
 import argparse
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from mirkeras.experiment import Experiment, Protocol
 from mirkeras.experiment.division import divide, keeps_groups, tracks_of
 from mirkeras.experiment.published import row_ids
 from mirkeras.experiment.setting import Extractor, Setting
-from mirkeras.features import find_recipe
+from mirkeras.features import Recipe, find_recipe
 from mirkeras.pipeline.segments import consecutive
 from mirkeras.pipeline.splits import DRAWN, SEEDED, STRATIFIED, named_folds
 from mirkeras.system import device
@@ -247,6 +248,20 @@ def check_division(
                 )
 
 
+def wanted_caches(
+    experiment: Experiment,
+    learners: dict[str, Learner],
+    extractors: tuple[Extractor, ...],
+    prepared: Prepared,
+    more: set[str],
+) -> dict[Path, Recipe]:
+    """Name the caches that rows read, and `more`; as for `build_caches`."""
+    names = set(more)
+    for row, learner in learners.items():
+        names |= learner.recipes(experiment, experiment.rows[row], extractors)
+    return {prepared.home / f"{name}.h5": find_recipe(name) for name in sorted(names)}
+
+
 def build_caches(
     experiment: Experiment,
     learners: dict[str, Learner],
@@ -262,10 +277,7 @@ def build_caches(
     whose : int, None or Hands
         Who extracts, see `mirkeras.system.jobs`.
     """
-    names = set(more)
-    for row, learner in learners.items():
-        names |= learner.recipes(experiment, experiment.rows[row], extractors)
-    paths = {prepared.home / f"{name}.h5": find_recipe(name) for name in sorted(names)}
+    paths = wanted_caches(experiment, learners, extractors, prepared, more)
     built = cache.build_all(
         prepared.index,
         prepared.root,

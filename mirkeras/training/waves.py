@@ -1,6 +1,6 @@
 """Which runs, in which order, and how many at once."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -12,6 +12,7 @@ from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.pipeline.splits import FINAL
 from mirkeras.system import jobs
 from mirkeras.system.errors import UsageError, explained, is_expected, is_full, say
+from mirkeras.system.estimate import Estimate, Pace
 from mirkeras.training.learner import Learner
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.one_run import train_run
@@ -56,10 +57,21 @@ def plan_waves(
     return waves
 
 
-def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, whose: jobs.Whose) -> int:
+def train_wave(
+    wave: list[Run],
+    experiment: Experiment,
+    setting: Setting,
+    whose: jobs.Whose,
+    paces: Mapping[str, Pace] | None = None,
+) -> int:
     """Train the runs of a wave that are not finished; returns how many failed.
 
     Runs that another command is at are left for last, and then waited for.
+
+    Parameters
+    ----------
+    paces : mapping or None
+        What is known of how long the runs of a row take.
     """
     inputs = {run: inputs_of(run, experiment, setting) for run in wave}
     done = [run for run in wave if is_finished(run, run.directory(setting.out), inputs[run])]
@@ -90,13 +102,15 @@ def train_wave(wave: list[Run], experiment: Experiment, setting: Setting, whose:
     groups = [quick[begin : begin + size] for begin in range(0, len(quick), size or 1)]
     eager = replace(setting, waits=False)
     work = [
-        jobs.Job(f"{group[0].name} …", 1, train_runs, (group, eager), runs=len(group))
+        jobs.Job(f"{group[0].name} …", 1, train_runs, (group, eager), len(group), group[0].row)
         for group in groups
     ]
     together = set(quick)
     single = [run for run in left if run not in together]
-    work += [jobs.Job(run.name, run.max_epochs, train_run, (run, eager)) for run in single]
-    failed, busy = _run_jobs(work, setting, whose)
+    work += [
+        jobs.Job(run.name, run.max_epochs, train_run, (run, eager), kind=run.row) for run in single
+    ]
+    failed, busy = _run_jobs(work, setting, whose, Estimate(paces))
     if busy:
         say(f"{len(busy)} run(s) are being trained by another command, waiting for them")
         last = [replace(job, arguments=(job.arguments[0], setting)) for job in busy]
@@ -167,12 +181,12 @@ def _learner(run: Run, experiment: Experiment) -> Learner:
 
 
 def _run_jobs(
-    work: list[jobs.Job], setting: Setting, whose: jobs.Whose
+    work: list[jobs.Job], setting: Setting, whose: jobs.Whose, estimate: Estimate | None = None
 ) -> tuple[int, list[jobs.Job]]:
     """Do jobs and say which fail; returns how many, and those that others are at."""
     if not work:
         return 0, []
-    undone = jobs.run_all(work, whose, setting.set_up)
+    undone = jobs.run_all(work, whose, setting.set_up, estimate=estimate)
     failed = [(job, message) for job, message in undone if message != jobs.BUSY]
     for job, message in failed:
         say(f"failed: {job.name}: {message}")

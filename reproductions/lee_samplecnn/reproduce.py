@@ -11,7 +11,7 @@ from pathlib import Path
 import data_prep
 from mirkeras.cli.evaluate import evaluate
 from mirkeras.cli.options import data_words
-from mirkeras.cli.reproduce import reproduce_parser
+from mirkeras.cli.reproduce import PLAN, reproduce_parser
 from mirkeras.cli.train import train
 from mirkeras.experiment.runs import Run, find_runs
 from mirkeras.system.errors import as_command
@@ -25,7 +25,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments, rest = _parser().parse_known_args(argv)
     data, out = data_words(arguments), ["--out", str(arguments.out)]
     status = train(PAPER, [*data, *rest, *out])
-    if not status and arguments.timing:
+    if status or PLAN in rest:
+        return status
+    if arguments.timing:
         status = timing.main(out)
     return status or evaluate(PAPER, out) or _figures(arguments, data)
 

@@ -9,7 +9,7 @@ import sys
 
 from mirkeras.cli.evaluate import evaluate
 from mirkeras.cli.options import data_words, positive
-from mirkeras.cli.reproduce import reproduce_parser
+from mirkeras.cli.reproduce import PLAN, reproduce_parser
 from mirkeras.cli.train import train
 from reproductions.lidy_mirex2016.experiments import PROTOCOLS
 
@@ -21,7 +21,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments, rest = _parser().parse_known_args(argv)
     shared, out = _shared_words(arguments), ["--out", str(arguments.out)]
     status = train(PAPER, [*shared, *rest, *out])
-    if not status and arguments.executables:
+    if status or PLAN in rest:
+        return status
+    if arguments.executables:
         from reproductions.lidy_mirex2016 import job
 
         status = job.main([*shared, "--model", arguments.executables, *out])

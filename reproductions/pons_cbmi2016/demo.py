@@ -7,7 +7,7 @@ table beside the paper's → figures. What is done already is skipped.
 import sys
 
 from mirkeras.cli.evaluate import evaluate
-from mirkeras.cli.reproduce import run_demo
+from mirkeras.cli.reproduce import PLAN, run_demo
 from mirkeras.cli.train import train
 from reproductions.pons_cbmi2016 import filters
 
@@ -26,7 +26,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run the demo; returns the exit status."""
 
     def run(words: list[str]) -> int:
-        return train(PAPER, [*words, *OUT]) or evaluate(PAPER, OUT) or filters.main(OUT)
+        status = train(PAPER, [*words, *OUT])
+        if status or PLAN in words:
+            return status
+        return evaluate(PAPER, OUT) or filters.main(OUT)
 
     return run_demo(PAPER, __doc__.splitlines()[0], argv, OPTIONS, run)
 

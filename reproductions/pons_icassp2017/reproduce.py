@@ -8,7 +8,7 @@ import sys
 
 from mirkeras.cli.evaluate import evaluate
 from mirkeras.cli.options import data_words
-from mirkeras.cli.reproduce import reproduce_parser
+from mirkeras.cli.reproduce import PLAN, reproduce_parser
 from mirkeras.cli.train import train
 from reproductions.pons_icassp2017 import filters, parameters
 
@@ -19,9 +19,11 @@ def main(argv: list[str] | None = None) -> int:
     """Run everything; returns the exit status."""
     arguments, rest = reproduce_parser(PAPER, __doc__.split("\n\n")[1]).parse_known_args(argv)
     out = ["--out", str(arguments.out)]
+    status = train(PAPER, [*data_words(arguments), *rest, *out])
+    if status or PLAN in rest:
+        return status
     return (
-        train(PAPER, [*data_words(arguments), *rest, *out])
-        or evaluate(PAPER, out)
+        evaluate(PAPER, out)
         or parameters.main(out)
         or filters.main([*out, "--cache-root", str(arguments.cache_root)])
     )

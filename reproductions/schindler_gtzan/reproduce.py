@@ -17,7 +17,7 @@ from data_prep.sets import gtzan
 from mirkeras.cli import options
 from mirkeras.cli.evaluate import evaluate
 from mirkeras.cli.options import data_words, positive
-from mirkeras.cli.reproduce import reproduce_parser
+from mirkeras.cli.reproduce import PLAN, reproduce_parser
 from mirkeras.cli.train import train
 from mirkeras.evaluation.comparison import SETUP
 from mirkeras.evaluation.evaluate import setup_name
@@ -37,7 +37,10 @@ FILTERED = gtzan.FAULT_FILTERED
 def main(argv: list[str] | None = None) -> int:
     """Run everything; returns the exit status."""
     arguments, rest = _parser().parse_known_args(argv)
-    return _train(arguments, rest) or evaluate(PAPER, _out(arguments)) or _look(arguments)
+    status = _train(arguments, rest)
+    if status or PLAN in rest:
+        return status
+    return evaluate(PAPER, _out(arguments)) or _look(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -129,7 +129,8 @@ def test_things_of_unlike_weight(at_once: int) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.4, "0 s"), (99, "99 s"), (99.6, "2 min"), (5400, "90 min"), (12_000, "3 h 20 min"),
+    [(0.0123, "0.012 s"), (3, "3 s"), (3.14, "3.1 s"), (12.3, "12 s"),
+     (99, "99 s"), (99.6, "2 min"), (5400, "90 min"), (12_000, "3 h 20 min"),
      (36_000, "10 h"), (37_900, "11 h"), (270_000, "3 days 3 h")],
 )  # fmt: skip
 def test_times_in_words(seconds: float, words: str) -> None:

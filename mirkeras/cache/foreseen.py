@@ -1,0 +1,131 @@
+"""What extraction will take, told from a few tracks before the many."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from statistics import mean, median
+
+import numpy as np
+
+from mirkeras import audio
+from mirkeras.features import Recipe, extraction
+from mirkeras.system.errors import say
+from mirkeras.system.estimate import spoken
+from mirkeras.system.jobs import Whose, hands
+from mirkeras.system.workers import work
+
+#: Fewer tracks are done before they could be foreseen.
+MANY = 300
+#: Tracks that each process tries; its first one is done twice, as it holds what is done once.
+_TRIED = 2
+
+_warm: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What the tracks of a data set need, each, in the mean of a few.
+
+    Attributes
+    ----------
+    work : float
+        Seconds of one process.
+    audio : float
+        Seconds of audio.
+    frames : dict
+        Recipe name → frames (the median).
+    bytes : int
+        Of all recipes together.
+    """
+
+    work: float
+    audio: float
+    frames: dict[str, int]
+    bytes: int
+
+    def said(self, tracks: int, recipes: int, places: int) -> str:
+        """Say what so many tracks need."""
+        hours, many = tracks * self.audio / 3600, "recipe" if recipes == 1 else "recipes"
+        return (
+            f"features: {tracks:,} tracks, {hours:.1f} h of audio, {recipes} {many}: "
+            f"about {spoken(self.seconds(tracks, places))}, {tracks * self.bytes / 2**30:.2f} GiB"
+        )
+
+    def seconds(self, tracks: int, places: int) -> float:
+        """Seconds that so many tracks take so many processes."""
+        return tracks * self.work / places
+
+
+def foresee(tracks: Sequence[Sequence[extraction.Task]], whose: Whose) -> Foreseen | None:
+    """Try a few of the tracks, evenly spaced, without keeping anything; None if none can be read.
+
+    Parameters
+    ----------
+    tracks
+        As of `extraction.extract_all`.
+    """
+    many = min(len(tracks), _TRIED * hands(whose).places())
+    chosen = [tracks[number * len(tracks) // many] for number in range(many)]
+    found = [
+        one
+        for one in work(_try, chosen, whose, name=lambda tasks: tasks[0].path)
+        if one is not None
+    ]
+    if not found:
+        return None
+    times, lengths, frames = zip(*found, strict=True)
+    recipes = {task.recipe.name: task.recipe for task in tracks[0]}
+    usual = {name: int(median(each[name] for each in frames)) for name in recipes}
+    return Foreseen(mean(times), mean(lengths), usual, _bytes(recipes.values(), usual))
+
+
+def foresee_noise(seconds: float, recipes: Sequence[Recipe]) -> Foreseen:
+    """The same of made-up audio, where there is none yet: without decoding it."""
+    frames, took = {}, 0.0
+    for recipe in recipes:
+        samples = np.random.default_rng(0).normal(0, 0.1, int(seconds * recipe.sample_rate))
+        samples = samples.astype(np.float32)
+        recipe.extract(samples)
+        began = time.perf_counter()
+        frames[recipe.name] = len(recipe.extract(samples))
+        took += time.perf_counter() - began
+    return Foreseen(took, seconds, frames, _bytes(recipes, frames))
+
+
+def tell(tracks: Sequence[Sequence[extraction.Task]], whose: Whose) -> None:
+    """Say what is ahead, where that is much."""
+    if len(tracks) < MANY:
+        return
+    if foreseen := foresee(tracks, whose):
+        say(foreseen.said(len(tracks), len(tracks[0]), hands(whose).places()))
+
+
+def _bytes(recipes: Sequence[Recipe], frames: dict[str, int]) -> int:
+    return sum(frames[one.name] * one.bands * np.dtype(one.dtype).itemsize for one in recipes)
+
+
+def _try(tasks: Sequence[extraction.Task]) -> tuple[float, float, dict[str, int]] | None:
+    """Extract a track as `extraction.extract_track` does, but write nothing (in a worker)."""
+    try:
+        if not _warm:
+            _extract(tasks)
+            _warm.add("up")
+        began = time.perf_counter()
+        seconds, frames = _extract(tasks)
+        return time.perf_counter() - began, seconds, frames
+    except audio.AudioError:
+        return None
+
+
+def _extract(tasks: Sequence[extraction.Task]) -> tuple[float, dict[str, int]]:
+    path, frames, seconds = tasks[0].path, {}, 0.0
+    recording = audio.decode(path)
+    extraction.digest_of(path)
+    rate = attrgetter("recipe.sample_rate")
+    for sample_rate, same in groupby(sorted(tasks, key=rate), rate):
+        samples = recording.at(sample_rate)
+        seconds = len(samples) / sample_rate
+        frames |= {task.recipe.name: len(task.recipe.extract(samples)) for task in same}
+    return seconds, frames

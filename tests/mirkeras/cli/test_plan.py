@@ -1,0 +1,59 @@
+"""After --plan, whatever command it was given to, nothing follows."""
+
+import subprocess
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+PAPERS = (
+    "lee_samplecnn",
+    "lidy_mirex2016",
+    "pons_eusipco2017",
+    "pons_icassp2017",
+    "pons_icassp2019_fewdata",
+    "pons_icassp2019_random",
+    "schindler_gtzan",
+)
+
+
+def refuse(*_, **__) -> int:
+    raise AssertionError("nothing was trained: there is nothing to evaluate")
+
+
+def let_planned(monkeypatch: pytest.MonkeyPatch, module) -> list[list[str]]:
+    """Let training be planned only, and refuse whatever would come after it."""
+    given: list[list[str]] = []
+    for name in ("evaluate", "timing", "parameters", "filters", "curve", "front_ends", "_look"):
+        if hasattr(module, name):
+            monkeypatch.setattr(module, name, refuse)
+    monkeypatch.setattr(module, "train", lambda paper, words: given.append(words) or 0)
+    return given
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_nothing_follows_a_plan(paper: str, tmp_path: Path, monkeypatch) -> None:
+    module = import_module(f"reproductions.{paper}.reproduce")
+    given = let_planned(monkeypatch, module)
+    words = ["--dataset", "mini_ballroom", "--out", str(tmp_path), "--plan"]
+    assert module.main([*words, *(["--timing"] if paper == "lee_samplecnn" else [])]) == 0
+    assert given
+    assert all("--plan" in words for words in given)
+
+
+def test_nothing_follows_the_plan_of_a_demo(monkeypatch) -> None:
+    module = import_module("reproductions.pons_cbmi2016.demo")
+    given = let_planned(monkeypatch, module)
+    assert module.main(["--plan"]) == 0
+    assert "--plan" in given[0]
+
+
+@pytest.mark.parametrize(
+    "target", ["ballroom", "scale", "transfer", "random", "fewdata", "mtat", "gtzan", "mirex"]
+)
+def test_targets_hand_the_plan_on(target: str) -> None:
+    command = ["make", "-n", f"reproduce-{target}", "EXTRA=--plan", "READY="]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    commands = [line for line in printed.splitlines() if line.strip()]
+    assert "--plan" in commands[0]
+    assert [line for line in commands[1:] if line != "true"] == []
