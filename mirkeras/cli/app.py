@@ -303,6 +303,9 @@ def _add_features(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("recipes", metavar="RECIPE[,RECIPE…]",
                         help="feature recipes, e.g. cbmi2016 or waveform-8000,waveform-22050; "
                         "every track is decoded once for all of them")  # fmt: skip
+    parser.add_argument("--plan", action="store_true",
+                        help="say what is ahead (tracks, hours, time, disk) and stop; a few tracks "
+                        "are tried")  # fmt: skip
     add_jobs_option(parser, "processes", default=None)
     options.add_cluster_option(parser, "a track at a time with each thread")
     add_data_options(parser)
@@ -310,6 +313,7 @@ def _add_features(commands: argparse._SubParsersAction) -> None:
 
 def _features(arguments: argparse.Namespace) -> int:
     from mirkeras import cache
+    from mirkeras.cli import plan
     from mirkeras.features import find_recipe
     from mirkeras.system.errors import shown
 
@@ -317,9 +321,12 @@ def _features(arguments: argparse.Namespace) -> int:
         recipes = [find_recipe(name) for name in arguments.recipes.split(",")]
     except ValueError as error:
         raise UsageError(str(error)) from error
-    found = prepared(arguments)
+    found = (plan.data if arguments.plan else prepared)(arguments)
     files = {found.home / f"{recipe.name}.h5": recipe for recipe in recipes}
     with options.hands(arguments) as whose:
+        if arguments.plan:
+            plan.features(found, files, whose)
+            return 0
         options.share(whose, found)
         caches = cache.build_all(
             found.index,

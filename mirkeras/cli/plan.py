@@ -15,7 +15,6 @@ from mirkeras.cli import options
 from mirkeras.features import Recipe
 from mirkeras.system.errors import shown
 from mirkeras.system.jobs import Whose, hands
-from mirkeras.training.foreseen import MadeUp
 
 
 def data(arguments: argparse.Namespace) -> Prepared:
@@ -58,11 +57,3 @@ def features(
         each = extraction.foresee_noise(prepared.dataset.seconds, [*missing.values()])
     print(each.said(len(tracks), len(missing), hands(whose).places()))
     return found, frames | each.frames
-
-
-def made_up(prepared: Prepared, frames: dict[str, int]) -> MadeUp:
-    """Put tracks in the place of those that have no features yet."""
-    tracks = prepared.index.set_index("track").sort_index()
-    tags = prepared.dataset.tags
-    tracks = tracks.assign(heard=True, stratum="" if tags else tracks.label)
-    return MadeUp(tracks, frames, prepared.classes)

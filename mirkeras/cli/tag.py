@@ -69,6 +69,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     about = parser.add_mutually_exclusive_group()
     about.add_argument("--list", action="store_true", help="list the models and leave")
     about.add_argument("--card", metavar="MODEL_OR_RUN", help="say all about a model and leave")
+    about.add_argument("--plan", action="store_true",
+                       help="say how much audio there is and how long it takes")  # fmt: skip
     _add_output(parser)
     _add_network(parser)
 

@@ -218,7 +218,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace, whose: Whose) 
     }
     chosen = arguments.epochs, extractors, arguments.only_folds
     waves = plan_waves(experiment, rows, arguments.seeds, plain, *chosen)
-    usual = plan.made_up(prepared, frames) if frames else None
+    usual = foreseen.MadeUp.of(prepared, frames) if frames else None
     known = foreseen.foresee(waves, experiment, setting, whose, usual, always=arguments.plan)
     print(foreseen.told(known, setting, whose))
     if arguments.plan:

@@ -17,8 +17,9 @@ from mirkeras.audio.formats import tell_left_out
 from mirkeras.storage.files import require_writable, sweep, whole_file, write_text
 from mirkeras.system import device
 from mirkeras.system.errors import UsageError, explained, say, shown
+from mirkeras.system.estimate import BAR, Remaining, still
 from mirkeras.system.jobs import Hands
-from mirkeras.tagging import spread
+from mirkeras.tagging import foreseen, spread
 from mirkeras.tagging.inputs import find_files, output_paths
 from mirkeras.tagging.journal import Journal, job_folder, opened
 from mirkeras.tagging.models import Model, find_model
@@ -33,6 +34,8 @@ from mirkeras.tagging.output import (
 from mirkeras.tagging.tagger import Tagged, Tagger
 
 PLACES = ("out", "plot", "embed")
+#: So many files, and the command begins by saying how much audio they hold.
+MANY = 20
 
 
 @dataclass
@@ -99,6 +102,9 @@ def run(options: argparse.Namespace, cluster: Hands | None = None) -> int:
     device.configure()
     request = replace(_request(options), cluster=cluster)
     kept = options.out or options.embed
+    if options.plan:
+        print(_plan(request, kept))
+        return 0
     try:
         if kept is None:
             _pass_through(request)
@@ -114,6 +120,19 @@ def run(options: argparse.Namespace, cluster: Hands | None = None) -> int:
             raise  # the command says that it goes on
         raise KeyboardInterrupt("stopped; with --out, what is finished is kept") from stop
     return 1 if request.failed else 0
+
+
+def _plan(request: Request, kept: Path | None) -> str:
+    """Say what is ahead, without doing or keeping anything of it."""
+    options, left, note = request.options, request.files, ""
+    if kept and job_folder(kept).exists():
+        with opened(job_folder(kept), left, request.model.tags, request.settings) as job:
+            left = [path for path in left if path not in job]
+        note = (
+            f"{len(request.files) - len(left)} of {len(request.files)} files were tagged before\n"
+        )
+    chosen = {"features": request.feature, "jobs": options.jobs}
+    return note + foreseen.plan(left, Tagger(request.model, hop=options.hop, **chosen))
 
 
 def _pass_through(request: Request) -> None:
@@ -173,15 +192,20 @@ def _tagged(request: Request, files: Sequence[Path]) -> Iterator[Tagged]:
         return
     seconds, failed = 0.0, request.failed
     began = time.monotonic()
-    bar = tqdm(total=len(files), desc="tagging", unit="file", disable=None)
+    if len(files) >= MANY:
+        _say(foreseen.said(files))
+    remaining = Remaining(sum(map(foreseen.size, files)))
+    bar = tqdm(total=len(files), desc="tagging", unit="file", disable=None, bar_format=BAR)
     with bar, closing(_outcomes(request, files)) as results:
-        for _, outcome in results:
+        for path, outcome in results:
             if isinstance(outcome, AudioError):
                 request.failed += 1
                 _say(str(outcome))
             else:
                 seconds += outcome.seconds
                 yield outcome
+            remaining.add(foreseen.size(path))
+            bar.set_postfix_str(still(remaining.left()), refresh=False)
             bar.update()
     took, failed = time.monotonic() - began, request.failed - failed
     many = "file" if len(files) == 1 else "files"

@@ -138,6 +138,8 @@ class Tagger:
         # whole tracks are of unlike lengths, and scored one by one
         self._size = max(1, _BATCH_FRAMES // model.frames) if model.frames else 1
         self._jobs = jobs or min(_MOST_READERS, max(1, processes.usable_cores() // 2))
+        #: Seconds of each file that are tagged; None: all of it.
+        self.at_most: float | None = None
 
     def tag(self, path: str | Path) -> Tagged:
         """Tag one file.
@@ -199,6 +201,8 @@ class Tagger:
         for samples in blocks:
             track.samples += len(samples)
             yield samples
+            if self.at_most and track.samples >= self.at_most * self.model.recipe.sample_rate:
+                return
         rate, least = self.model.recipe.sample_rate, self.model.shortest
         if track.samples < least * rate or not track.samples:
             milliseconds = 1000 * track.samples // rate  # rounded down: never 1.000 s

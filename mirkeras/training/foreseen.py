@@ -19,6 +19,7 @@ from mirkeras.system.backend import keras
 import numpy as np
 import pandas as pd
 
+from data_prep.prepare import Prepared
 from mirkeras.cache import FeatureCache
 from mirkeras.evaluation.results import recorded
 from mirkeras.experiment import Experiment, find_experiment
@@ -60,6 +61,13 @@ class MadeUp:
     tracks: pd.DataFrame
     frames: Mapping[str, int]
     names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, prepared: Prepared, frames: Mapping[str, int]) -> "MadeUp":
+        """Put tracks of a usual length in the place of a data set's."""
+        tracks = prepared.index.set_index("track").sort_index()
+        stratum = "" if prepared.dataset.tags else tracks.label
+        return cls(tracks.assign(heard=True, stratum=stratum), frames, prepared.classes)
 
 
 @dataclass
@@ -329,9 +337,10 @@ def told(rows: Mapping[str, Foreseen], setting: Setting, whose: Whose) -> str:
     """Say what is ahead: a line per row, then time, memory and disk."""
     places, left = hands(whose).places(), [run for row in rows.values() for run in row.left]
     done = sum(row.runs for row in rows.values()) - len(left)
-    said = f"plan: {len(left)} run(s), {places} at once"
+    epochs = sum(run.max_epochs for run in left)
+    said = f"plan: {len(left)} run(s), at most {epochs:,} epoch(s) in all, {places} at once"
     lines = [said + (f"; {done} are finished and skipped" if done else "")]
-    if not left:
+    if not any(row.source for row in rows.values() if row.left):
         return lines[0]
     table = [("row", "runs", "epochs", "likely", "an epoch", "a run", "known from")]
     for name, row in rows.items():

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mirkeras.cli.app import main
+
 PAPERS = (
     "lee_samplecnn",
     "lidy_mirex2016",
@@ -57,3 +59,20 @@ def test_targets_hand_the_plan_on(target: str) -> None:
     commands = [line for line in printed.splitlines() if line.strip()]
     assert "--plan" in commands[0]
     assert [line for line in commands[1:] if line != "true"] == []
+
+
+def test_features_are_planned_and_not_extracted(audio_folder: Path, tmp_path, capsys) -> None:
+    places = ["--data-root", str(tmp_path / "data"), "--cache-root", str(tmp_path / "cache")]
+    words = ["features", f"folder:{audio_folder}", "cbmi2016,waveform-8000", *places]
+    assert main([*words, "--plan", "--jobs", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "features: 18 tracks, 0.0 h of audio, 2 recipes: about" in said
+    assert [path.name for path in tmp_path.rglob("*.*")] == ["index.csv"]
+    assert main(words) == 0
+    capsys.readouterr()
+    assert main([*words, "--plan"]) == 0
+    assert "features: 2 recipe(s), all here" in capsys.readouterr().out
+    assert main(["features", "msd", "musicnn", *places, "--plan"]) == 0
+    said = capsys.readouterr().out
+    assert "msd: not in" in said
+    assert "features: 241,889 tracks, 2015.7 h of audio, 1 recipe: about" in said

@@ -9,7 +9,6 @@ import pytest
 
 from data_prep.prepare import prepare
 from mirkeras.cache import open_cache
-from mirkeras.cli import plan as planned
 from mirkeras.cli.train import train
 from mirkeras.experiment import Experiment, Row, find_experiment
 from mirkeras.experiment.division import tracks_of
@@ -42,7 +41,7 @@ def test_the_plan_of_what_was_never_begun(words, tmp_path: Path, capsys) -> None
     assert train(PAPER, [*words, "--plan", "--epochs", "30"]) == 0
     said = capsys.readouterr()
     assert "features: 18 tracks, 0.0 h of audio, 2 recipes: about" in said.out
-    assert "plan: 4 run(s), 1 at once\n" in said.out
+    assert "plan: 4 run(s), at most 120 epoch(s) in all, 1 at once\n" in said.out
     for row in ROWS.split(","):
         (line,) = (line for line in said.out.splitlines() if line.strip().startswith(row))
         assert "≤ 30" in line
@@ -55,17 +54,18 @@ def test_the_plan_of_what_was_never_begun(words, tmp_path: Path, capsys) -> None
 def test_the_plan_counts_what_is_finished_and_learns_from_it(words, capsys) -> None:
     assert train(PAPER, [*words, "--epochs", "1", "--only-folds", "1"]) == 0
     printed = capsys.readouterr().out
-    assert "plan: 2 run(s), 1 at once\n" in printed
-    assert printed.count("≤ 1") == 2, "few epochs are done before they could be timed"
+    assert "plan: 2 run(s), at most 2 epoch(s) in all, 1 at once\n" in printed
+    assert "known from" not in printed, "few epochs are done before they could be timed"
     assert train(PAPER, [*words, "--epochs", "1", "--plan"]) == 0
     printed = capsys.readouterr().out
     assert "features: 2 recipe(s), all here" in printed
-    assert "plan: 2 run(s), 1 at once; 2 are finished and skipped" in printed
+    assert "plan: 2 run(s), at most 2 epoch(s) in all, 1 at once; 2 are finished" in printed
     assert printed.count("1 finished run(s)") == 2
     assert "steps" not in printed
     assert train(PAPER, [*words, "--epochs", "1"]) == 0
     assert train(PAPER, [*words, "--epochs", "1", "--plan"]) == 0
-    assert "plan: 0 run(s), 1 at once; 4 are finished and skipped\n" in capsys.readouterr().out
+    said = "plan: 0 run(s), at most 0 epoch(s) in all, 1 at once; 4 are finished and skipped\n"
+    assert said in capsys.readouterr().out
 
 
 def test_runs_of_other_hardware_say_nothing_of_time(words, tmp_path: Path, capsys) -> None:
@@ -86,7 +86,7 @@ def test_a_set_that_is_not_here_is_planned_as_declared(tmp_path: Path, capsys, i
     printed = capsys.readouterr().out
     assert f"ballroom: not in {tmp_path / 'data' / 'ballroom'}; 1.5 GB to fetch." in printed
     assert "698 tracks, 5.8 h of audio" in printed
-    assert "plan: 20 run(s), 1 at once" in printed
+    assert "plan: 20 run(s), at most 40,000 epoch(s) in all, 1 at once" in printed
     assert files(tmp_path) == []
 
 
@@ -126,7 +126,7 @@ def known(audio_folder: Path, cached: Path, tmp_path: Path, monkeypatch) -> Call
         monkeypatch.setattr(foreseen, "find_experiment", lambda paper: found)
         run = Run("paper", "net", prepared.home.name, "paper", 0, 0, 3, 5)
         each = int(open_cache(path).offsets[1])
-        return run, found, setting, planned.made_up(prepared, {"cbmi2016": each})
+        return run, found, setting, foreseen.MadeUp.of(prepared, {"cbmi2016": each})
 
     return make
 

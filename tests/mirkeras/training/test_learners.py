@@ -97,7 +97,7 @@ def test_quick_runs_share_a_process_and_a_failure_takes_none_with_it(
 ) -> None:
     started = []
 
-    def run_all(work: list, *_) -> list:
+    def run_all(work: list, *_, **__) -> list:
         started.extend(work)
         failed = []
         for job in work:

@@ -192,7 +192,7 @@ def test_what_starts_the_workers_touches_no_device(
 ) -> None:
     asked = []
 
-    def ask(work: list, at_once: int, set_up: Callable) -> list:
+    def ask(work: list, at_once: int, set_up: Callable, **_) -> list:
         asked.extend(job.function.__name__ for job in work)
         return []
 
