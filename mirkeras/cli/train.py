@@ -243,13 +243,16 @@ def _train(experiment: Experiment, arguments: argparse.Namespace, whose: Whose) 
 
 
 def _means(arguments: argparse.Namespace) -> dict:
-    """What each run has of its machine, for `Setting`; on a cluster each worker says so itself."""
+    """What each run has of its machine, for `Setting`; on a cluster or a GPU it says so itself."""
     if arguments.cluster is not None:
         return {"hardware": "", "threads": None, "memory_budget": arguments.memory_budget}
     machine, budget = device.find(), arguments.memory_budget
+    threads = max(1, machine.cores // arguments.jobs)
+    if machine.gpus:
+        return {"hardware": "", "threads": threads, "memory_budget": budget}
     return {
         "hardware": machine.hardware_class,
-        "threads": max(1, machine.cores // arguments.jobs),
+        "threads": threads,
         "memory_budget": machine.memory_budget // arguments.jobs if budget is None else budget,
     }
 

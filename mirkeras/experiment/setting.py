@@ -44,9 +44,10 @@ class Setting:
     warning : str
         What a reader of the results must know of the split; goes into every record.
     hardware : str
-        What the machine has, for every record; empty on a cluster, where each is asked (`here`).
+        What the machine has, for every record; empty where each run is asked (`here`): on a
+        cluster, or because it is given one of the GPUs.
     threads, memory_budget : int or None
-        Threads of a run, and bytes of features it may hold in memory; None: by its machine.
+        Threads of a run, and bytes of features it may hold in memory; None: by its machine or GPU.
     mixed_precision : bool
         Whether networks compute in half precision.
     weights : Path or None
@@ -81,11 +82,12 @@ class Setting:
         if self.hardware and self.threads and budget is not None:
             return self
         machine, sharing = device.find(), processes.lent(processes.SHARING, 1)
+        share = processes.lent(processes.BUDGET, machine.memory_budget // sharing)
         return replace(
             self,
             threads=self.threads or processes.lent(processes.THREADS, machine.cores),
             hardware=self.hardware or machine.hardware_class,
-            memory_budget=machine.memory_budget // sharing if budget is None else budget,
+            memory_budget=share if budget is None else budget,
         )
 
     def set_up(self) -> None:

@@ -90,6 +90,9 @@ def standardised(
 ) -> keras.Model:
     """Put the z-score in front of a network: the saved model takes plain features.
 
+    It stays in float32 under mixed precision: features far from zero would lose what tells them
+    apart, or be infinite, before their mean is taken away.
+
     Parameters
     ----------
     mean, std : float, or float (frames, bands)
@@ -97,10 +100,10 @@ def standardised(
     """
     if np.ndim(mean):
         z_score = keras.layers.Normalization(
-            axis=(1, 2), mean=mean, variance=np.square(std), name="z_score"
+            axis=(1, 2), mean=mean, variance=np.square(std), name="z_score", dtype="float32"
         )
     else:
-        z_score = keras.layers.Rescaling(1 / std, -mean / std, name="z_score")
+        z_score = keras.layers.Rescaling(1 / std, -mean / std, name="z_score", dtype="float32")
     layers = [keras.Input(network.input_shape[1:]), z_score, network]
     return keras.Sequential(layers, name=f"standardised_{network.name}")
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mirkeras.system import interrupts, limits
+from mirkeras.system import cards, interrupts, limits
 from mirkeras.system.quiet import silenced
 
 __all__ = ["keras"]
@@ -65,6 +65,8 @@ def _lean() -> Iterator[None]:
 os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
 _check_backend(os.environ["KERAS_BACKEND"])
 limits.require_address_space(limits.WITH_TENSORFLOW)
+# CUDA numbers the fastest card 0; `nvidia-smi`, which people read numbers from, goes by the bus
+os.environ.setdefault(cards.ORDER, cards.BY_BUS)
 for _name in IGNORED:
     os.environ.pop(_name, None)
 

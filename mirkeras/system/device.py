@@ -2,23 +2,22 @@
 
 import os
 import platform
-import shutil
-import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 
 from mirkeras.system.backend import keras
 
 import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
-from mirkeras.system import limits, processes
+from mirkeras.system import cards, limits, processes
+from mirkeras.system.cards import Card
 from mirkeras.system.errors import UsageError
 
 GIB = 2**30
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 RAM_SHARE = 0.25  # of the free memory, for resident features; the rest is the network's and yours
-GPU_SHARE = 0.25  # while the frames are copied to the card they lie there twice
 
 #: Units of a processor that multiply bfloat16, as Linux names them.
 _BFLOAT16 = {"amx_bf16", "avx512_bf16"}
@@ -34,29 +33,24 @@ class Device:
         Processor cores this process may use.
     free_memory : int
         Bytes of main memory available without swapping.
-    gpus : tuple of str
-        Names of the GPUs TensorFlow sees.
-    free_gpu_memory : int
-        Bytes free on the first GPU (0 without one, or where `nvidia-smi` does not say).
+    gpus : sequence of Card
+        What Keras' backend can compute on; a process uses the first.
     """
 
     cores: int
     free_memory: int
-    gpus: tuple[str, ...]
-    free_gpu_memory: int
+    gpus: Sequence[Card] = ()
 
     @property
     def hardware_class(self) -> str:
-        """Hardware in words, without host names; written into every run record."""
-        gpu = ", ".join(self.gpus) or "no GPU"
+        """What a process computes on, in words, without host names; in every run's record."""
+        gpu = self.gpus[0].name if self.gpus else "no GPU"
         return f"{platform.machine()} {processor_name()}, {self.cores} cores, {gpu}"
 
     @property
     def memory_budget(self) -> int:
         """Bytes of features that may be held in memory: on the GPU if there is one."""
-        if self.gpus:
-            return int(GPU_SHARE * self.free_gpu_memory)
-        return int(RAM_SHARE * self.free_memory)
+        return self.gpus[0].budget if self.gpus else int(RAM_SHARE * self.free_memory)
 
 
 def backend() -> str:
@@ -65,12 +59,17 @@ def backend() -> str:
 
 
 def find() -> Device:
-    """Look at the machine."""
+    """Look at the machine; no GPU is opened."""
+    return Device(processes.usable_cores(), free_memory(), cards_seen())
+
+
+def cards_seen() -> list[Card]:
+    """List the GPUs that Keras' backend can compute on, of those this process may use."""
+    if backend() == "jax":  # it opens them to tell which there are
+        return cards.found() if entry_points(group="jax_plugins") else []
     gpus = tf.config.list_physical_devices("GPU")
-    names = tuple(
-        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus
-    )
-    return Device(processes.usable_cores(), free_memory(), names, free_gpu_memory() if gpus else 0)
+    details = tf.config.experimental.get_device_details
+    return cards.as_seen([details(gpu).get("device_name", gpu.name) for gpu in gpus])
 
 
 def configure(*, threads: int | None = None, mixed_precision: bool = False) -> None:
@@ -85,6 +84,10 @@ def configure(*, threads: int | None = None, mixed_precision: bool = False) -> N
         Half precision is wanted and not to be had.
     """
     prepare()
+    if backend() == "tensorflow":
+        with suppress(RuntimeError):  # it computes already
+            # it would take memory of every card it sees, and compute on the first
+            tf.config.set_visible_devices(tf.config.list_physical_devices("GPU")[:1], "GPU")
     tf.config.experimental.enable_op_determinism()
     tf.get_logger().setLevel("ERROR")  # a process trains many networks; retracing is expected
     if threads:
@@ -95,7 +98,17 @@ def configure(*, threads: int | None = None, mixed_precision: bool = False) -> N
     policy = half_precision() if mixed_precision else "float32"
     if policy is None:
         raise UsageError("--mixed-precision: this worker has no fast units for it, leave it out")
+    compute_in(policy)
+
+
+def compute_in(policy: str) -> None:
+    """Let networks that are built from now on compute in a policy of Keras, as `half_precision`."""
     keras.config.set_dtype_policy(policy)
+
+
+def precision() -> str:
+    """Name the policy that networks compute in: ``float32``, or one of half precision."""
+    return keras.config.dtype_policy().name
 
 
 def prepare() -> None:
@@ -105,7 +118,8 @@ def prepare() -> None:
     of TF32. TensorFlow, where it only feeds another backend, leaves the GPU alone.
     """
     for gpu in tf.config.list_physical_devices("GPU"):
-        with suppress(RuntimeError):  # in use already: whoever uses it has decided
+        # in use already, or divided into logical devices: whoever did that has decided
+        with suppress(RuntimeError, ValueError):
             tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.experimental.enable_tensor_float_32_execution(False)
     if backend() != "tensorflow":
@@ -120,7 +134,7 @@ def half_precision() -> str | None:
     float16 on a GPU; bfloat16 on a processor with such units, which TensorFlow uses: wide
     convolutions are faster, narrow ones need not be (`tests.benchmarks.random_features`).
     """
-    if tf.config.list_physical_devices("GPU"):
+    if cards_seen():
         return "mixed_float16"
     fast = backend() == "tensorflow" and _BFLOAT16 & {*_of_processor("flags").split()}
     return "mixed_bfloat16" if fast else None
@@ -160,18 +174,6 @@ def _machine_memory() -> int:
         return int(fields["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError):  # not Linux: half of what is installed is a careful guess
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-
-
-def free_gpu_memory() -> int:
-    """Bytes free on the first GPU this process may see, 0 if `nvidia-smi` is not there to say."""
-    if not shutil.which("nvidia-smi"):
-        return 0
-    card = os.environ.get(VISIBLE, "0").partition(",")[0].strip()  # a number or an identity
-    query = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
-    query.append(f"--id={card}")
-    answer = subprocess.run(query, capture_output=True, text=True, check=False)
-    first = answer.stdout.strip().partition("\n")[0]
-    return int(first) * 2**20 if first.isdigit() else 0  # some cards answer "[N/A]"
 
 
 def processor_name() -> str:

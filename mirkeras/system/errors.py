@@ -84,6 +84,16 @@ _REMEDIES = {
     errno.EISDIR: "choose another name: a folder has this one",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
+#: What TensorFlow, CUDA's libraries and XLA say where the memory of a GPU is used up.
+_CARD_IS_FULL = (
+    "OOM when allocating",
+    "failed to allocate memory",
+    "Dst tensor is not initialized",  # of what was copied there
+    "RESOURCE_EXHAUSTED",
+    "CUDA_ERROR_OUT_OF_MEMORY",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
 _HELD = (errno.EAGAIN, errno.EBUSY, errno.ETXTBSY)
 
 
@@ -98,8 +108,20 @@ def is_full(error: BaseException) -> bool:
 
 
 def _lacks_memory(error: BaseException) -> bool:
-    # TensorFlow's is an error of its own, of a card's memory as well
-    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+    # TensorFlow's is an error of its own
+    named = type(error).__name__ == "ResourceExhaustedError"
+    return isinstance(error, MemoryError) or named or _card_is_full(error)
+
+
+def _card_is_full(error: BaseException) -> bool:
+    """Whether it is the memory of a GPU that is used up, as a framework's error tells."""
+    said = str(error)
+    # XLA's errors, and those that Keras makes of TensorFlow's in a layer, are of RuntimeError
+    of_framework = type(error).__module__.startswith("tensorflow") or isinstance(
+        error, RuntimeError
+    )
+    on_card = "device:CPU" not in said and "allocator cpu" not in said
+    return of_framework and on_card and any(words in said for words in _CARD_IS_FULL)
 
 
 def _lacks_threads(error: BaseException) -> bool:
@@ -116,6 +138,12 @@ def explained(error: Exception, kept: bool = True) -> str:
     kept : bool
         Whether the command keeps what it has finished.
     """
+    if _card_is_full(error):
+        return (
+            "out of memory, on the GPU where there is one; use fewer --jobs or a smaller "
+            "--memory-budget, or end what else is on it (`nvidia-smi` tells), then run the same "
+            "command again" + ": finished work is kept" * kept
+        )
     if _lacks_memory(error):
         error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), "memory")
     if _lacks_threads(error) or (isinstance(error, BlockingIOError) and not error.filename):
@@ -145,6 +173,8 @@ def unusable(path: Path, error: Exception, remedy: str) -> str:
     remedy : str
         What to do with a damaged file.
     """
+    if _card_is_full(error):
+        return f"{path}: {explained(error)}"
     if isinstance(error, MemoryError):
         error = OSError(errno.ENOMEM, "")
     # HDF5 finds places that no file can have in damaged files: EINVAL

@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 
 from tqdm import tqdm
 
-from mirkeras.system import processes
+from mirkeras.system import cards, processes
 from mirkeras.system.errors import ExpectedError, UsageError, explained, is_expected, is_full
 from mirkeras.system.estimate import BAR, Estimate, still
 
@@ -82,17 +82,26 @@ Whose: TypeAlias = int | Hands | None
 
 
 class Processes:
-    """Jobs in processes of this machine; see `Hands`."""
+    """Jobs in processes of this machine, each with one GPU where there are any; see `Hands`."""
 
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
         self._running: dict[Connection, BaseProcess] = {}
+        self._cards: cards.Places | None = None
+        self._places: dict[Connection, int | None] = {}
 
     def places(self) -> int:
         return self._at_once
 
     def begin(self, job: Job, set_up: Callable[[], None]) -> Connection:
-        connection, self._running[connection] = processes.start(do, set_up, job)
+        if self._cards is None:  # before the first one takes memory
+            from mirkeras.system import device  # TensorFlow, which not all that import this need
+
+            self._cards = cards.Places(device.cards_seen(), self._at_once)
+        place = self._cards.take()
+        with processes.variables(self._cards.variables(place)):
+            connection, self._running[connection] = processes.start(do, set_up, job)
+        self._places[connection] = place
         return connection
 
     def news(self) -> list[tuple[Connection, str, object]]:
@@ -104,6 +113,7 @@ class Processes:
                 kind, content = "ended", ENDED_FROM_OUTSIDE
             if kind != "line":
                 self._running.pop(connection).join()
+                self._cards.leave(self._places.pop(connection))
                 connection.close()
             found.append((connection, kind, content))
         return found

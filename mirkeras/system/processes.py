@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -27,6 +27,8 @@ SPAWN = multiprocessing.get_context("spawn")
 GRACE = 1.0  # seconds, less than that of `interrupts`
 #: Variables of processes on a cluster: threads of the worker, and the workers of its machine.
 THREADS, SHARING = "MIRKERAS_THREADS", "MIRKERAS_SHARING"
+#: Variable of a process that has a GPU: bytes of features that it may hold there.
+BUDGET = "MIRKERAS_BUDGET"
 
 # Each worker is one of several: more threads inside would only compete, and the number of threads
 # changes the last bits of BLAS. Read when NumPy is loaded, hence set before the workers start.
@@ -120,8 +122,26 @@ def _end_with_parent() -> None:
 
 
 def lent(name: str, otherwise: int) -> int:
-    """What a worker of a cluster lends this process: `THREADS` or `SHARING`."""
+    """What this process was started with: `THREADS`, `SHARING` or `BUDGET`."""
     return int(os.environ.get(name, otherwise))
+
+
+@contextmanager
+def variables(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Give processes started inside the block some variables; this process gets its own back.
+
+    A process inherits those of its parent, and needs them before it imports anything: what is sent
+    to it comes too late.
+    """
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 @contextmanager
@@ -132,14 +152,10 @@ def light_start(one_thread: bool = True) -> Iterator[None]:
     sounds need nothing from it, and it may cost much (TensorFlow) or, without a `__main__` guard,
     try to build the same cache once more.
     """
-    before, main = {name: os.environ.get(name) for name in _ONE_THREAD}, sys.modules["__main__"]
-    os.environ.update(_ONE_THREAD if one_thread else {})
+    main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
-        yield
+        with variables(_ONE_THREAD if one_thread else {}):
+            yield
     finally:
         sys.modules["__main__"] = main
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value

@@ -21,6 +21,7 @@ import numpy as np
 from mirkeras.experiment.runs import CHECKPOINT
 from mirkeras.storage.arrays import write_archive
 from mirkeras.storage.files import about, whole_file
+from mirkeras.system.errors import unusable
 from mirkeras.training.plan import Plan, Progress, TrainingError
 
 CHECKPOINT_SECONDS = 5.0
@@ -128,9 +129,8 @@ class Checkpoint(keras.callbacks.Callback):
                 with np.load(self.path, allow_pickle=False) as arrays:
                     self._restore(dict(arrays))
             except Exception as error:  # a damaged archive raises many kinds
-                raise TrainingError(
-                    f"{self.path} cannot be read ({error}); delete its folder and train again"
-                ) from error
+                remedy = "delete its folder and train again"
+                raise TrainingError(unusable(self.path, error, remedy)) from error
         with whole_file(self.log_path) as temporary, open(temporary, "w", newline="") as log:
             csv.writer(log).writerows([self.plan.log_columns, *self.progress.log])
 

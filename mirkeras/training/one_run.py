@@ -44,6 +44,7 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
         cache, described = learner.inputs(run, row, protocol, setting)
         known = asdict(run) | {"origin": origin, "features": cache.fingerprint} | described
         known |= {"threads": setting.threads, "hardware": setting.hardware}
+        known |= {"precision": device.precision()}
         known |= {"warning": setting.warning} if setting.warning else {}
         record = records.start(directory, known)
         tracks = tracks_of(cache, setting.index, setting.tags)
@@ -76,14 +77,17 @@ def train_run(run: Run, setting: Setting, report: Callable[[dict], None]) -> Non
 
 
 def _as_begun(directory: Path, setting: Setting) -> Setting:
-    """Give a run the number of threads it began with, whatever --jobs leaves: sums depend on it."""
+    """Give a run the number of threads and the precision it began with: its sums depend on them.
+
+    Whatever --jobs leaves now, and whichever half precision this machine is fast at.
+    """
     begun = records.read_record(directory) or {}
-    threads = begun.get("threads", setting.threads)
-    if threads == setting.threads:
-        return setting
-    setting = replace(setting, threads=threads)
-    setting.set_up()
-    return setting
+    wanted = replace(setting, threads=begun.get("threads", setting.threads))
+    if wanted.threads != setting.threads:
+        wanted.set_up()
+    if setting.mixed_precision:
+        device.compute_in(begun.get("precision") or device.half_precision())
+    return wanted
 
 
 def _learned_from(learned: Learned, units: Units | FeatureCache) -> list[str]:

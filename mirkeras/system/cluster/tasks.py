@@ -168,7 +168,7 @@ def serve(work: bytes, item: bytes, whole: bool, terms: Terms) -> tuple[str, obj
     key = worker.get_current_task()
     if why := unfit(terms):
         return "unfit", f"worker {worker.address} {why}"
-    served = _idle_one(work) or _start(work, terms, worker, light=not whole)
+    served = _idle_one((work, whole)) or _start(work, terms, worker, light=not whole)
     connection, process = served
     with _ended(connection, process) as stays:
         with suppress(OSError):  # that it has ended shows when its answer is awaited
@@ -178,7 +178,7 @@ def serve(work: bytes, item: bytes, whole: bool, terms: Terms) -> tuple[str, obj
         answer = _received(connection.recv_bytes)
         stays.append(True)
     with _looking:
-        _idle.append((time.monotonic(), work, served))
+        _idle.append((time.monotonic(), (work, whole), served))
     worker.loop.add_callback(partial(worker.loop.call_later, IDLE, _end_idle))
     return "answer", answer
 
@@ -251,16 +251,17 @@ def _received(receive: Callable) -> object:
         raise Lost from None
 
 
-_idle: list[tuple[float, bytes, Served]] = []  # since when, for what, who
+# since when, for what (and whether with all threads), who
+_idle: list[tuple[float, tuple[bytes, bool], Served]] = []
 _under_way: set[BaseProcess] = set()
 # Before Python waits for processes that nobody will end.
 multiprocessing.util.Finalize(None, lambda: processes.end(_under_way), exitpriority=10)
 
 
-def _idle_one(work: bytes) -> Served | None:
+def _idle_one(wanted: tuple[bytes, bool]) -> Served | None:
     with _looking:
         for place, (_, of, served) in enumerate(_idle):
-            if of == work:
+            if of == wanted:
                 del _idle[place]
                 return served
     return None

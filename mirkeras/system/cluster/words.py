@@ -7,11 +7,10 @@ slurm:jobs=8,…       jobs of SLURM, one worker each; see `OPTIONS`
 
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mirkeras.system import processes
+from mirkeras.system import cards, processes
 from mirkeras.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ def _local(workers: int | None) -> "SpecCluster":
     from distributed import Nanny, Scheduler
     from distributed.deploy.spec import SpecCluster
 
-    cores, found = processes.usable_cores(), cards()
+    cores, found = processes.usable_cores(), cards.found()
     workers = workers or len(found) or cores
     # Memory is the runs' own business: Dask would look at its own processes only.
     plain = {"nthreads": max(1, cores // workers), "memory_limit": 0, "dashboard": False}
@@ -133,7 +132,9 @@ def _local(workers: int | None) -> "SpecCluster":
     for number in range(workers):
         options = dict(plain)
         if number < len(found):
-            options |= {"resources": {GPU: 1}, "env": {"CUDA_VISIBLE_DEVICES": found[number]}}
+            options |= {"resources": {GPU: 1}, "env": {cards.VISIBLE: found[number].key}}
+        elif found:  # it extracts features; whatever it imports, it takes nothing of a GPU
+            options |= {"env": {cards.VISIBLE: ""}}
         spec[number] = {"cls": Nanny, "options": options}
     scheduler = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": ":0"}
     scheduler = {"cls": Scheduler, "options": scheduler}
@@ -147,18 +148,6 @@ def _local(workers: int | None) -> "SpecCluster":
     else:
         os.environ["PYTHONHASHSEED"] = seed
     return cluster
-
-
-def cards() -> list[str]:
-    """The GPUs of this machine, as CUDA_VISIBLE_DEVICES names them."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [card.strip() for card in visible.split(",") if card.strip() not in ("", "-1")]
-    if not shutil.which("nvidia-smi"):
-        return []
-    query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-    answer = subprocess.run(query, capture_output=True, text=True, check=False)
-    return answer.stdout.split() if answer.returncode == 0 else []
 
 
 def slurm(words: Words) -> "SpecCluster":

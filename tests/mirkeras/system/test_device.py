@@ -65,7 +65,7 @@ def test_tagging_and_parity_set_it_up_first(monkeypatch, start) -> None:
 @pytest.mark.parametrize(("backend", "slow"), [("tensorflow", False), ("jax", True)])
 def test_doctor_says_what_computes_and_what_it_may_use(monkeypatch, backend, slow) -> None:
     monkeypatch.setattr(device, "backend", lambda: backend)
-    monkeypatch.setenv(device.VISIBLE, "1")
+    monkeypatch.setenv(cards.VISIBLE, "1")
     text = doctor.report()
     assert f"  backend       {backend}" in text
     assert ("144 against 696 steps/s" in text) is slow

@@ -96,9 +96,9 @@ def test_memory_is_what_machine_and_container_leave(monkeypatch) -> None:
 def test_the_card_asked_is_the_one_that_is_used(
     monkeypatch, tmp_path: Path, visible: str | None, asked: str
 ) -> None:
-    monkeypatch.delenv(device.VISIBLE, raising=False)
+    monkeypatch.delenv(cards.VISIBLE, raising=False)
     if visible:
-        monkeypatch.setenv(device.VISIBLE, visible)
+        monkeypatch.setenv(cards.VISIBLE, visible)
     tool = tmp_path / "nvidia-smi"
     tool.write_text(f'#!/bin/sh\ncase "$*" in *--id={asked}) echo 17;; *) echo 99;; esac\n')
     tool.chmod(0o755)
