@@ -123,19 +123,16 @@ def _told(*arguments: str) -> str:
     """What `nvidia-smi` answers; nothing where it is not there, fails, or hangs."""
     if not shutil.which("nvidia-smi"):
         return ""
+    nowhere = subprocess.DEVNULL
+    process = subprocess.Popen(
+        ["nvidia-smi", *arguments], stdin=nowhere, stdout=subprocess.PIPE, stderr=nowhere
+    )
     try:
-        answer = subprocess.run(
-            ["nvidia-smi", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=PATIENCE,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        answer, _ = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()  # and not waited for: what hangs in a driver does not even die
         return ""
-    return answer.stdout if answer.returncode == 0 else ""
+    return answer.decode(errors="replace") if process.returncode == 0 else ""
 
 
 @dataclass(frozen=True)

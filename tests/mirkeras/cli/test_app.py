@@ -9,6 +9,7 @@ import pytest
 
 from mirkeras.cli.app import main
 from mirkeras.system import device
+from mirkeras.system.cards import Card
 
 
 def test_features_of_a_folder(audio_folder: Path, tmp_path: Path, capsys) -> None:
@@ -96,9 +97,10 @@ def test_doctor_says_what_was_found_and_chosen(capsys) -> None:
 
 
 def test_budget_goes_by_the_gpu_where_there_is_one() -> None:
-    without = device.Device(2, free_memory=8 * device.GIB, gpus=(), free_gpu_memory=0)
+    without = device.Device(2, free_memory=8 * device.GIB)
     assert without.memory_budget == 2 * device.GIB
-    card = device.Device(2, 8 * device.GIB, ("a card",), free_gpu_memory=40 * device.GIB)
+    gpus = [Card("0", "a card", 40 * device.GIB), Card("1", "a small one", device.GIB)]
+    card = device.Device(2, 8 * device.GIB, gpus)
     assert card.memory_budget == 10 * device.GIB
 
 

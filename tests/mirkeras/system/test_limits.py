@@ -87,20 +87,3 @@ def test_memory_is_what_machine_and_container_leave(monkeypatch) -> None:
     assert device.free_memory() == 2**20
     monkeypatch.setattr(limits, "memory_left", lambda: 2**60)
     assert device.free_memory() < 2**60
-
-
-@pytest.mark.parametrize(
-    ("visible", "asked"),
-    [(None, "0"), ("2,0", "2"), ("GPU-8932f937, 1", "GPU-8932f937"), ("1", "1")],
-)
-def test_the_card_asked_is_the_one_that_is_used(
-    monkeypatch, tmp_path: Path, visible: str | None, asked: str
-) -> None:
-    monkeypatch.delenv(cards.VISIBLE, raising=False)
-    if visible:
-        monkeypatch.setenv(cards.VISIBLE, visible)
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text(f'#!/bin/sh\ncase "$*" in *--id={asked}) echo 17;; *) echo 99;; esac\n')
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert device.free_gpu_memory() == 17 * 2**20

@@ -1,12 +1,14 @@
 """One run: stops, keeps the best epoch, and resumes exactly."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mirkeras.cache import open_cache
 from mirkeras.experiment import Constant, HalveOnRecovery
@@ -231,23 +233,60 @@ def test_stages_of_their_own_keep_nothing_of_the_stage_before(cached: Path, tmp_
     assert train(staged(cached, max_epochs=4), tmp_path, ignore).best_epoch == 4
 
 
+@pytest.fixture(params=["float32", "mixed_float16"])
+def policy(request: pytest.FixtureRequest) -> Iterator[str]:
+    keras.config.set_dtype_policy(request.param)
+    yield request.param
+    keras.config.set_dtype_policy("float32")
+
+
 def test_interrupted_stages_end_as_if_they_had_not_been(
-    cached: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cached: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
     parts.mkdir()
-    plan = staged(cached, max_epochs=5)
-    train(plan, whole, ignore)
-    expected = plan.network.get_weights()
+    # a loss so large that its scale has to come down first
+    loss = {"loss": scaled_up} if policy == "mixed_float16" else {}
+    rate = keras.optimizers.SGD(1e-4 if loss else 0.3, momentum=0.9, nesterov=True).get_config()
+
+    def plan() -> Plan:
+        optimizer = keras.optimizers.SGD.from_config(rate)
+        return staged(cached, max_epochs=5, optimizer=optimizer, **loss)
+
+    one = plan()
+    train(one, whole, ignore)
     monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0)
     for epoch in (3, 4):
         with pytest.raises(Interruption):
-            train(staged(cached, max_epochs=5), parts, interrupt_after(epoch))
-    plan = staged(cached, max_epochs=5)
-    train(plan, parts, ignore)
-    for ours, theirs in zip(plan.network.get_weights(), expected, strict=True):
+            train(plan(), parts, interrupt_after(epoch))
+    other = plan()
+    train(other, parts, ignore)
+    for ours, theirs in zip(other.network.get_weights(), one.network.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+    pairs = zip(other.model.optimizer.variables, one.model.optimizer.variables, strict=True)
+    for ours, theirs in pairs:
+        assert np.array_equal(keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(theirs))
+    if loss:
+        assert 0 < float(other.model.optimizer.dynamic_scale) < 2**15
+
+
+def scaled_up(truth: keras.KerasTensor, scores: keras.KerasTensor) -> keras.KerasTensor:
+    return 1e4 * keras.losses.sparse_categorical_crossentropy(truth, scores)
+
+
+def test_the_z_score_stays_in_float32_in_half_precision(policy: str) -> None:
+    frames = keras.Input((6, 4))
+    flat = keras.layers.Flatten()(frames)
+    total = keras.layers.Dense(1, dtype="float32", kernel_initializer="ones")(flat)
+    network = keras.Model(frames, total)
+    values = np.full((2, 6, 4), 1e5 + 0.5, np.float32)  # more than float16 has
+    for mean in (1e5, np.full((6, 4), 1e5)):
+        model = standardised(network, mean, np.ones_like(mean))
+        segments = keras.Input((6, 4))
+        around = keras.Model(segments, model(segments))
+        for one in (model, around):
+            np.testing.assert_allclose(np.asarray(one(values)), 24 * 0.5, rtol=1e-2)
 
 
 def test_a_finished_training_is_not_trained_again(cached: Path, tmp_path: Path) -> None:
@@ -275,8 +314,23 @@ def test_an_empty_part_is_an_error(cached: Path, tmp_path: Path) -> None:
 
 def test_a_torn_checkpoint_is_named(cached: Path, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 half a file")
-    with pytest.raises(TrainingError, match=r"checkpoint\.npz cannot be read"):
+    with pytest.raises(TrainingError, match=r"checkpoint\.npz is damaged .* train again"):
         train(make_plan(cached), tmp_path, ignore)
+
+
+def test_a_checkpoint_is_not_to_be_deleted_because_the_gpu_is_full(
+    cached: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(make_plan(cached, max_epochs=1), tmp_path, ignore)
+
+    def full(self, arrays: dict) -> None:
+        raise tf.errors.InternalError(None, None, "Dst tensor is not initialized.")
+
+    monkeypatch.setattr(checkpoint.Checkpoint, "_restore", full)
+    with pytest.raises(TrainingError, match="out of memory, on the GPU") as caught:
+        train(make_plan(cached, max_epochs=2), tmp_path, ignore)
+    assert "delete" not in str(caught.value)
+    assert (tmp_path / "checkpoint.npz").exists()
 
 
 def test_checkpoint_holds_plain_arrays_and_json(cached: Path, tmp_path: Path) -> None:
