@@ -217,6 +217,13 @@ class Cluster:
         return folder.absolute() / f".{self._topic}.part"
 
     def _refuse_unfit(self) -> None:
+        for worker in self._workers().values():
+            if worker["resources"].get(GPU, 0) > 1:  # they would all compute on its first
+                raise UsageError(
+                    f"worker {worker['name']} has several GPUs, and its runs would all be on one: "
+                    "start a worker for each, CUDA_VISIBLE_DEVICES=N dask worker … --resources "
+                    f"{GPU}=1"
+                )
         answers = self._client.run(tasks.unfit, self._terms, on_error="return")
         for address, why in answers.items():
             if why:

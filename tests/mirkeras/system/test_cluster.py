@@ -150,15 +150,37 @@ def tell_the_card(folder: Path, name: str, report) -> None:
     (folder / name).write_text(os.environ["CUDA_VISIBLE_DEVICES"])
 
 
+def card_of(item: int) -> str:
+    time.sleep(0.3)  # so that every worker has some
+    return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
 def test_each_gpu_has_a_run_and_no_run_has_two(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     made = Cluster(words.read("local:3"))
     try:
         assert made.places() == 2  # the third worker extracts features only
         assert not run_all(jobs_of(tmp_path, *[tell_the_card] * 4), made, set_up)
+        assert {*work(card_of, range(12), made)} == {"4", "7", ""}
     finally:
         made.close()
     assert {path.read_text() for path in tmp_path.iterdir()} == {"4", "7"}
+
+
+def test_a_worker_with_several_gpus_is_refused(monkeypatch) -> None:
+    made = Cluster(words.read("local:1"))
+    found = made._workers
+    monkeypatch.setattr(words.cards, "found", lambda: [words.cards.Card("4", "T")])
+    monkeypatch.setattr(
+        made,
+        "_workers",
+        lambda: {key: {**one, "resources": {"GPU": 2}} for key, one in found().items()},
+    )
+    try:
+        with pytest.raises(UsageError, match=r"several GPUs.*CUDA_VISIBLE_DEVICES=N dask worker"):
+            made.places()
+    finally:
+        made.close()
 
 
 def terms(**changed) -> tasks.Terms:

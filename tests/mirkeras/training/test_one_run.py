@@ -12,12 +12,14 @@ import pytest
 from data_prep.prepare import prepare
 from mirkeras import cache, features
 from mirkeras.cache import FeatureCache
-from mirkeras.experiment import find_experiment
+from mirkeras.experiment import find_experiment, records
 from mirkeras.experiment.division import tracks_of
 from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Setting
 from mirkeras.features.augmented import Deformed
 from mirkeras.pipeline.segments import TRAINING
+from mirkeras.system import device
+from mirkeras.training import one_run
 from mirkeras.training.origin import inputs_of, nameless, network_of, origin_of
 from mirkeras.training.plan import plan_run
 
@@ -149,3 +151,21 @@ def test_an_origin_sees_network_and_optimiser(
     rows = {ROW: replace(experiment.rows[ROW], build=experiment.rows["table2/shallow-100"].build)}
     same = replace(experiment, rows=rows)
     assert network_of(RUN, same, setting) == network_of(RUN, experiment, setting)
+
+
+@pytest.mark.parametrize("begun", [None, "mixed_float16", "mixed_bfloat16"])
+def test_a_run_keeps_the_half_precision_it_began_with(
+    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: str | None
+) -> None:
+    """Begun on a GPU and resumed on a processor, or the other way round."""
+    monkeypatch.setattr(device, "half_precision", lambda: "mixed_bfloat16")
+    monkeypatch.setattr(
+        records, "read_record", lambda directory: begun and {"threads": 1, "precision": begun}
+    )
+    try:
+        one_run._as_begun(tmp_path, replace(setting, mixed_precision=True))
+        assert device.precision() == (begun or "mixed_bfloat16")
+    finally:
+        device.compute_in("float32")
+    one_run._as_begun(tmp_path, setting)
+    assert device.precision() == "float32"
