@@ -15,9 +15,8 @@ from mirkeras.system import processes
 
 VISIBLE, ORDER, BY_BUS = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "PCI_BUS_ID"
 PATIENCE = 20  # seconds; a driver in trouble lets `nvidia-smi` hang for good
-SHARE = (
-    0.25  # of the free memory, for resident features: while they are copied they lie there twice
-)
+#: Of the free memory, for resident features: while they are copied they lie there twice.
+SHARE = 0.25
 LEAST = 2**30  # bytes free: a card with less is in use by others, and left to them
 
 _LISTED = re.compile(r"GPU (\d+): (.+) \(UUID: (GPU-[^)]+)\)")
