@@ -221,6 +221,8 @@ def _train(experiment: Experiment, arguments: argparse.Namespace, whose: Whose) 
     usual = foreseen.MadeUp.of(prepared, frames) if frames else None
     known = foreseen.foresee(waves, experiment, setting, whose, usual, always=arguments.plan)
     print(foreseen.told(known, setting, whose))
+    if arguments.final:
+        print("then, not counted: a network on all data for each row and seed")
     if arguments.plan:
         return 0
     paces = foreseen.paces(known)

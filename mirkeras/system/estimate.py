@@ -21,6 +21,7 @@ class Work(Protocol):
     kind: str
     epochs: int
     runs: int
+    done: int
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ class Estimate:
     def _cost(self, job: Work) -> float | None:
         if (pace := self.pace(job.kind)) is None:
             return None
-        return pace.around * job.runs + pace.epoch * min(pace.epochs, job.epochs)
+        return pace.around * job.runs + pace.epoch * _still(pace, job, job.done)
 
     def _rest(self, one: _Under) -> float | None:
         """What a job under way still needs."""
@@ -169,8 +170,12 @@ class Estimate:
             return None
         if not one.done + one.part:
             return max(0.0, self._cost(one.job) - (self._clock() - one.begun))
-        likely = max(pace.epochs, one.done * (1 + _BEYOND))
-        return pace.epoch * max(0.0, min(likely, one.job.epochs) - one.done - one.part)
+        return pace.epoch * max(0.0, _still(pace, one.job, one.done) - one.part)
+
+
+def _still(pace: Pace, job: Work, done: int) -> float:
+    """How many epochs a job will still have."""
+    return max(0.0, min(max(pace.epochs, done * (1 + _BEYOND)), job.epochs) - done)
 
 
 class Remaining:

@@ -41,7 +41,7 @@ class Job:
     `report` takes a dictionary with ``epoch``, ``loss``, ``val_loss`` and, if there is one,
     ``val_accuracy`` after every epoch, or how far an epoch is: ``part``, 0 to 1. A job without
     epochs shows nothing. `runs` is how many runs it does, one after another; jobs of one `kind`
-    take about as long.
+    take about as long. `done` of the epochs an earlier process has done.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Job:
     arguments: tuple
     runs: int = 1
     kind: str = ""
+    done: int = 0
 
 
 class Hands(Protocol):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import cycle, islice
+from pathlib import Path
 
 from mirkeras.system.backend import keras
 
@@ -131,25 +132,45 @@ def foresee(
 
 
 def _pace_of(runs: list[Run], experiment: Experiment, setting: Setting) -> tuple[Pace | None, str]:
-    """What finished runs of a row say, and those under way."""
-    epochs = seconds = around = finished = 0
+    """What the logs of a row's runs say, finished or not, and the records of those that are."""
+    epochs = seconds = around = finished = begun = finished_epochs = 0
     for run in runs:
-        record = read_record(run.directory(setting.out)) or {}
-        machine = (record.get("hardware"), record.get("threads"))
-        if record.get("status") != "finished":
+        directory = run.directory(setting.out)
+        record = read_record(directory)
+        machine = record and (record.get("hardware"), record.get("threads"))
+        if not record or (setting.hardware and machine != (setting.hardware, setting.threads)):
             continue
-        if setting.hardware and machine != (setting.hardware, setting.threads):
+        log = _log_of(directory)
+        epochs, seconds = epochs + len(log), seconds + sum(log)
+        if record["status"] != "finished":
+            begun += bool(log)
             continue
-        began, ended = (datetime.fromisoformat(record[name]) for name in ("started", "finished"))
-        trained = record.get("training_seconds", 0.0)
-        finished, epochs = finished + 1, epochs + record.get("epochs", 0)
-        seconds += trained
+        finished, finished_epochs = finished + 1, finished_epochs + record.get("epochs", 0)
         if len(record.get("starts", ())) == 1:  # else there was a pause
-            around += max(0.0, (ended - began).total_seconds() - trained)
-    if not finished:
+            began, ended = (
+                datetime.fromisoformat(record[name]) for name in ("started", "finished")
+            )
+            around += max(0.0, (ended - began).total_seconds() - sum(log))
+    if not finished + begun:
         return None, ""
-    pace = Pace(around / finished, seconds / max(1, epochs), epochs / finished)
-    return pace, f"{finished} finished run(s)"
+    likely = finished_epochs / finished if finished else _likely_epochs(runs[0], experiment)
+    pace = Pace(around / max(1, finished), seconds / max(1, epochs), likely)
+    kinds = {"finished": finished, "begun": begun}
+    named = [f"{count} {kind}" for kind, count in kinds.items() if count]
+    return pace, f"{' and '.join(named)} run(s)"
+
+
+def _log_of(directory: Path) -> list[float]:
+    """Seconds of the epochs in a run's log; nothing where there is none."""
+    try:
+        return pd.read_csv(directory / "log.csv").seconds.tolist()
+    except (OSError, ValueError, AttributeError):  # it only helps to guess
+        return []
+
+
+def epochs_done(run: Run, setting: Setting) -> int:
+    """How many epochs an interrupted run has had."""
+    return len(_log_of(run.directory(setting.out)))
 
 
 def _likely_epochs(run: Run, experiment: Experiment) -> float:
@@ -377,8 +398,11 @@ def _in_all(
 ) -> list[str]:
     """Lines on time, memory and disk."""
     known = paces(rows)
-    work = [Job(run.name, run.max_epochs, time_runs, (), kind=run.row) for run in left]
-    work = [job for job in work if job.kind in known]
+    work = [
+        Job(run.name, run.max_epochs, time_runs, (), kind=run.row, done=epochs_done(run, setting))
+        for run in left
+        if run.row in known
+    ]
     longest = Estimate({name: replace(pace, epochs=np.inf) for name, pace in known.items()})
     lines = []
     if work:

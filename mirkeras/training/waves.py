@@ -13,6 +13,7 @@ from mirkeras.pipeline.splits import FINAL
 from mirkeras.system import jobs
 from mirkeras.system.errors import UsageError, explained, is_expected, is_full, say
 from mirkeras.system.estimate import Estimate, Pace
+from mirkeras.training.foreseen import epochs_done
 from mirkeras.training.learner import Learner
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.one_run import train_run
@@ -108,7 +109,15 @@ def train_wave(
     together = set(quick)
     single = [run for run in left if run not in together]
     work += [
-        jobs.Job(run.name, run.max_epochs, train_run, (run, eager), kind=run.row) for run in single
+        jobs.Job(
+            run.name,
+            run.max_epochs,
+            train_run,
+            (run, eager),
+            kind=run.row,
+            done=epochs_done(run, setting) if run in begun else 0,
+        )
+        for run in single
     ]
     failed, busy = _run_jobs(work, setting, whose, Estimate(paces))
     if busy:

@@ -12,6 +12,7 @@ class Work:
     kind: str
     epochs: int = 10
     runs: int = 1
+    done: int = 0
 
 
 class Clock:
@@ -103,6 +104,14 @@ def test_a_run_that_goes_on_counts_from_where_it_was() -> None:
     clock.now = 8
     estimate.heard(0, {"part": 0.5})
     assert estimate.left([], 1) == pytest.approx(2 * 8.5)
+
+
+def test_what_an_earlier_process_did_is_not_counted_again() -> None:
+    estimate = Estimate({"a": Pace(5, 2, 60)}, Clock())
+    assert estimate.left([Work("a", epochs=100, done=50)], 1) == pytest.approx(5 + 2 * 10)
+    # beyond what is likely, some more
+    assert estimate.left([Work("a", epochs=100, done=80)], 1) == pytest.approx(5 + 2 * 8)
+    assert estimate.left([Work("a", epochs=100, done=99)], 1) == pytest.approx(5 + 2 * 1)
 
 
 def test_a_kind_that_is_unknown_counts_as_the_others() -> None:

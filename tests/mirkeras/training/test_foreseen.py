@@ -68,6 +68,20 @@ def test_the_plan_counts_what_is_finished_and_learns_from_it(words, capsys) -> N
     assert said in capsys.readouterr().out
 
 
+def test_interrupted_runs_tell_how_long_an_epoch_is(words, tmp_path: Path, capsys) -> None:
+    given = [*words, "--rows", ROWS.split(",")[0], "--epochs", "20", "--only-folds", "1"]
+    assert train(PAPER, given) == 0
+    (path,) = (tmp_path / "runs").rglob("run.json")
+    log = "epoch,loss,seconds\n" + "".join(f"{n},1,60\n" for n in range(1, 16))
+    (path.parent / "log.csv").write_text(log)
+    write_record(path.parent, read_record(path.parent) | {"status": "started"})
+    capsys.readouterr()
+    assert train(PAPER, [*given, "--plan"]) == 0
+    printed = capsys.readouterr().out
+    assert "20      60 s  20 min  1 begun run(s)\n" in printed
+    assert "time: about 5 min, until" in printed
+
+
 def test_runs_of_other_hardware_say_nothing_of_time(words, tmp_path: Path, capsys) -> None:
     assert train(PAPER, [*words, "--epochs", "1", "--only-folds", "1"]) == 0
     for path in (tmp_path / "runs").rglob("run.json"):
