@@ -26,6 +26,7 @@ from mirkeras.pipeline.splits import (
     hold_out,
     hold_out_by_class,
     named_parts,
+    numbered,
 )
 
 #: Where validation is drawn by class, it is one track in so many at most.
@@ -54,9 +55,10 @@ def tracks_of(cache: FeatureCache, index: Path, tags: tuple[str, ...] = ()) -> p
         The cache holds a track that the index lacks.
     """
     tracks = read_index(index).set_index("track").sort_index()
-    if missing := set(cache.tracks) - set(tracks.index):
+    names, held = tracks.index.tolist(), set(cache.tracks)
+    if missing := held.difference(names):
         raise CacheError(f"{index} lacks the track {min(missing)!r} of {cache.path}; run again")
-    heard = tracks.index.isin(cache.tracks)
+    heard = np.fromiter(map(held.__contains__, names), bool, len(names))
     return tracks.assign(heard=heard, stratum="" if tags else tracks.label)
 
 
@@ -87,7 +89,9 @@ def divide(
         whole = segments.of_tracks(heard, training=True)
         return Parts(whole, whole[:0], whole[:0], heard)
     rest, held, test = _members(protocol, tracks, split, folds, fold, seed)
-    everything = np.unique(np.concatenate([rest, held, test]))
+    divided = np.zeros(len(tracks), bool)
+    divided[np.concatenate([rest, held, test])] = True
+    everything = np.flatnonzero(divided)
     heard = np.flatnonzero(tracks.heard)  # where the tracks of segments stand in the index
 
     def numbers(part: np.ndarray) -> np.ndarray:
@@ -143,10 +147,10 @@ def _members(
         return named_parts(tracks[split].to_numpy(str), fold, validates=not watched)
     if protocol.draw and split == DRAWN:
         return protocol.draw(tracks, folds, fold, seed)
-    groups = tracks.group.to_numpy() if keeps_groups(protocol, tracks) else None
-    classes = tracks.stratum.to_numpy() if split == STRATIFIED else None
+    groups = tracks.group if keeps_groups(protocol, tracks) else None
+    classes = tracks.stratum if split == STRATIFIED else None
     test = cut_folds(len(tracks), folds, seed, groups=groups, classes=classes)[fold]
-    rest = np.setdiff1d(np.arange(len(tracks)), test)
+    rest = np.delete(np.arange(len(tracks)), test)
     return rest, test if watched else test[:0], test
 
 
@@ -170,10 +174,10 @@ def _hold_out(
         Their numbers, and where their tracks stand in the index.
     """
     whole = keeps_groups(protocol, tracks) and protocol.validate_by == "track"
-    groups = tracks.group.to_numpy()[places] if whole else None
+    groups = numbered(tracks.group)[places] if whole else None
     if holds_out_by_class(protocol, split, folds):
         most = max(1, total // max(ONE_IN, folds))
-        return hold_out_by_class(items, most, seed, tracks.stratum.to_numpy()[places], groups)
+        return hold_out_by_class(items, most, seed, numbered(tracks.stratum)[places], groups)
     # with k folds as large as a test fold: 80-10-10 for ten
     share = protocol.held_out or (1 / (folds - 1) if folds > 2 else 0.2)
     return hold_out(items, share, seed, groups)

@@ -9,8 +9,9 @@ and the peak of its process until then. Two processes do, one after the other,
 
 - what ``mirkeras data check`` does with the tracks it has found: table, counts, copies, and
   ``index.csv`` (finding them, which is the file system's, is left out: no audio is made);
-- what ``mirkeras train`` does before the first epoch: the index, the cache, labels and segments,
-  the plan's checks, and the first of ten stratified folds that keep groups together.
+- what ``mirkeras train`` does before its runs begin: the index, the cache, and the checks of its
+  plan, all of ten stratified folds that keep groups together among them; then what a run does
+  before its first epoch: index and cache, labels, segments, and its fold.
 
 Then a cache of 20,000 tracks of half a minute's mel bands is opened: for the first time, when all
 frames are read and compared with their checksums, and as ever after.
@@ -104,6 +105,7 @@ def train(folder: Path, tracks: int) -> None:
     from data_prep.index import read_index
     from mirkeras.cache import open_cache
     from mirkeras.experiment.division import divide, tracks_of
+    from mirkeras.experiment.setting import Setting
     from mirkeras.pipeline.labels import read_labels
     from mirkeras.pipeline.segments import consecutive
     from mirkeras.pipeline.splits import STRATIFIED
@@ -120,12 +122,17 @@ def train(folder: Path, tracks: int) -> None:
     timed("train, leaks", preflight.leaks, prepared, protocol, split)
     del prepared, index
     cache = timed("train, cache", open_cache, folder / "million.h5")
-    known = timed("train, index and cache", tracks_of, cache, folder / "index.csv")
-    timed("train, labels", read_labels, known, ())
-    segments = timed("train, segments", consecutive, cache.offsets, FRAMES)
+    setting = Setting(folder, folder / "index.csv", {}, (), (), "", "", None, None, False)
     timed(
-        "train, one fold of ten", divide, protocol, segments, known,
-        split=split, folds=folds, fold=0, seed=0,
+        f"train, {FOLDS} folds", preflight.check_division, protocol, {"": cache}, setting,
+        split, folds, [0],
+    )  # fmt: skip
+    known = timed("run, index and cache", tracks_of, cache, folder / "index.csv")
+    timed("run, labels", read_labels, known, ())
+    segments = timed("run, segments", consecutive, cache.offsets, FRAMES)
+    timed(
+        "run, its fold", divide, protocol, segments, known,
+        split=split, folds=folds, fold=0, seed=1,
     )  # fmt: skip
 
 

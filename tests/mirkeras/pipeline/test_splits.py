@@ -1,12 +1,14 @@
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from mirkeras.experiment import Constant
 from mirkeras.experiment.division import divide
+from mirkeras.pipeline import splits
 from mirkeras.pipeline.segments import consecutive
 from mirkeras.pipeline.splits import DRAWN, cut_folds, hold_out, named_folds, named_parts
 from reproductions.pons_cbmi2016.experiments import PROTOCOLS
@@ -136,7 +138,17 @@ def test_stratified_folds_keep_the_shares() -> None:
         cut_folds(TRACKS, 9, seed=0, classes=CLASSES)
 
 
+def test_a_class_too_small_for_a_division_is_named() -> None:
+    with pytest.raises(ValueError, match=r"b has 8 track\(s\)"):
+        divide(
+            PROTOCOLS["clean"], SEGMENTS, INDEX.assign(stratum=CLASSES), split="stratified",
+            folds=9, fold=0, seed=0,
+        )  # fmt: skip
+
+
 def test_one_stratified_fold_tests_a_quarter() -> None:
+    with pytest.raises(ValueError, match=r"b has 1 track\(s\)"):
+        cut_folds(3, 1, seed=0, classes=np.array(["a", "a", "b"]))
     (test,) = cut_folds(TRACKS, 1, seed=0, classes=CLASSES)
     assert len(test) == 10
     assert (CLASSES[test] == "b").sum() == 2
@@ -174,12 +186,56 @@ def test_a_variant_replaces_fields_and_a_row_its_epochs() -> None:
     assert varied.of("", None).max_epochs == WATCHED.max_epochs
 
 
-@pytest.mark.parametrize("folds", [2, 4, 10])
-def test_stratified_groups_are_cut_as_scikit_learn_cuts_them(folds: int) -> None:
-    random = np.random.default_rng(folds)
-    groups = random.integers(400, size=2000)
-    classes = np.where(random.random(2000) < 0.7, groups % 7, random.integers(7, size=2000))
-    whole = StratifiedGroupKFold(folds, shuffle=True, random_state=3)
-    expected = [test for _, test in whole.split(groups, classes, groups)]
-    found = cut_folds(2000, folds, 3, groups=groups, classes=classes)
-    assert all(map(np.array_equal, found, expected))
+@pytest.mark.parametrize(
+    ("kind", "by"),
+    [
+        (KFold, ()),
+        (GroupKFold, ("groups",)),
+        (StratifiedKFold, ("classes",)),
+        (StratifiedGroupKFold, ("groups", "classes")),
+    ],
+)
+def test_names_are_cut_as_scikit_learn_cuts_them(kind, by: tuple[str, ...]) -> None:
+    # the same arguments but for one, in turn: what was cut before must not be taken for it
+    for seed, folds, of in product((3, 4), (2, 10), (0, 1)):
+        random = np.random.default_rng(of)
+        number = random.integers(400, size=2000)
+        classes = np.where(random.random(2000) < 0.7, number % 7, random.integers(7, size=2000))
+        names = {
+            "groups": np.array([f"group {n}" for n in number], object),
+            "classes": np.array(list("Zaébz01"))[classes],
+        }
+        names = {name: names[name] for name in by}
+        whole = kind(folds, shuffle=True, random_state=seed)
+        parts = whole.split(number, names.get("classes"), names.get("groups"))
+        expected = [np.sort(test).tolist() for _, test in parts]
+        for _ in range(2):
+            found = cut_folds(2000, folds, seed, **names)
+            assert [fold.tolist() for fold in found] == expected
+
+
+def test_folds_are_cut_once_and_nobody_changes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracks = INDEX.assign(stratum=CLASSES)
+    cuts, plain = [], StratifiedGroupKFold.split
+    monkeypatch.setattr(
+        StratifiedGroupKFold, "split", lambda *given: cuts.append(1) or plain(*given)
+    )
+    for seed, fold in product((11, 12), range(4)):
+        divide(
+            PROTOCOLS["clean"], SEGMENTS, tracks, split="stratified", folds=4, fold=fold, seed=seed
+        )
+    assert len(cuts) == 2
+    with pytest.raises(ValueError, match="read-only"):
+        cut_folds(TRACKS, 4, 12, groups=GROUPS, classes=CLASSES)[0][0] = 1
+
+
+def test_make_ups_of_groups_are_those_of_a_dense_table() -> None:
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        group = np.unique(random.integers(50, size=100), return_inverse=True)[1]
+        label = np.unique(random.integers(1 + seed % 4, size=100), return_inverse=True)[1]
+        makeup = np.zeros((group.max() + 1, label.max() + 1), int)
+        np.add.at(makeup, (group, label), 1)
+        kinds, kind = splits._kinds(group, label)
+        assert np.array_equal(kinds, np.unique(makeup, axis=0))
+        assert np.array_equal(kinds[kind], makeup)
