@@ -4,8 +4,8 @@
 
 Names, labels and groups are made up, a hundred classes and ten tracks per group; the features are
 a few frames of one band, since nothing here reads more of them than their checksums. Every step is
-told with its user and system time (other programs on the machine disturb the clock, and these less)
-and the peak of its process until then. Two processes do, one after the other,
+told with its user and system time (other programs on the machine disturb the clock, and these less),
+the clock, and the peak of its process until then. Two processes do, one after the other,
 
 - what ``mirkeras data check`` does with the tracks it has found: table, counts, copies, and
   ``index.csv`` (finding them, which is the file system's, is left out: no audio is made);
@@ -22,6 +22,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -36,11 +37,12 @@ MIB_OF_MAXRSS = 1024 if sys.platform != "darwin" else 1024**2
 
 def timed(what: str, step: Callable, *arguments, **options) -> object:
     """Do a step, print its time and the peak memory so far, return what it returns."""
-    begin = resource.getrusage(resource.RUSAGE_SELF)
+    begin, started = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     found = step(*arguments, **options)
-    end = resource.getrusage(resource.RUSAGE_SELF)
+    end, clock = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - started
     seconds = end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime
-    print(f"{what}: {seconds:.2f} s, peak {end.ru_maxrss / MIB_OF_MAXRSS:.0f} MiB", flush=True)
+    peak = end.ru_maxrss / MIB_OF_MAXRSS
+    print(f"{what}: {seconds:.2f} s ({clock:.2f} by the clock), peak {peak:.0f} MiB", flush=True)
     return found
 
 

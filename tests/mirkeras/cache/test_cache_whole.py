@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -219,3 +220,41 @@ def test_a_disk_full_at_any_moment_is_one_line_and_resumes_to_the_same_bytes(
         cache.build_cache(INDEX, root, RECIPE, path)
     assert path.read_bytes() == finished.path.read_bytes()
     assert file.read_cache(path).tracks == ("1", "2", "é0")
+
+
+@pytest.mark.parametrize(("at_once", "piece"), [(256, 1 << 18), (1, 7), (3, 64)])
+def test_damaged_tracks_are_those_that_differ_whatever_their_lengths(
+    at_once: int, piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "_AT_ONCE", at_once)
+    monkeypatch.setattr(file, "_PIECE", piece)
+    random = np.random.default_rng(0)
+    lengths = [1, 300, 2, 1, 1, 5, 40, 1]
+    names = tuple(f"{number}.wav" for number in range(len(lengths)))
+    columns = ("track", "path", "reason", "digest")
+    rejected = pd.DataFrame({name: [] for name in columns}, dtype=str).assign(size=0)
+    kept = cache.FeatureCache(
+        path=tmp_path / "made.h5",
+        tracks=names,
+        offsets=np.cumsum([0, *lengths]),
+        bands=3,
+        dtype="int16",
+        identity={},
+        fingerprint="",
+        rejected=rejected,
+        digests=("",) * len(names),
+    )
+    frames = [random.integers(-9, 9, (length, 3), np.int16) for length in lengths]
+    file.write_cache(kept, frames)
+    assert file.damaged_tracks(file.read_cache(kept.path)) == []
+    begin = kept.path.stat().st_size - 6 * sum(lengths)
+    flip(kept.path, begin, 3)  # the first track's first byte
+    flip(kept.path, begin + 6 * 301 - 1, 0)  # the second's last
+    flip(kept.path, begin + 6 * sum(lengths) - 1, 7)  # the last's last
+    damaged = file.read_cache(kept.path)
+    assert file.damaged_tracks(damaged) == ["0.wav", "1.wav", "7.wav"]
+    os.truncate(kept.path, begin + 6 * 200)
+    with pytest.raises(cache.CacheError, match="shorter than it says"):
+        file.damaged_tracks(replace(damaged, seen=None))
+    with pytest.raises(cache.CacheError, match="replaced while it was being read"):
+        file.damaged_tracks(damaged)
