@@ -7,6 +7,7 @@ themselves stand in the papers' folders, beside the networks they fill (`trained
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,7 @@ class Card:
     name : str
         What users call it: ``MTT_musicnn``.
     build : callable
-        () → its network without weights: (batch, frames, bands) → (batch, tags).
+        () → its network without weights: (batch, frames, bands) → (batch, tags); see `network`.
     recipe : str
         Name of the feature recipe of its input.
     frames : int
@@ -166,6 +167,16 @@ class Card:
                 f"{self.name} gives no tags, only features for rows that learn from them; "
                 "`mirkeras tag --list` shows what each model gives"
             )
+
+
+def network(place: str, *given, **options) -> Callable[[], "keras.Model"]:
+    """Name what builds a network, ``module:function``: a card is read without Keras."""
+    return partial(_build, place, *given, **options)
+
+
+def _build(place: str, *given, **options) -> "keras.Model":
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)(*given, **options)
 
 
 def all_cards() -> dict[str, Card]:

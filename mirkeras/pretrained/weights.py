@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-
-from mirkeras.system.backend import keras
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mirkeras.pretrained.cards import Card, Taken, all_cards
 from mirkeras.pretrained.weight_files import locate, read_arrays
 from mirkeras.system.errors import WeightsError
+
+if TYPE_CHECKING:
+    from mirkeras.system.backend import keras
 
 __all__ = ["digest_arrays", "feature_model", "fill", "identified", "load"]
 
@@ -27,7 +29,7 @@ def load(
     *,
     mirror: str | None = None,
     offline: bool = False,
-) -> keras.Model:
+) -> "keras.Model":
     """Build a trained tagger.
 
     Parameters
@@ -85,7 +87,7 @@ def _digest_of(name: str, path: Path, _changed: int, _size: int) -> str:
     return digest_arrays(_taken(card, read_arrays(card.source, path), path))
 
 
-def fill(network: keras.Model, card: Card, arrays: Mapping[str, np.ndarray], path: Path) -> None:
+def fill(network: "keras.Model", card: Card, arrays: Mapping[str, np.ndarray], path: Path) -> None:
     """Put arrays into a network: every variable gets its own, and none is left over.
 
     Parameters
@@ -182,7 +184,7 @@ def _listed(names: list[str] | set[str]) -> str:
     return ", ".join(shown[:_SHOWN]) + more
 
 
-def feature_model(network: keras.Model, layer: str) -> keras.Model:
+def feature_model(network: "keras.Model", layer: str) -> "keras.Model":
     """Make a network that gives a hidden feature beside the scores.
 
     Parameters
@@ -196,6 +198,8 @@ def feature_model(network: keras.Model, layer: str) -> keras.Model:
         (batch, frames, bands) → [scores (batch, tags), features (batch, dims)]; features of more
         axes are flattened, the last axis running fastest.
     """
+    from mirkeras.system.backend import keras
+
     hidden = network.get_layer(layer).output
     if len(hidden.shape) > 2:
         hidden = keras.layers.Flatten(name=f"{layer}_flat")(hidden)

@@ -3,11 +3,14 @@
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mirkeras.audio import AudioError
-from mirkeras.pretrained.inference import Score
+
+if TYPE_CHECKING:
+    from mirkeras.pretrained.inference import Score
 
 
 @dataclass(eq=False)
@@ -35,7 +38,7 @@ class Track:
 class Batch:
     """Segments that wait until enough for the network have come together."""
 
-    def __init__(self, score: Score, size: int) -> None:
+    def __init__(self, score: "Score", size: int) -> None:
         self._score, self._size = score, size
         self._parts: list[tuple[Track, np.ndarray]] = []
         self._count = 0

@@ -15,11 +15,10 @@ from tqdm import tqdm
 from mirkeras.audio import AudioError
 from mirkeras.audio.formats import tell_left_out
 from mirkeras.storage.files import require_writable, sweep, whole_file, write_text
-from mirkeras.system import device
 from mirkeras.system.errors import UsageError, explained, say, shown
 from mirkeras.system.estimate import BAR, Remaining, still
 from mirkeras.system.jobs import Hands
-from mirkeras.tagging import foreseen, spread
+from mirkeras.tagging import foreseen
 from mirkeras.tagging.inputs import find_files, output_paths
 from mirkeras.tagging.journal import Journal, job_folder, opened
 from mirkeras.tagging.models import Model, find_model
@@ -99,7 +98,6 @@ def run(options: argparse.Namespace, cluster: Hands | None = None) -> int:
     OSError
         An output cannot be written: found before anything is tagged, if it can be.
     """
-    device.configure()
     request = replace(_request(options), cluster=cluster)
     kept = options.out or options.embed
     if options.plan:
@@ -124,6 +122,9 @@ def run(options: argparse.Namespace, cluster: Hands | None = None) -> int:
 
 def _plan(request: Request, kept: Path | None) -> str:
     """Say what is ahead, without doing or keeping anything of it."""
+    from mirkeras.system import device
+
+    device.configure()
     options, left, note = request.options, request.files, ""
     if kept and job_folder(kept).exists():
         with opened(job_folder(kept), left, request.model.tags, request.settings) as job:
@@ -219,9 +220,15 @@ def _outcomes(
 ) -> Iterator[tuple[Path, Tagged | AudioError]]:
     """Tag files here, or by the workers of a cluster."""
     options, model = request.options, request.model
+    # with TensorFlow: a job that is complete needs none
     if request.cluster is None:
+        from mirkeras.system import device
+
+        device.configure()
         chosen = {"features": request.feature, "jobs": options.jobs}
         return Tagger(model, hop=options.hop, **chosen).tag_all(files)
+    from mirkeras.tagging import spread
+
     own = Path(options.model)
     asked = spread.Asked(
         model=str(own.absolute()) if own.exists() else options.model,

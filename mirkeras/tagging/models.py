@@ -12,11 +12,12 @@ from mirkeras.features import Recipe, find_recipe
 from mirkeras.pretrained import cards
 from mirkeras.pretrained import weights as trained
 from mirkeras.pretrained.cards import Card
-from mirkeras.pretrained.inference import Score, scorer
 from mirkeras.system.errors import UsageError
 
 if TYPE_CHECKING:
     from mirkeras.system.backend import keras
+
+    from mirkeras.pretrained.inference import Score
 
 #: Seconds that a card's track must last; less is not repeated until it fills a segment.
 SHORTEST = 1.0
@@ -67,7 +68,7 @@ class Model:
     shortest: float
     weights: str
     features: tuple[str, ...]
-    open: Callable[[str | None], Score]
+    open: "Callable[[str | None], Score]"
     licence: str = ""
     network: "Callable[[], keras.Model] | None" = None
 
@@ -118,7 +119,9 @@ def of_card(
     """Describe a published network; its weights are looked for when it is opened."""
     recipe = find_recipe(card.recipe)
 
-    def opened(feature: str | None) -> Score:
+    def opened(feature: str | None) -> "Score":
+        from mirkeras.pretrained.inference import scorer  # with Keras
+
         network = trained.load(card, weights, mirror=mirror, offline=offline)
         if feature is not None:
             network = trained.feature_model(network, feature)

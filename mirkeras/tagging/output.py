@@ -11,13 +11,12 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
-from importlib import import_module
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-
-from mirkeras.system.backend import keras
 
 import h5py
 import numpy as np
@@ -45,13 +44,23 @@ def versions(recipe: str, path: Path | None = None) -> dict[str, str]:
     Without a path they are part of a job's settings, so that what is written of it was computed by
     them; with one the decoder is that of this file.
     """
-    backend = keras.backend.backend()
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     network = {
         "mirkeras": __version__,
-        "keras": keras.__version__,
-        "backend": f"{backend} {import_module(backend).__version__}",
+        "keras": _version("keras"),
+        "backend": f"{backend} {_version(backend)}",
     }
     return network | find_recipe(recipe).libraries() | decoding.identity(path)
+
+
+def _version(module: str) -> str:
+    """As it was installed: a complete job is recognised without importing TensorFlow."""
+    for name in (module, f"{module}-cpu"):
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    from mirkeras.system import backend  # noqa: F401  a package of another name, or a wrong word
+
+    return import_module(module).__version__
 
 
 def texts(tracks: Iterable[Tagged], model: Model, top: int) -> Iterator[str]:

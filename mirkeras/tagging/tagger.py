@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,11 +20,13 @@ from mirkeras.audio import AudioError, stream
 from mirkeras.audio.decoding import as_audio_error
 from mirkeras.features.stream import frames
 from mirkeras.pipeline.segments import stream_segments
-from mirkeras.pretrained.inference import Score
-from mirkeras.system import device, processes, threads
+from mirkeras.system import processes, threads
 from mirkeras.system.errors import UsageError
 from mirkeras.tagging.batches import Batch, Track, joined
 from mirkeras.tagging.models import Model, find_model
+
+if TYPE_CHECKING:
+    from mirkeras.pretrained.inference import Score
 
 # Frames that the network scores at once: 2 segments of musicnn. Twice as many are a few per cent
 # faster on a CPU, but take some 250 MiB more, and over hours twice that.
@@ -125,6 +128,8 @@ class Tagger:
         offline: bool = False,
         jobs: int | None = None,
     ) -> None:
+        from mirkeras.system import device  # with TensorFlow: what a finished job needs not
+
         if not isinstance(model, Model):
             model = find_model(model, weights, mirror=mirror, offline=offline)
         self.model = model
@@ -279,7 +284,7 @@ def _hop_frames(hop: float, model: Model) -> int:
     return frames
 
 
-def _check_size(score: Score, features: str, model: Model) -> None:
+def _check_size(score: "Score", features: str, model: Model) -> None:
     """Refuse a feature that would fill memory within one long track."""
     nothing = np.zeros((1, model.frames, model.recipe.bands), np.float32)
     values = score(nothing)[1].size

@@ -5,17 +5,17 @@ is folded by whoever unpacks it. Any file with these names and shapes is taken, 
 the digest of its arrays which it was.
 """
 
-from functools import partial
 from pathlib import Path
 
-from mirkeras.pretrained.cards import Card, Source, Taken
-from reproductions.audioset import models
+from mirkeras.pretrained.cards import Card, Source, Taken, network
 
 #: Display names of the 521 classes of AudioSet that YAMNet knows, in the order of its outputs.
 CLASSES = tuple(
     Path(__file__).with_name("classes.txt").read_text(encoding="utf-8").strip().split("\n")
 )
 
+MODELS = "reproductions.audioset.models"
+FRAMES = 96
 ORIGIN = "tensorflow/models, research/audioset"
 
 
@@ -28,7 +28,7 @@ def _both(ours: str, theirs: str, kernel: str, bias: str) -> dict[str, Taken]:
 
 def _yamnet_names() -> dict[str, Taken]:
     places = {"layer1_conv": "layer1/conv", "scores": "dense"}
-    for number in range(2, len(models.YAMNET) + 2):
+    for number in range(2, 15):
         for part in ("depthwise", "pointwise"):
             places[f"layer{number}_{part}"] = f"layer{number}/{part}"
     pairs = [_both(ours, theirs, "kernel", "bias") for ours, theirs in places.items()]
@@ -37,7 +37,7 @@ def _yamnet_names() -> dict[str, Taken]:
 
 def _vggish_names() -> dict[str, Taken]:
     """Layers that stand twice in a row lie one deeper in the checkpoint: `vggish/conv3/conv3_1`."""
-    ours = [name for stage in models.VGGISH for name, _ in stage] + ["fc1_1", "fc1_2"]
+    ours = ["conv1", "conv2", "conv3_1", "conv3_2", "conv4_1", "conv4_2", "fc1_1", "fc1_2"]
     places = {name: f"vggish/{name.split('_')[0]}/{name}" for name in ours if "_" in name}
     places |= {name: f"vggish/{name}" for name in ours if "_" not in name}
     places["embedding"] = "vggish/fc2"
@@ -48,9 +48,9 @@ def _vggish_names() -> dict[str, Taken]:
 YAMNET = Card(
     name="yamnet",
     title="YAMNet, batch norm folded, trained on AudioSet",
-    build=partial(models.yamnet, len(CLASSES)),
+    build=network(f"{MODELS}:yamnet", len(CLASSES)),
     recipe="yamnet",
-    frames=models.FRAMES,
+    frames=FRAMES,
     tags=CLASSES,
     source=Source(
         filename="yamnet/yamnet_folded_f32.npz",
@@ -73,9 +73,9 @@ YAMNET = Card(
 VGGISH = Card(
     name="vggish",
     title="VGGish (embedding only), trained on AudioSet",
-    build=models.vggish,
+    build=network(f"{MODELS}:vggish"),
     recipe="vggish",
-    frames=models.FRAMES,
+    frames=FRAMES,
     tags=(),
     source=Source(
         filename="vggish/vggish_model.ckpt",

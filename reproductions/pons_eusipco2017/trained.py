@@ -11,8 +11,7 @@ Theano's, and are turned here.
 import numpy as np
 
 from data_prep.sets.irmas import DATASET
-from mirkeras.pretrained.cards import Card, Source, Taken
-from reproductions.pons_eusipco2017 import instruments
+from mirkeras.pretrained.cards import Card, Source, Taken, network
 
 MEAN = "singlelayer_mean"
 DIGEST = "e5f3ce5368ad2e378e4fc87cd2822c8b4c3636c630db2e3332bcad24e3ba50e1"
@@ -41,8 +40,8 @@ def _names() -> dict[str, Taken]:
         "scores/kernel": Taken("model_weights/prediction/prediction_W"),
         "scores/bias": Taken("model_weights/prediction/prediction_b"),
     }
-    for height in instruments.HEIGHTS:
-        for width in instruments.WIDTHS:
+    for height in (5, 80):  # bands
+        for width in (1, 3, 5):  # frames
             ours, theirs = f"f{height}x{width}", f"{width}_{height}"
             conv = f"model_weights/{theirs}_conv/{theirs}_conv"
             norm = f"model_weights/{theirs}_bn/{theirs}_bn"
@@ -56,9 +55,9 @@ CARDS = (
     Card(
         name="irmas_timbre",
         title="single-layer network of Pons et al. 2017, predominant instrument",
-        build=instruments.released,
-        recipe=instruments.RECIPE,
-        frames=instruments.FRAMES,
+        build=network("reproductions.pons_eusipco2017.instruments:released"),
+        recipe="pons2017-irmas",
+        frames=128,
         tags=DATASET.tags,  # in the order of the authors' classes
         source=Source(
             filename="timbre_irmas/singlelayer_epoch115.hdf5",

@@ -8,7 +8,7 @@ from mirkeras.system.backend import keras
 
 from mirkeras.experiment import DrawnToTrain, Experiment, HalveOnCount, Protocol, Row
 from reproductions.pons_ismir2018.models import NETWORKS
-from reproductions.pons_ismir2018.musicnn import FRAMES, MSD_POOLS, musicnn, vgg
+from reproductions.pons_ismir2018.musicnn import FRAMES, msd_vgg, musicnn, vgg
 from reproductions.pons_ismir2018.variants import NETWORKS as TRAINING_TABLE
 
 # Of the training configuration beside the released weights (config.json).
@@ -61,7 +61,7 @@ PUBLIC_SETS = (
 RELEASED = (
     _musicnn("released/musicnn", "musicnn", musicnn),
     _musicnn("released/vgg", "vgg", vgg),
-    _musicnn("released/vgg-msd", "vgg, pools of MSD_vgg", partial(vgg, pools=MSD_POOLS)),
+    _musicnn("released/vgg-msd", "vgg, pools of MSD_vgg", msd_vgg),
     _musicnn("released/musicnn-big", "musicnn big", partial(musicnn, filters=512, units=500)),
 )
 TRAINING = tuple(

@@ -24,6 +24,7 @@ Differences between the authors' three versions, and what is done here:
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from mirkeras.system.backend import keras
 
@@ -183,3 +184,7 @@ def vgg(
             x = layers.Dropout(0.25, name=f"dropout{number}")(x)
     x = layers.Dropout(DROPOUT, name="dropout")(layers.Flatten(name="flatten")(x))
     return keras.Model(spectrogram, style.scores(x, outputs, activation), name="vgg")
+
+
+#: vgg with the pools that MSD_vgg was trained with.
+msd_vgg = partial(vgg, pools=MSD_POOLS)

@@ -11,14 +11,12 @@ shapes of the weights permit. What that does to the tags is measured by
 """
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
 from data_prep.sets.magnatagatune import TAGS_OF_TAGGERS
 from data_prep.sets.msd import TAGS as MSD_TAGS
-from mirkeras.pretrained.cards import Card, Source, Taken
-from reproductions.pons_ismir2018 import musicnn
+from mirkeras.pretrained.cards import Card, Source, Taken, network
 
 TAGS = {"MTT": TAGS_OF_TAGGERS, "MSD": MSD_TAGS}
 HEARS = {
@@ -37,6 +35,8 @@ SCORES = {
     "MSD_musicnn": (0.8801927178090048, 0.28906431196994925),
     "MSD_vgg": (0.8767615259520635, 0.28192480359001065),
 }
+NETWORKS = "reproductions.pons_ismir2018.musicnn"
+BUILT = {"MSD_vgg": "msd_vgg"}  # the others are built by functions of their own name
 WHEEL = "musicnn-0.1.0-py3-none-any.whl"
 WHEEL_SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
 
@@ -89,15 +89,15 @@ def _vgg_names() -> dict[str, Taken]:
     return names | _weighted("scores", "dense")
 
 
-def _card(name: str, build: Callable, names: dict[str, Taken], embeddings: tuple[str, ...]) -> Card:
-    data, network = name.split("_")
+def _card(name: str, names: dict[str, Taken], embeddings: tuple[str, ...]) -> Card:
+    data, kind = name.split("_")
     roc_auc, pr_auc = SCORES[name]
     return Card(
         name=name,
-        title=f"{network} (Pons & Serra 2019), trained on {DATA[data]}",
-        build=build,
+        title=f"{kind} (Pons & Serra 2019), trained on {DATA[data]}",
+        build=network(f"{NETWORKS}:{BUILT.get(name, kind)}", len(TAGS[data])),
         recipe="musicnn",
-        frames=musicnn.FRAMES,
+        frames=187,
         tags=TAGS[data],
         source=Source(WHEEL, WHEEL_SHA256, package="musicnn==0.1.0", member=f"musicnn/{name}"),
         names=names,
@@ -118,10 +118,8 @@ _HIDDEN = {
 }
 
 CARDS = (
-    _card("MTT_musicnn", partial(musicnn.musicnn, 50), _musicnn_names(), _HIDDEN["musicnn"]),
-    _card("MTT_vgg", partial(musicnn.vgg, 50), _vgg_names(), _HIDDEN["vgg"]),
-    _card("MSD_musicnn", partial(musicnn.musicnn, 50), _musicnn_names(), _HIDDEN["musicnn"]),
-    _card(
-        "MSD_vgg", partial(musicnn.vgg, 50, pools=musicnn.MSD_POOLS), _vgg_names(), _HIDDEN["vgg"]
-    ),
+    _card("MTT_musicnn", _musicnn_names(), _HIDDEN["musicnn"]),
+    _card("MTT_vgg", _vgg_names(), _HIDDEN["vgg"]),
+    _card("MSD_musicnn", _musicnn_names(), _HIDDEN["musicnn"]),
+    _card("MSD_vgg", _vgg_names(), _HIDDEN["vgg"]),
 )

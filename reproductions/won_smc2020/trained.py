@@ -5,15 +5,11 @@ Their files are PyTorch's `best_model.pth` of minzwon/sota-music-tagging-models 
 well. No published score is verified, so the cards state none.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 
 from data_prep.sets.magnatagatune import TAGS_OF_TAGGERS
 from data_prep.sets.msd import TAGS as MSD_TAGS
-from mirkeras.pretrained.cards import Card, Source, Taken
-from reproductions.won_smc2020 import models
+from mirkeras.pretrained.cards import Card, Source, Taken, network
 
 #: The 50 most frequent tags of MTG-Jamendo, in alphabetical order: `training/eval.py` lists them
 #: in another, but scikit-learn's LabelBinarizer, which made the targets, sorts.
@@ -121,19 +117,17 @@ def _recurrent(ours: str, layer: int) -> dict[str, Taken]:
 
 
 def _fcn_names() -> dict[str, Taken]:
-    return _stages(len(models.FCN)) | _weighted("scores", "dense", 2)
+    return _stages(5) | _weighted("scores", "dense", 2)
 
 
 def _crnn_names() -> dict[str, Taken]:
     recurrent = _recurrent("gru", 0) | _recurrent("penultimate", 1)
-    return _stages(len(models.CRNN)) | recurrent | _weighted("scores", "dense", 2)
+    return _stages(4) | recurrent | _weighted("scores", "dense", 2)
 
 
 def _musicnn_names() -> dict[str, Taken]:
     names = _norm("input_bn", "spec_bn")
-    vertical = len(models.VERTICAL)
-    for number in range(vertical + len(models.HORIZONTAL)):
-        dimensions = 4 if number < vertical else 3
+    for number, dimensions in enumerate((4, 4, 3, 3, 3)):  # the vertical ones come first
         ours = f"front{number}"
         names |= _convolved(ours, f"{ours}_bn", f"layers.{number}", dimensions)
     for number in (1, 2, 3):
@@ -142,23 +136,24 @@ def _musicnn_names() -> dict[str, Taken]:
     return names | _weighted("scores", "dense2", 2)
 
 
-#: Network: how it is built, frames of a segment, names.
-NETWORKS: dict[str, tuple[Callable, int, dict[str, Taken]]] = {
-    "fcn": (models.fcn, models.LONG, _fcn_names()),
-    "crnn": (models.crnn, models.LONG, _crnn_names()),
-    "musicnn": (models.musicnn, models.SHORT, _musicnn_names()),
+LONG, SHORT = 1813, 188  # frames: 29 s, 3 s
+#: Network, by the name of its function: frames of a segment, names.
+NETWORKS: dict[str, tuple[int, dict[str, Taken]]] = {
+    "fcn": (LONG, _fcn_names()),
+    "crnn": (LONG, _crnn_names()),
+    "musicnn": (SHORT, _musicnn_names()),
 }
 
 
 def _card(name: str) -> Card:
-    data, network = name.split("_")
+    data, kind = name.split("_")
     tags, title, split = DATA[data]
-    build, frames, names = NETWORKS[network]
-    path = f"{data}/{network}"
+    frames, names = NETWORKS[kind]
+    path = f"{data}/{kind}"
     return Card(
         name=name,
-        title=f"{network} of Won et al. 2020, trained on {title}",
-        build=partial(build, len(tags)),
+        title=f"{kind} of Won et al. 2020, trained on {title}",
+        build=network(f"reproductions.won_smc2020.models:{kind}", len(tags)),
         recipe="won2020",
         frames=frames,
         tags=tags,
@@ -172,7 +167,7 @@ def _card(name: str) -> Card:
         names=names,
         ignored=IGNORED,
         embeddings=("penultimate",),
-        hears=f"{HEARS[data]}; {'3' if frames == models.SHORT else '29'} s at a time",
+        hears=f"{HEARS[data]}; {'3' if frames == SHORT else '29'} s at a time",
         data=title,
         split=split,
         licence="MIT",

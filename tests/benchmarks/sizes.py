@@ -4,8 +4,8 @@
 
 Names, labels and groups are made up, a hundred classes and ten tracks per group; the features are
 a few frames of one band, since nothing here reads more of them than their checksums. Every step is
-told with its user and system time (other programs on the machine disturb the clock, and these less),
-the clock, and the peak of its process until then. Two processes do, one after the other,
+told with its user and system time (which other programs on the machine disturb less than the
+clock), the clock, and the peak of its process until then. Two processes do, one after the other,
 
 - what ``mirkeras data check`` does with the tracks it has found: table, counts, copies, and
   ``index.csv`` (finding them, which is the file system's, is left out: no audio is made);

@@ -3,8 +3,9 @@
     python -m tests.benchmarks.startup --before TREE --weights DIR --song FILE [--repeats 5]
 
 TREE is a checkout of the commit to compare with (``git worktree add TREE COMMIT``), DIR holds the
-wheel of musicnn 0.1.0. Both are run in turn: the imports of the command, its cards and its first
-mel spectrum included, then a whole song. A number is the least user time of all repeats in seconds,
+wheel of musicnn 0.1.0. Both are run in turn: the list of models, a card, a job that is complete, the
+imports of the command, its cards, its network's and its first mel spectrum included, then a whole
+song. A number is the least user time of all repeats in seconds,
 which other programs on the machine disturb less than the clock; a ratio is before by after.
 
 The table is of this tree: user time of decoding the song, of its frames and of their scores, warm
@@ -16,20 +17,25 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from mirkeras import audio
 
 MODEL, TIMES = "MTT_musicnn", 5
+JOB = "<output of a job>"
 
 # As the command begins: what it leaves out of Keras goes by how Python was called.
 IMPORTS = """
 import sys
 sys.orig_argv[1:] = ["-m", "mirkeras", "tag"]
 from mirkeras.pretrained import cards
+from mirkeras.pretrained import inference
+from mirkeras.system import device
 from mirkeras.tagging import command
-cards.all_cards()
+[card.build for card in cards.all_cards().values()]
+from reproductions.pons_ismir2018 import musicnn
 import numpy
 from mirkeras.features import find_recipe
 find_recipe("musicnn").extract(numpy.ones(8000))  # imports what it needs
@@ -44,14 +50,24 @@ def user_seconds(command: Sequence[str], tree: Path) -> float:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
 
 
-def compare(trees: dict[str, Path], weights: Path, song: Path, repeats: int) -> None:
+def compare(trees: dict[str, Path], weights: Path, song: Path, repeats: int, folder: Path) -> None:
     """Print the user times of both trees and their ratios."""
-    tag = [sys.executable, "-m", "mirkeras", "tag", str(song), "--weights", str(weights)]
-    for what, command in (("imports", [sys.executable, "-c", IMPORTS]), ("one song", tag)):
+    begin = [sys.executable, "-m", "mirkeras", "tag"]
+    tag = [*begin, str(song), "--weights", str(weights)]
+    commands = {
+        "list": [*begin, "--list"],
+        "card": [*begin, "--card", MODEL],
+        "complete job": [*tag, "--out", JOB],  # the first repeat does it
+        "imports": [sys.executable, "-c", IMPORTS],
+        "one song": tag,
+    }
+    for what, command in commands.items():
         times: dict[str, list[float]] = {name: [] for name in trees}
         for repeat in range(repeats):
             for name in list(trees)[:: -1 if repeat % 2 else 1]:
-                times[name].append(user_seconds(command, trees[name]))
+                job = str(folder / f"{name}.csv")
+                words = [job if word == JOB else word for word in command]
+                times[name].append(user_seconds(words, trees[name]))
         before, after = (min(found) for found in times.values())
         print(f"{what}: before {before:.2f} s, after {after:.2f} s of user time, "
               f"ratio {before / after:.2f}", flush=True)  # fmt: skip
@@ -99,7 +115,8 @@ def main() -> None:
     arguments = parser.parse_args()
     here, weights, song = Path(__file__).parents[2], arguments.weights.resolve(), arguments.song
     trees = {"before": arguments.before.resolve(), "after": here}
-    compare(trees, weights, song.resolve(), arguments.repeats)
+    with tempfile.TemporaryDirectory() as folder:
+        compare(trees, weights, song.resolve(), arguments.repeats, Path(folder))
     parts(weights, song)
 
 

@@ -110,23 +110,46 @@ import sys
 sys.orig_argv[1:] = ["-m", "mirkeras", "tag"]
 from mirkeras.cli.app import main
 from mirkeras.tagging import models
-from keras import Input, Model, layers
-frames = Input((187, 96))
-network = Model(frames, layers.Dense(50, "sigmoid")(layers.GlobalMaxPooling1D()(frames)))
-models.trained.load = lambda *words, **options: network
-assert main(["tag", sys.argv[1]]) == 0
+def load(*words, **options):
+    from mirkeras.system.backend import keras
+    frames = keras.Input((187, 96))
+    pooled = keras.layers.GlobalMaxPooling1D()(frames)
+    return keras.Model(frames, keras.layers.Dense(50, "sigmoid")(pooled))
+models.trained.load = load
+assert main(["tag", *sys.argv[1:]]) == 0
 print(*sys.modules)
 """
+ALONE = "import sys; from mirkeras.cli.app import main; main(sys.argv[1:]); print(*sys.modules)"
 
 
 def test_tagging_imports_what_it_needs_only(audio_folder: Path) -> None:
-    command = [sys.executable, "-c", TAG, str(audio_folder / "slow" / "00.wav")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    loaded = set(done.stdout.splitlines()[-1].split())
+    loaded, _ = imported(TAG, str(audio_folder / "slow" / "00.wav"))
     assert {"keras", "tensorflow", "soxr"} <= loaded
     assert not {"sklearn", "pandas", "matplotlib", "librosa", "numba", "scipy.signal"} & loaded
     assert not {"IPython", "PIL"} & loaded  # Keras would load them
+
+
+def imported(program: str, *words: str) -> tuple[set[str], str]:
+    """Run a program; return the modules it says it has imported, and all else that it said."""
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    *said, modules = done.stdout.splitlines()
+    return set(modules.split()), "\n".join([*said, done.stderr])
+
+
+@pytest.mark.parametrize("words", [["--list"], ["--card", "MSD_vgg"], ["--card", "yamnet"]])
+def test_cards_are_read_without_tensorflow(words: list[str]) -> None:
+    loaded, said = imported(ALONE, "tag", *words)
+    assert words[-1] in said or "MTT_musicnn" in said
+    assert not {"tensorflow", "keras", "h5py", "pandas"} & loaded
+
+
+def test_a_complete_job_needs_no_tensorflow(audio_folder: Path, tmp_path: Path) -> None:
+    words = [str(audio_folder / "slow"), "--out", str(tmp_path / "tags.csv")]
+    assert "tensorflow" in imported(TAG, *words)[0]
+    loaded, said = imported(ALONE, "tag", *words)
+    assert "complete, nothing to write" in said
+    assert not {"tensorflow", "keras", "pandas"} & loaded
 
 
 def test_a_program_of_ones_own_gets_all_of_keras() -> None:

@@ -77,7 +77,7 @@ def reach(**options) -> None:
     [
         lambda: parity.main([]),
         lambda: tagger.Tagger(),
-        lambda: command.run(None),
+        lambda: next(command._outcomes(command.Request(None, None, [], None), [])),
     ],
     ids=["parity", "Tagger", "tag"],
 )
@@ -86,7 +86,6 @@ def test_tagging_and_parity_set_it_up_first(monkeypatch, start) -> None:
         monkeypatch.setattr(device, name, reach)
     for module, name in ((models.trained, "load"), (parity, "all_cards")):
         monkeypatch.setattr(module, name, lambda *given, **options: pytest.fail("too early"))
-    monkeypatch.setattr(command, "_request", lambda options: None)
     with pytest.raises(Reached):
         start()
 
