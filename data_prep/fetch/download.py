@@ -11,14 +11,16 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import requests
-import urllib3
 from tqdm import tqdm
 
 from data_prep.declare import Archive, DataError, as_data_errors
 from data_prep.fetch import checksums
 from data_prep.fetch.checksums import TransferError
+
+if TYPE_CHECKING:
+    import requests
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds without a byte
@@ -183,6 +185,9 @@ def transfer(url: str, part: Path, size: int | None) -> None:
 
 def _attempt(url: str, part: Path, size: int | None) -> None:
     """One request, from where `part` ends."""
+    import requests  # what is here need not be fetched, and tagging starts sooner
+    from urllib3.exceptions import ProtocolError
+
     if size is not None and _length(part) > size:
         part.unlink()
     have = _length(part)
@@ -195,7 +200,7 @@ def _attempt(url: str, part: Path, size: int | None) -> None:
             _receive(response, part, have, size)
     except requests.ConnectionError as error:
         cause = error.args[0] if error.args else error
-        if isinstance(cause, urllib3.exceptions.ProtocolError):
+        if isinstance(cause, ProtocolError):
             raise _Interrupted("the server closed the connection") from error
         # No name, no route, refused, no certificate: waiting a second does not help.
         reason = str(getattr(cause, "reason", cause)).split(": ", 1)[-1]
@@ -206,7 +211,7 @@ def _attempt(url: str, part: Path, size: int | None) -> None:
         raise TransferError(str(error)) from error
 
 
-def _receive(response: requests.Response, part: Path, have: int, size: int | None) -> None:
+def _receive(response: "requests.Response", part: Path, have: int, size: int | None) -> None:
     """Judge an answer and write its body to the end of `part` (or over it)."""
     start, total = _offered(response)
     if response.status_code == 416 and total == have:
@@ -226,7 +231,7 @@ def _receive(response: requests.Response, part: Path, have: int, size: int | Non
         raise _Interrupted(f"broke off after {_length(part):,} of {expected:,} bytes")
 
 
-def _offered(response: requests.Response) -> tuple[int, int | None]:
+def _offered(response: "requests.Response") -> tuple[int, int | None]:
     """First byte and length of the whole file, as the headers of an answer state them."""
     if response.status_code == 200:
         length = response.headers.get("Content-Length", "")
@@ -238,8 +243,10 @@ def _offered(response: requests.Response) -> tuple[int, int | None]:
     return -1 if match[1] is None else int(match[1]), total
 
 
-def _write(response: requests.Response, part: Path, start: int, expected: int | None) -> None:
+def _write(response: "requests.Response", part: Path, start: int, expected: int | None) -> None:
     """Append the body as sent (a server that labels `.tar.gz` as an encoding must not unpack)."""
+    from urllib3.exceptions import HTTPError
+
     name = part.name.removesuffix(".part")
     print(f"{'resuming' if start else 'downloading'} {name} from {response.url}", flush=True)
     bar = tqdm(
@@ -256,7 +263,7 @@ def _write(response: requests.Response, part: Path, start: int, expected: int | 
             for chunk in response.raw.stream(_CHUNK, decode_content=False):
                 sink.write(chunk)
                 bar.update(len(chunk))
-        except urllib3.exceptions.HTTPError as error:
+        except HTTPError as error:
             sink.flush()
             of = f" of {expected:,}" if expected is not None else ""
             raise _Interrupted(f"broke off after {sink.tell():,}{of} bytes") from error

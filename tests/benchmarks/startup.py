@@ -3,9 +3,9 @@
     python -m tests.benchmarks.startup --before TREE --weights DIR --song FILE [--repeats 5]
 
 TREE is a checkout of the commit to compare with (``git worktree add TREE COMMIT``), DIR holds the
-wheel of musicnn 0.1.0. Both are run in turn: the list of models, a card, a job that is complete, the
-imports of the command, its cards, its network's and its first mel spectrum included, then a whole
-song. A number is the least user time of all repeats in seconds,
+wheel of musicnn 0.1.0. Both are run in turn: the list of models, a card, a job that is complete,
+the imports of the command (its cards, its network's and its first mel spectrum included), then a
+whole song. A number is the least user time of all repeats in seconds,
 which other programs on the machine disturb less than the clock; a ratio is before by after.
 
 The table is of this tree: user time of decoding the song, of its frames and of their scores, warm

@@ -149,7 +149,7 @@ def test_a_complete_job_needs_no_tensorflow(audio_folder: Path, tmp_path: Path) 
     assert "tensorflow" in imported(TAG, *words)[0]
     loaded, said = imported(ALONE, "tag", *words)
     assert "complete, nothing to write" in said
-    assert not {"tensorflow", "keras", "pandas"} & loaded
+    assert not {"tensorflow", "keras", "pandas", "requests"} & loaded
 
 
 def test_a_program_of_ones_own_gets_all_of_keras() -> None:
