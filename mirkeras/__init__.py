@@ -6,7 +6,8 @@ from pathlib import Path
 from types import ModuleType
 
 from mirkeras.face import FinishedRun, Parts, build, dataset, load_run, tag
-from mirkeras.system import interrupts, limits
+from mirkeras.system import interrupts
+from mirkeras.system.machine import limits
 
 # data_prep, reproductions and results: beside this folder in a checkout, inside where installed
 _HERE = Path(__file__).resolve().parent

@@ -105,7 +105,7 @@ def dataset(
     >>> network.fit(data.train, validation_data=data.validation)         # doctest: +SKIP
     """
     from mirkeras.storage.places import cache_home, data_home
-    from mirkeras.training.ready import ready
+    from mirkeras.training.command.ready import ready
 
     parts = ready(
         name, recipe, frames, batch=batch, split=split, folds=folds, fold=fold, seed=seed,

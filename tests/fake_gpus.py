@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from mirkeras.system import cards
+from mirkeras.system.machine import cards
 
 A, B, C = "GPU-aaaa-1", "GPU-abbb-2", "GPU-cccc-3"
 GIB = 2**30

@@ -24,9 +24,9 @@ import soundfile
 from data_prep.sets import irmas, jingju_phonemes
 from mirkeras.cli import train
 from mirkeras.pretrained import weights
-from mirkeras.system import device
+from mirkeras.system.machine import device
 from mirkeras.training import plan
-from mirkeras.training.preflight import plan_rows
+from mirkeras.training.command.preflight import plan_rows
 from reproductions.lidy_mirex2016 import mirex, mirex_folds, tasks
 from reproductions.pons_eusipco2017 import instruments
 from tests.conftest import RATE, make_classes, pulses

@@ -14,7 +14,7 @@ from matplotlib.transforms import Bbox
 
 from mirkeras.report import bars, curves, matrices
 from mirkeras.report.figures import label
-from mirkeras.tagging import figure as taggram
+from mirkeras.tagging.job import figure as taggram
 from mirkeras.tagging.tagger import Tagged
 from reproductions.lee_samplecnn import filters as samplecnn
 from reproductions.lee_samplecnn import levels

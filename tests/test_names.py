@@ -32,7 +32,7 @@ from mirkeras.report import figures, tables
 from mirkeras.storage.files import is_leftover
 from mirkeras.storage.tables import read_csv, write_checked_csv
 from mirkeras.system.errors import shown
-from mirkeras.tagging import output
+from mirkeras.tagging.job import output
 from tests.mirkeras.tagging.fake_tagger import MODEL, guess
 from tests.one_epoch import PROTOCOL
 

@@ -13,7 +13,7 @@ import pytest
 from mirkeras.cli import app
 from mirkeras.cli import train as train_command
 from mirkeras.experiment import find_experiment
-from mirkeras.training.preflight import plan_rows
+from mirkeras.training.command.preflight import plan_rows
 
 ROOT = Path(__file__).parents[1]
 # CONTRIBUTING.md has a test of its own

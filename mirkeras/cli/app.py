@@ -176,7 +176,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from mirkeras.evaluation import comparison, results
     from mirkeras.experiment.published import papers
     from mirkeras.storage.tables import csv_text
-    from mirkeras.system import device
+    from mirkeras.system.machine import device
 
     if arguments.runs:
         table = results.finished_runs(arguments.runs, arguments.paper)

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from mirkeras.experiment.records import PACKAGES
 from mirkeras.storage.places import cache_home, data_home, weights_home
-from mirkeras.system import cards, device
+from mirkeras.system.machine import cards, device
 
 OPTIONAL = {"jax": "jax"}  # package: its extra
 # Time 1×60 of CBMI 2016 in batches of 10, two threads

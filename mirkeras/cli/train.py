@@ -30,12 +30,12 @@ from mirkeras.experiment.runs import BASELINES, Run
 from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.splits import DRAWN, STRATIFIED
 from mirkeras.report.tables import DECIMALS
-from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command, say, shown
 from mirkeras.system.jobs import Whose
-from mirkeras.training import baselines, events, foreseen
-from mirkeras.training.learners import LEARNERS
-from mirkeras.training.preflight import (
+from mirkeras.system.machine import device
+from mirkeras.training import events
+from mirkeras.training.command import baselines, foreseen
+from mirkeras.training.command.preflight import (
     PARTIAL,
     build_caches,
     check_classes,
@@ -48,7 +48,8 @@ from mirkeras.training.preflight import (
     plan_rows,
     wanted_caches,
 )
-from mirkeras.training.waves import plan_waves, train_final, train_wave
+from mirkeras.training.command.waves import plan_waves, train_final, train_wave
+from mirkeras.training.learners import LEARNERS
 from mirkeras.transfer.extractors import find_extractor
 
 

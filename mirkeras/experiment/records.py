@@ -58,7 +58,7 @@ def damaged(path: Path, why: object) -> RunError:
 
 def environment() -> dict:
     """Command, commit, Keras backend and versions of this process."""
-    from mirkeras.system.device import backend
+    from mirkeras.system.machine.device import backend
 
     packages = dict.fromkeys((*PACKAGES, backend()))
     return {
@@ -72,7 +72,7 @@ def environment() -> dict:
 
 def library() -> dict[str, str]:
     """What computes: the major version of Keras, and its backend."""
-    from mirkeras.system.device import backend
+    from mirkeras.system.machine.device import backend
 
     return {"keras": major(version("keras")), "backend": backend()}
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mirkeras.system import device, processes
+from mirkeras.system import processes
+from mirkeras.system.machine import device
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import numpy as np
 from mirkeras import __version__
 from mirkeras.export.frontend import lead_of, on_samples, samples_of
 from mirkeras.storage.files import require_writable, sha256, write_bytes, write_text
-from mirkeras.system import device
 from mirkeras.system.errors import UsageError
+from mirkeras.system.machine import device
 from mirkeras.tagging.models import Model, find_model
 
 #: What the runtime's scores may differ by from those of Keras.

@@ -27,7 +27,7 @@ from sklearn.model_selection import (
 DRAWN = "drawn"
 STRATIFIED = "stratified"
 SEEDED = (DRAWN, STRATIFIED)
-#: Not to be asked for: nothing is held out, see `mirkeras.training.waves.train_final`.
+#: Not to be asked for: nothing is held out, see `mirkeras.training.command.waves.train_final`.
 FINAL = "final"
 #: Tested where a stratified split has one fold only.
 ONE_FOLD_SHARE = 0.25

@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 from mirkeras.site.write import Places, write_site
-from mirkeras.system import device
 from mirkeras.system.errors import UsageError, shown
+from mirkeras.system.machine import device
 
 SECONDS = 2.0  # between two looks at the runs
 WATCHED = ("run.json", "log.csv")

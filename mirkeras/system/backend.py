@@ -14,7 +14,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mirkeras.system import cards, interrupts, limits
+from mirkeras.system import interrupts
+from mirkeras.system.machine import cards, limits
 from mirkeras.system.quiet import silenced
 
 __all__ = ["keras"]

@@ -16,9 +16,10 @@ from typing import Protocol, TypeAlias
 
 from tqdm import tqdm
 
-from mirkeras.system import cards, processes
+from mirkeras.system import processes
 from mirkeras.system.errors import ExpectedError, UsageError, explained, is_expected, is_full
 from mirkeras.system.estimate import BAR, Estimate, still
+from mirkeras.system.machine import cards
 
 ENDED_FROM_OUTSIDE = (
     "its process was ended from outside (out of memory, or killed); the same command goes on from "
@@ -96,7 +97,9 @@ class Processes:
 
     def begin(self, job: Job, set_up: Callable[[], None]) -> Connection:
         if self._cards is None:  # before the first one takes memory
-            from mirkeras.system import device  # TensorFlow, which not all that import this need
+            from mirkeras.system.machine import (
+                device,  # TensorFlow, which not all that import this need
+            )
 
             self._cards = cards.Places(device.cards_seen(), self._at_once)
         place = self._cards.take()

@@ -19,8 +19,9 @@ from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import NoReturn
 
-from mirkeras.system import interrupts, limits
+from mirkeras.system import interrupts
 from mirkeras.system.errors import explained, is_expected, notes_in_a_line, say
+from mirkeras.system.machine import limits
 from mirkeras.system.quiet import speak_past_silence
 
 SPAWN = multiprocessing.get_context("spawn")

@@ -18,11 +18,10 @@ from mirkeras.storage.files import require_writable, sweep, whole_file, write_te
 from mirkeras.system.errors import UsageError, explained, say, shown
 from mirkeras.system.estimate import BAR, Remaining, still
 from mirkeras.system.jobs import Hands
-from mirkeras.tagging import foreseen
-from mirkeras.tagging.inputs import find_files, output_paths
-from mirkeras.tagging.journal import Journal, job_folder, opened
-from mirkeras.tagging.models import Model, find_model
-from mirkeras.tagging.output import (
+from mirkeras.tagging.job import foreseen
+from mirkeras.tagging.job.inputs import find_files, output_paths
+from mirkeras.tagging.job.journal import Journal, job_folder, opened
+from mirkeras.tagging.job.output import (
     DOCUMENTS,
     jams,
     require_parquet,
@@ -30,6 +29,7 @@ from mirkeras.tagging.output import (
     write_embeddings,
     write_parquet,
 )
+from mirkeras.tagging.models import Model, find_model
 from mirkeras.tagging.tagger import Tagged, Tagger
 
 PLACES = ("out", "plot", "embed")
@@ -122,7 +122,7 @@ def run(options: argparse.Namespace, cluster: Hands | None = None) -> int:
 
 def _plan(request: Request, kept: Path | None) -> str:
     """Say what is ahead, without doing or keeping anything of it."""
-    from mirkeras.system import device
+    from mirkeras.system.machine import device
 
     device.configure()
     options, left, note = request.options, request.files, ""
@@ -222,12 +222,12 @@ def _outcomes(
     options, model = request.options, request.model
     # with TensorFlow: a job that is complete needs none
     if request.cluster is None:
-        from mirkeras.system import device
+        from mirkeras.system.machine import device
 
         device.configure()
         chosen = {"features": request.feature, "jobs": options.jobs}
         return Tagger(model, hop=options.hop, **chosen).tag_all(files)
-    from mirkeras.tagging import spread
+    from mirkeras.tagging.job import spread
 
     own = Path(options.model)
     asked = spread.Asked(
@@ -320,7 +320,7 @@ def _write(request: Request, job: Journal, finished: Sequence[Path]) -> None:
 def _drawn(request: Request, tracks: Iterable[Tagged]) -> Iterator[Tagged]:
     """Draw the taggrams of tracks that pass by, where figures are asked for."""
     if request.plots:
-        from mirkeras.tagging import figure  # with Matplotlib
+        from mirkeras.tagging.job import figure  # with Matplotlib
 
     for tagged in tracks:
         if request.plots:

@@ -26,8 +26,8 @@ from mirkeras.experiment.runs import Run
 from mirkeras.features import find_recipe
 from mirkeras.pretrained.inference import Score
 from mirkeras.storage.files import sha256
-from mirkeras.system import device
 from mirkeras.system.errors import UsageError
+from mirkeras.system.machine import device
 from mirkeras.tagging.models import Model
 from mirkeras.training.learner import Learner, Served
 from mirkeras.training.learners import LEARNERS

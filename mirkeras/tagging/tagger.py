@@ -128,7 +128,7 @@ class Tagger:
         offline: bool = False,
         jobs: int | None = None,
     ) -> None:
-        from mirkeras.system import device  # with TensorFlow: what a finished job needs not
+        from mirkeras.system.machine import device  # with TensorFlow: what a finished job needs not
 
         if not isinstance(model, Model):
             model = find_model(model, weights, mirror=mirror, offline=offline)

@@ -14,7 +14,7 @@ from mirkeras.experiment.runs import CHECKPOINT, FEATURES, Run, claimed, is_fini
 from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.splits import SEEDED
 from mirkeras.storage.arrays import write_archive
-from mirkeras.system import device
+from mirkeras.system.machine import device
 from mirkeras.training.learner import Learned, Units
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.origin import origin_of

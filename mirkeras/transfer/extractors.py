@@ -12,8 +12,9 @@ from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Extractor
 from mirkeras.features import find_recipe
 from mirkeras.pretrained import weights as trained
-from mirkeras.system import device, jobs
+from mirkeras.system import jobs
 from mirkeras.system.errors import UsageError
+from mirkeras.system.machine import device
 from mirkeras.transfer.networks import feature_network
 from mirkeras.transfer.segment_features import embedding_of
 

@@ -8,7 +8,8 @@ from mirkeras.system.backend import keras
 
 from mirkeras.pretrained import weights as trained
 from mirkeras.pretrained.cards import find_card
-from mirkeras.system import device, jobs
+from mirkeras.system import jobs
+from mirkeras.system.machine import device
 from mirkeras.training.learner import Network
 
 FINETUNE = "finetune"

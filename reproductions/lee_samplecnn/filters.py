@@ -26,8 +26,8 @@ from mirkeras.cli.options import command_parser, words
 from mirkeras.features import find_recipe
 from mirkeras.report import figures
 from mirkeras.storage.tables import write_csv
-from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.machine import device
 from mirkeras.transfer.extractors import find_extractor
 from reproductions.lee_samplecnn.ascent import SAMPLES, favourites, input_length, plain_network
 

@@ -26,8 +26,8 @@ from mirkeras.cli import options
 from mirkeras.cli.options import DATA_SETS, add_data_options, command_parser, words
 from mirkeras.features import find_recipe
 from mirkeras.report import figures
-from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command, shown
+from mirkeras.system.machine import device
 from mirkeras.transfer.extractors import find_extractor
 from mirkeras.transfer.networks import LAST
 from mirkeras.transfer.song_features import cached_features, song_features

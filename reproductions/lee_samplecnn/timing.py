@@ -24,8 +24,9 @@ from mirkeras.experiment import records
 from mirkeras.experiment.published import published_rows
 from mirkeras.experiment.runs import Run
 from mirkeras.layers import count_trainable
-from mirkeras.system import device, processes
+from mirkeras.system import processes
 from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.machine import device
 from reproductions.lee_samplecnn.models import NETWORKS
 
 PAPER = "lee_samplecnn"
@@ -48,7 +49,7 @@ class Setting:
     threads : int
         Processor threads TensorFlow uses.
     hardware : str
-        See `mirkeras.system.device.Device.hardware_class`.
+        See `mirkeras.system.machine.device.Device.hardware_class`.
     """
 
     steps: int

@@ -26,8 +26,9 @@ from mirkeras.cli.options import (
 )
 from mirkeras.experiment.runs import claimed
 from mirkeras.storage.tables import write_csv
-from mirkeras.system import device, processes
+from mirkeras.system import processes
 from mirkeras.system.errors import UsageError, as_command, say, shown
+from mirkeras.system.machine import device
 from reproductions.lidy_mirex2016 import mirex_lists, mirex_scores, tasks
 from reproductions.lidy_mirex2016.experiments import EPOCHS, EXPERIMENT, PROTOCOLS
 from reproductions.lidy_mirex2016.mirex import one_seed

@@ -21,8 +21,8 @@ from mirkeras.experiment.runs import JOINT, Run, claimed, is_finished
 from mirkeras.pipeline.segments import cut
 from mirkeras.pipeline.splits import STRATIFIED, cut_folds
 from mirkeras.storage.files import read_json, write_text
-from mirkeras.system import device
 from mirkeras.system.errors import UsageError
+from mirkeras.system.machine import device
 from reproductions.lidy_mirex2016 import mirex_features, mirex_lists, mirex_model, mirex_scores
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features

@@ -15,8 +15,8 @@ from mirkeras.evaluation.metrics import track_classes
 from mirkeras.pipeline.feed import prediction_batch
 from mirkeras.pipeline.segments import Segments, cut
 from mirkeras.storage.files import read_json, sha256
-from mirkeras.system import device
 from mirkeras.system.errors import UsageError
+from mirkeras.system.machine import device
 from reproductions.lidy_mirex2016.experiments import EXPERIMENT
 from reproductions.lidy_mirex2016.mirex_features import Features
 

@@ -23,7 +23,7 @@ from mirkeras.layers import count_trainable
 from mirkeras.pipeline.labels import Labels
 from mirkeras.pipeline.segments import cut
 from mirkeras.storage.files import write_text
-from mirkeras.system import device
+from mirkeras.system.machine import device
 from mirkeras.training import origin
 from mirkeras.training.fit import train
 from mirkeras.training.plan import Plan, make_plan

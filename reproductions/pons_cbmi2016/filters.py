@@ -24,8 +24,8 @@ from mirkeras.experiment.records import read_predictions
 from mirkeras.experiment.runs import Run, find_runs
 from mirkeras.features import find_recipe
 from mirkeras.report import figures
-from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.machine import device
 from mirkeras.transfer.networks import load_network
 from reproductions.pons_cbmi2016.experiments import RECIPE
 

@@ -30,8 +30,8 @@ from mirkeras.pretrained import weights
 from mirkeras.pretrained.cards import Card, find_card
 from mirkeras.report import figures
 from mirkeras.storage.tables import write_csv
-from mirkeras.system import device
 from mirkeras.system.errors import UsageError, as_command
+from mirkeras.system.machine import device
 from mirkeras.transfer import segment_features
 
 FIRST = 5  # tags named per class

@@ -29,8 +29,8 @@ from mirkeras.pretrained.weight_files import locate, read_arrays
 from mirkeras.pretrained.weights import feature_model, load
 from mirkeras.storage.files import sha256, write_text
 from mirkeras.storage.tables import write_csv
-from mirkeras.system import device
 from mirkeras.system.errors import UsageError, WeightsError, as_command, say
+from mirkeras.system.machine import device
 from reproductions.pons_eusipco2017 import originals as pons2017
 from reproductions.pons_ismir2018.changes import changes
 from reproductions.pons_ismir2018.originals import Original

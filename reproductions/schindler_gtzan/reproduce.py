@@ -25,7 +25,7 @@ from mirkeras.evaluation.results import evaluated
 from mirkeras.experiment import find_experiment
 from mirkeras.experiment.runs import Run
 from mirkeras.system.errors import as_command
-from mirkeras.training.preflight import PARTIAL
+from mirkeras.training.command.preflight import PARTIAL
 from reproductions.schindler_gtzan import confusion
 
 PAPER = "schindler_gtzan"

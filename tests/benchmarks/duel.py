@@ -54,7 +54,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 def set_up_keras(threads: int, deterministic: bool = True) -> None:
     """Set up TensorFlow as a run does, or without its determinism."""
-    from mirkeras.system import device  # before Keras
+    from mirkeras.system.machine import device  # before Keras
 
     # isort: split
     import keras

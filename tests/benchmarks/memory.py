@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from mirkeras.cache.statistics import statistics
-from mirkeras.system import device
+from mirkeras.system.machine import device
 from tests.benchmarks.pipeline import BATCH, compiled, steps_per_second
 from tests.benchmarks.synthetic import make_cache, make_feed, make_network
 

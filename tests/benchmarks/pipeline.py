@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mirkeras.system import device
+from mirkeras.system.machine import device
 from tests.benchmarks.synthetic import BANDS, CLASSES, FRAMES, make_cache, make_feed, make_network
 
 BATCH = 10

@@ -82,7 +82,7 @@ def network_cost(clip: Path, repeats: int) -> float:
     from mirkeras import audio
     from mirkeras.features import find_recipe
     from mirkeras.pretrained.inference import scorer
-    from mirkeras.system import device
+    from mirkeras.system.machine import device
 
     device.configure(threads=1)
     recipe = find_recipe("musicnn")
@@ -97,8 +97,8 @@ def network_cost(clip: Path, repeats: int) -> float:
 def record(lines: list[dict], options: argparse.Namespace) -> dict:
     """The prices, with what they were measured by."""
     from mirkeras.experiment.records import commit, now
-    from mirkeras.system import device
-    from mirkeras.tagging.output import versions
+    from mirkeras.system.machine import device
+    from mirkeras.tagging.job.output import versions
 
     command = f"python -m tests.benchmarks.prices --repeats {options.repeats}"
     return {

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn.functional import elu, max_pool1d, max_pool2d, pad, relu
 
-from mirkeras.system import device
+from mirkeras.system.machine import device
 from mirkeras.system.processes import usable_cores
 from reproductions.pons_icassp2019_random.models import FRONT_ENDS, MEL, SHORT_POOLS, WINDOWS
 

@@ -111,8 +111,8 @@ def train(folder: Path, tracks: int) -> None:
     from mirkeras.pipeline.labels import read_labels
     from mirkeras.pipeline.segments import consecutive
     from mirkeras.pipeline.splits import STRATIFIED
-    from mirkeras.training import preflight
-    from mirkeras.training.ready import CLEAN
+    from mirkeras.training.command import preflight
+    from mirkeras.training.command.ready import CLEAN
 
     protocol = replace(CLEAN, folds=FOLDS)
     index = timed("train, index", read_index, folder / "index.csv")

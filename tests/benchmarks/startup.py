@@ -32,7 +32,7 @@ import sys
 sys.orig_argv[1:] = ["-m", "mirkeras", "tag"]
 from mirkeras.pretrained import cards
 from mirkeras.pretrained import inference
-from mirkeras.system import device
+from mirkeras.system.machine import device
 from mirkeras.tagging import command
 [card.build for card in cards.all_cards().values()]
 from reproductions.pons_ismir2018 import musicnn

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from mirkeras.system import device
+from mirkeras.system.machine import device
 
 BATCH, CLASSES = 50, 8
 NETWORKS = {"P": (0, 1), "O+P": (1, 1), "2P": (0, 2)}

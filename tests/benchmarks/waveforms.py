@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 # isort: off
-from mirkeras.system import device  # before anything that imports Keras
+from mirkeras.system.machine import device  # before anything that imports Keras
 
 # isort: on
 import keras

@@ -17,7 +17,7 @@ from mirkeras.experiment.division import divide, tracks_of
 from mirkeras.experiment.records import read_predictions
 from mirkeras.pipeline.segments import consecutive
 from mirkeras.system.errors import UsageError
-from mirkeras.training import preflight
+from mirkeras.training.command import preflight
 
 
 def write(folder: Path, *lines: str) -> Path:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mirkeras.system import device
+from mirkeras.system.machine import device
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,7 @@ import pytest
 from mirkeras.cli.evaluate import evaluate
 from mirkeras.experiment.records import read_record, write_record
 from mirkeras.features import extraction
-from mirkeras.system import device
+from mirkeras.system.machine import device
 from reproductions.lidy_mirex2016 import job, mirex, mirex_folds, mirex_lists
 from reproductions.lidy_mirex2016.mirex_training import Options
 from tests.conftest import extract_here

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirkeras.system import device
+from mirkeras.system.machine import device
 from reproductions.lidy_mirex2016 import mirex, mirex_features, mirex_lists, mirex_model
 from reproductions.lidy_mirex2016.mirex_folds import BIN
 from tests.reproductions.mirex_tones import make_tones

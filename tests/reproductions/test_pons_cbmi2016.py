@@ -18,7 +18,8 @@ from mirkeras.evaluation.comparison import COLUMNS
 from mirkeras.evaluation.evaluate import evaluate_runs
 from mirkeras.experiment.published import published_rows
 from mirkeras.experiment.records import read_predictions, read_record
-from mirkeras.system import device, jobs
+from mirkeras.system import jobs
+from mirkeras.system.machine import device
 from tests.conftest import run_here
 
 PAPER = "pons_cbmi2016"

@@ -11,7 +11,7 @@ import pytest
 from mirkeras.cache import open_cache
 from mirkeras.experiment.records import read_predictions, read_record
 from mirkeras.system.errors import UsageError
-from mirkeras.training.preflight import choose_protocol
+from mirkeras.training.command.preflight import choose_protocol
 from reproductions.pons_eusipco2017 import reproduce
 from reproductions.pons_eusipco2017.experiments import EXPERIMENT
 from reproductions.pons_eusipco2017.tagging import FRAMES, PerBand

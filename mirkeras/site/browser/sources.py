@@ -23,7 +23,7 @@ from mirkeras.pipeline.splits import FINAL
 from mirkeras.pretrained.cards import find_card
 from mirkeras.site.browser import disputes
 from mirkeras.system.errors import ExpectedError, UsageError
-from mirkeras.training.preflight import PARTIAL
+from mirkeras.training.command.preflight import PARTIAL
 
 WHOLE_RATE = 22_050  # Hz at which a track that is decided as a whole is heard
 REMEDY = "put back the file that the features were made from, or train again"

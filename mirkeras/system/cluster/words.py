@@ -10,8 +10,9 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mirkeras.system import cards, processes
+from mirkeras.system import processes
 from mirkeras.system.errors import UsageError
+from mirkeras.system.machine import cards
 
 if TYPE_CHECKING:
     from distributed.deploy.spec import SpecCluster

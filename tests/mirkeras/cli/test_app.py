@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from mirkeras.cli.app import main
-from mirkeras.system import device
-from mirkeras.system.cards import Card
+from mirkeras.system.machine import device
+from mirkeras.system.machine.cards import Card
 
 
 def test_features_of_a_folder(audio_folder: Path, tmp_path: Path, capsys) -> None:

@@ -12,7 +12,7 @@ from mirkeras.cli.app import main
 from mirkeras.experiment.records import read_log, read_predictions, read_record
 from mirkeras.experiment.schedules import Replayed
 from mirkeras.tagging import Tagger
-from mirkeras.training import baselines
+from mirkeras.training.command import baselines
 from tests.conftest import make_classes
 
 PAPER, ROW = "pons_cbmi2016", "table1/time-1x60"

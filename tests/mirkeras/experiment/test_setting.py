@@ -8,8 +8,9 @@ import pytest
 
 from mirkeras.cli import train
 from mirkeras.experiment.setting import Setting
-from mirkeras.system import cards, device, processes
-from mirkeras.system.cards import Places
+from mirkeras.system import processes
+from mirkeras.system.machine import cards, device
+from mirkeras.system.machine.cards import Places
 from tests.fake_gpus import GIB, A, B, machine
 
 ASKED = Setting(Path(), Path(), {}, (), (), "", "", 1, None, False)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mirkeras.system import cards, device, processes
-from mirkeras.system.cards import Card, Places, spread
+from mirkeras.system import processes
 from mirkeras.system.jobs import Job, Processes, run_all
+from mirkeras.system.machine import cards, device
+from mirkeras.system.machine.cards import Card, Places, spread
 from tests.fake_gpus import GIB, A, B, C, install, machine, seen_by_tensorflow
 
 

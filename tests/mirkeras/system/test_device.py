@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mirkeras.cli import doctor
-from mirkeras.system import cards, device
+from mirkeras.system.machine import cards, device
 from mirkeras.tagging import command, models, tagger
 from reproductions.pons_ismir2018 import parity
 from tests.fake_gpus import A, B, C, machine
@@ -54,7 +54,7 @@ def test_a_process_computes_on_one_card_and_opens_no_other(monkeypatch) -> None:
 
 def test_looking_at_the_machine_initialises_nothing() -> None:
     code = (
-        "from mirkeras.system import device; import tensorflow as tf;"
+        "from mirkeras.system.machine import device; import tensorflow as tf;"
         "device.find(); device.half_precision(); device.prepare();"
         # refused once anything computes
         "tf.config.set_logical_device_configuration("

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mirkeras.system import device, limits, processes
+from mirkeras.system import processes
+from mirkeras.system.machine import device, limits
 
 NONE = "9223372036854771712\n"  # what version 1 has where there is no limit
 

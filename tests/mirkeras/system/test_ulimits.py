@@ -10,8 +10,8 @@ from functools import partial
 
 import pytest
 
-from mirkeras.system import limits
 from mirkeras.system.errors import as_command
+from mirkeras.system.machine import limits
 
 
 def limited(command: list[str], limit: int, value: int) -> subprocess.CompletedProcess:

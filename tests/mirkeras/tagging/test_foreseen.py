@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from mirkeras.cli.app import main
-from mirkeras.tagging import command, foreseen
+from mirkeras.tagging import command
+from mirkeras.tagging.job import foreseen
 from mirkeras.tagging.tagger import Tagger
 from tests.mirkeras.tagging.test_tagger import network, write  # noqa: F401 - a fixture
 

@@ -9,7 +9,7 @@ import pytest
 
 from mirkeras.audio.formats import tell_left_out
 from mirkeras.system.errors import UsageError
-from mirkeras.tagging.inputs import find_files, output_paths
+from mirkeras.tagging.job.inputs import find_files, output_paths
 
 
 def make(root: Path, *names: str) -> list[Path]:

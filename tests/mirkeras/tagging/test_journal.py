@@ -17,7 +17,7 @@ import pytest
 
 from mirkeras.cli.app import main
 from mirkeras.system.errors import UsageError
-from mirkeras.tagging import journal as tagging_journal
+from mirkeras.tagging.job import journal as tagging_journal
 from tests.mirkeras.tagging.fake_tagger import CARD, FakeTagger, guess, install
 
 REPOSITORY = Path(__file__).parents[3]

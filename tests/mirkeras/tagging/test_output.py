@@ -12,7 +12,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from mirkeras.tagging import figure, output
+from mirkeras.tagging.job import figure, output
 from tests.mirkeras.tagging.fake_tagger import CARD, LENGTH, MODEL, guess
 
 NAMES = [

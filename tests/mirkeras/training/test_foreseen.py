@@ -16,7 +16,7 @@ from mirkeras.experiment.records import read_record, write_record
 from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.segments import CONSECUTIVE, Consecutive, Drawn, DrawnToTrain
-from mirkeras.training import foreseen
+from mirkeras.training.command import foreseen
 from mirkeras.training.fit import Timed, time_steps
 from mirkeras.training.plan import plan_run
 from tests.mirkeras.training.test_fit import make_plan

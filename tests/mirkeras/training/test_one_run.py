@@ -18,7 +18,7 @@ from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Setting
 from mirkeras.features.augmented import Deformed
 from mirkeras.pipeline.segments import TRAINING
-from mirkeras.system import device
+from mirkeras.system.machine import device
 from mirkeras.training import one_run
 from mirkeras.training.origin import inputs_of, nameless, network_of, origin_of
 from mirkeras.training.plan import plan_run

@@ -11,8 +11,8 @@ from data_prep.sets.folder import FOLDERS
 from mirkeras.experiment import find_experiment
 from mirkeras.experiment.setting import Setting
 from mirkeras.system.errors import UsageError
-from mirkeras.training import preflight
-from mirkeras.training.preflight import (
+from mirkeras.training.command import preflight
+from mirkeras.training.command.preflight import (
     check_classes,
     check_division,
     choose_split,
@@ -20,7 +20,7 @@ from mirkeras.training.preflight import (
     leaks,
     plan_rows,
 )
-from mirkeras.training.waves import plan_waves
+from mirkeras.training.command.waves import plan_waves
 
 LEE = find_experiment("lee_samplecnn")
 PAPER = LEE.protocols["paper"]

@@ -14,7 +14,7 @@ from mirkeras.pipeline.feed import open_feed
 from mirkeras.pipeline.labels import read_labels
 from mirkeras.pipeline.segments import consecutive
 from mirkeras.system.errors import UsageError
-from mirkeras.training.preflight import choose_split
+from mirkeras.training.command.preflight import choose_split
 
 #: Nothing leaks: validation by track, groups together.
 CLEAN = Protocol(

@@ -10,9 +10,10 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from mirkeras.audio import AudioError
-from mirkeras.system import device, processes
+from mirkeras.system import processes
 from mirkeras.system.errors import UsageError
 from mirkeras.system.jobs import Hands
+from mirkeras.system.machine import device
 from mirkeras.system.workers import work
 from mirkeras.tagging.models import find_model
 from mirkeras.tagging.tagger import Tagged, Tagger

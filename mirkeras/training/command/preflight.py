@@ -18,9 +18,9 @@ from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.features import Recipe, find_recipe
 from mirkeras.pipeline.segments import consecutive
 from mirkeras.pipeline.splits import DRAWN, SEEDED, STRATIFIED, named_folds
-from mirkeras.system import device
 from mirkeras.system.errors import UsageError, shown
 from mirkeras.system.jobs import Whose
+from mirkeras.system.machine import device
 from mirkeras.training.learner import Learner
 from mirkeras.training.learners import LEARNERS
 

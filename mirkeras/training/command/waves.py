@@ -13,7 +13,7 @@ from mirkeras.pipeline.splits import FINAL
 from mirkeras.system import jobs
 from mirkeras.system.errors import UsageError, explained, is_expected, is_full, say
 from mirkeras.system.estimate import Estimate, Pace
-from mirkeras.training.foreseen import epochs_done
+from mirkeras.training.command.foreseen import epochs_done
 from mirkeras.training.learner import Learner
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.one_run import train_run

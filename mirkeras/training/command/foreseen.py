@@ -31,10 +31,11 @@ from mirkeras.experiment.setting import Setting
 from mirkeras.features import find_recipe
 from mirkeras.pipeline.labels import Labels
 from mirkeras.pipeline.segments import Segments, cut
-from mirkeras.system import device, jobs
+from mirkeras.system import jobs
 from mirkeras.system.errors import say, shown
 from mirkeras.system.estimate import Estimate, Pace, spoken
 from mirkeras.system.jobs import Job, Whose, hands
+from mirkeras.system.machine import device
 from mirkeras.training.fit import time_steps
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.plan import Plan, batch_of, divide_run, make_plan, plan_run, run_seed

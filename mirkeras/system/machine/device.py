@@ -12,9 +12,10 @@ from mirkeras.system.backend import keras
 import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
-from mirkeras.system import cards, limits, processes
-from mirkeras.system.cards import Card
+from mirkeras.system import processes
 from mirkeras.system.errors import UsageError
+from mirkeras.system.machine import cards, limits
+from mirkeras.system.machine.cards import Card
 
 GIB = 2**30
 RAM_SHARE = 0.25  # of the free memory, for resident features; the rest is the network's and yours

@@ -1,0 +1,1 @@
+"""Many files as one job: which there are, what is kept of them, and what is written."""

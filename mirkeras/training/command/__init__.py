@@ -1,0 +1,1 @@
+"""What a train command does around its runs: chooses, foresees, starts and sums up."""
