@@ -58,7 +58,7 @@ def said(prepared: Prepared) -> str:
     fetched = f"; {sum(known) / 1e9:.1f} GB to fetch" if known else ""
     return (
         f"{dataset.name}: not in {prepared.root}{fetched}. What follows is for its "
-        f"{len(prepared.index):,} declared tracks of about {dataset.seconds:g} s, without decoding"
+        f"{len(prepared.index):,} declared tracks of about {dataset.seconds:g} s"
     )
 
 

@@ -147,12 +147,30 @@ def build_all(
     return {path: open_cache(path) for path in recipes}
 
 
-def list_tracks(
+def list_missing(
     index: pd.DataFrame, root: Path, recipes: Mapping[Path, Recipe]
-) -> list[tuple[extraction.Task, ...]]:
-    """List what there is to extract, a track's tasks together, as for `build_all`."""
-    builds = _builds(index, root, recipes, 0, {}, {})
-    return list(zip(*(build.tasks for build in builds), strict=True))
+) -> tuple[dict[str, FeatureCache], list[list[extraction.Task]]]:
+    """Tell what `build_all` would do, without doing it.
+
+    Returns
+    -------
+    (dict, list)
+        By recipe, the caches that are complete; what there is to extract, a track's tasks together.
+
+    Raises
+    ------
+    CacheError
+        As `build_all`, of a cache that exists.
+    """
+    complete, missing = {}, {}
+    for build in _builds(index, root, recipes, 0, {}, {}):
+        kept = kept_of(build, Memory(build.path.parent / AUDIO))
+        if kept.is_all:
+            complete[build.path.stem] = kept.cache
+        for task in kept.missing:
+            if not task.shard.exists():
+                missing.setdefault(task.track, []).append(task)
+    return complete, [*missing.values()]
 
 
 def _builds(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -12,9 +13,9 @@ import numpy as np
 from mirkeras import audio
 from mirkeras.features import Recipe, extraction
 from mirkeras.system.errors import say
-from mirkeras.system.estimate import spoken
+from mirkeras.system.estimate import in_bytes, spoken
 from mirkeras.system.jobs import Whose, hands
-from mirkeras.system.workers import work
+from mirkeras.system.workers import WorkersLost, work
 
 #: Fewer tracks are done before they could be foreseen.
 MANY = 300
@@ -38,19 +39,23 @@ class Foreseen:
         Recipe name → frames (the median).
     bytes : int
         Of all recipes together.
+    decoded : bool
+        Whether decoding is counted.
     """
 
     work: float
     audio: float
     frames: dict[str, int]
     bytes: int
+    decoded: bool = True
 
     def said(self, tracks: int, recipes: int, places: int) -> str:
         """Say what so many tracks need."""
         hours, many = tracks * self.audio / 3600, "recipe" if recipes == 1 else "recipes"
+        rest = "" if self.decoded else " and decoding"
         return (
-            f"features: {tracks:,} tracks, {hours:.1f} h of audio, {recipes} {many}: "
-            f"about {spoken(self.seconds(tracks, places))}, {tracks * self.bytes / 2**30:.2f} GiB"
+            f"features: {tracks:,} tracks, {hours:.1f} h of audio, {recipes} {many}: about "
+            f"{spoken(self.seconds(tracks, places))}{rest}, {in_bytes(tracks * self.bytes)}"
         )
 
     def seconds(self, tracks: int, places: int) -> float:
@@ -91,14 +96,16 @@ def foresee_noise(seconds: float, recipes: Sequence[Recipe]) -> Foreseen:
         began = time.perf_counter()
         frames[recipe.name] = len(recipe.extract(samples))
         took += time.perf_counter() - began
-    return Foreseen(took, seconds, frames, _bytes(recipes, frames))
+    return Foreseen(took, seconds, frames, _bytes(recipes, frames), decoded=False)
 
 
 def tell(tracks: Sequence[Sequence[extraction.Task]], whose: Whose) -> None:
     """Say what is ahead, where that is much."""
     if len(tracks) < MANY:
         return
-    if foreseen := foresee(tracks, whose):
+    with suppress(WorkersLost):  # it will be said of the track when its turn comes
+        if not (foreseen := foresee(tracks, whose)):
+            return
         say(foreseen.said(len(tracks), len(tracks[0]), hands(whose).places()))
 
 
@@ -115,7 +122,7 @@ def _try(tasks: Sequence[extraction.Task]) -> tuple[float, float, dict[str, int]
         began = time.perf_counter()
         seconds, frames = _extract(tasks)
         return time.perf_counter() - began, seconds, frames
-    except audio.AudioError:
+    except Exception:  # whatever it is, it is said of the track when its turn comes
         return None
 
 

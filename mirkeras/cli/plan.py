@@ -1,7 +1,7 @@
 """``--plan``: what a command would do and need, told without doing it."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,32 +28,35 @@ def data(arguments: argparse.Namespace) -> Prepared:
 
 def features(
     prepared: Prepared, wanted: Mapping[Path, Recipe], whose: Whose
-) -> tuple[dict[str, cache.FeatureCache], dict[str, int]]:
+) -> tuple[dict[str, cache.FeatureCache], dict[str, int], tuple[float, int]]:
     """Say what features need, none of which is extracted.
 
     Returns
     -------
-    (dict, dict)
-        By recipe, the caches that are here; and where one is missing the frames of a usual track.
+    (dict, dict, (float, int))
+        By recipe, the caches that are here; where one is missing the frames of a usual track; the
+        seconds and the bytes that what is missing takes.
     """
-    found = {}
-    for path, recipe in wanted.items():
-        try:
-            found[path.stem] = cache.open_cache(path, recipe)
-        except CacheError:
-            continue
-    missing = {path: recipe for path, recipe in wanted.items() if path.stem not in found}
-    frames = {name: int(np.median(np.diff(one.offsets))) for name, one in found.items()}
-    if not missing:
+    found, tracks = cache.list_missing(prepared.index, prepared.root, wanted)
+    if len(found) == len(wanted):
         print(f"features: {len(found)} recipe(s), all here")
-        return found, {}
-    tracks = cache.list_tracks(prepared.index, prepared.root, missing)
-    tracks = [tasks for tasks in tracks if not all(task.shard.exists() for task in tasks)] or tracks
-    if (prepared.root / prepared.index.path.iloc[0]).exists():
-        each = extraction.foresee(tracks, whose)
+        return found, {}, (0.0, 0)
+    missing = [recipe for path, recipe in wanted.items() if path.stem not in found]
+    if not (prepared.root / prepared.index.path.iloc[0]).exists():
+        each = extraction.foresee_noise(prepared.dataset.seconds, missing)
+    else:
+        # of what an interrupted command has left there may be no more than to put together
+        some = tracks or cache.list_missing(prepared.index, prepared.root, _elsewhere(missing))[1]
+        each = extraction.foresee(some, whose)
         if each is None:
             raise CacheError(f"{prepared.root}: none of the tracks that were tried can be read")
-    else:
-        each = extraction.foresee_noise(prepared.dataset.seconds, [*missing.values()])
-    print(each.said(len(tracks), len(missing), hands(whose).places()))
-    return found, frames | each.frames
+    places = hands(whose).places()
+    print(each.said(len(tracks), len(missing), places))
+    frames = {name: int(np.median(np.diff(one.offsets))) for name, one in found.items()}
+    needs = each.seconds(len(tracks), places), each.bytes * len(prepared.index)
+    return found, frames | each.frames, needs
+
+
+def _elsewhere(recipes: Sequence[Recipe]) -> dict[Path, Recipe]:
+    """Name caches that do not exist."""
+    return {Path("/nowhere") / f"{recipe.name}.h5": recipe for recipe in recipes}

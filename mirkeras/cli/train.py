@@ -31,6 +31,7 @@ from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.splits import DRAWN, STRATIFIED
 from mirkeras.report.tables import DECIMALS
 from mirkeras.system.errors import UsageError, as_command, say, shown
+from mirkeras.system.estimate import Estimate
 from mirkeras.system.jobs import Whose
 from mirkeras.system.machine import device
 from mirkeras.training import events
@@ -102,7 +103,8 @@ def _train_parser(experiment: Experiment) -> argparse.ArgumentParser:
     add("--epochs", type=positive, metavar="E", help="cap on the epochs of a run (protocol's own)")
     add("--plan", action="store_true",
         help="say what is ahead (features, runs, epochs, time, memory, disk) and stop: nothing is "
-        "fetched, extracted or trained; a few steps of each row are timed")  # fmt: skip
+        "fetched, extracted or trained, only the tracks are listed and a few steps of each row "
+        "timed")  # fmt: skip
     add("--final", action="store_true",
         help="afterwards train one network on all data, without a test score: as long as the "
         "median fold's best epoch, at its rates")  # fmt: skip
@@ -188,10 +190,10 @@ def _train(experiment: Experiment, arguments: argparse.Namespace, whose: Whose) 
     more = {baselines.RECIPE} if own else set()
     needed = experiment, learners, extractors, prepared, more
     if arguments.plan:
-        caches, frames = plan.features(prepared, wanted_caches(*needed), cluster)
+        caches, frames, needs = plan.features(prepared, wanted_caches(*needed), cluster)
     else:
         options.share(whose, prepared, arguments.out)
-        caches, frames = build_caches(*needed, cluster), {}
+        caches, frames, needs = build_caches(*needed, cluster), {}, (0.0, 0)
     setting = Setting(
         out=arguments.out,
         index=prepared.home / "index.csv",
@@ -221,13 +223,13 @@ def _train(experiment: Experiment, arguments: argparse.Namespace, whose: Whose) 
     waves = plan_waves(experiment, rows, arguments.seeds, plain, *chosen)
     usual = foreseen.MadeUp.of(prepared, frames) if frames else None
     known = foreseen.foresee(waves, experiment, setting, whose, usual, always=arguments.plan)
-    print(foreseen.told(known, setting, whose))
+    print(foreseen.told(known, setting, whose, needs))
     if arguments.final:
         print("then, not counted: a network on all data for each row and seed")
     if arguments.plan:
         return 0
-    paces = foreseen.paces(known)
-    failed = sum(train_wave(wave, experiment, setting, whose, paces) for wave in waves)
+    estimate = Estimate(foreseen.paces(known))
+    failed = sum(train_wave(wave, experiment, setting, whose, estimate) for wave in waves)
     runs = [run for wave in waves for run in wave]
     easy = None
     if not setting.tags:

@@ -30,17 +30,19 @@ class Pace:
 
     Attributes
     ----------
-    around : float
-        Seconds before its first epoch and after its last: a process, a first step, predictions.
+    before, after : float
+        Seconds before its first epoch (a process begins, a first step is prepared) and after its
+        last (predictions); of jobs without epochs all of it is before.
     epoch : float
         Seconds per epoch; 0 for jobs without.
     epochs : float
         How many it will likely have.
     """
 
-    around: float
+    before: float
     epoch: float
     epochs: float
+    after: float = 0.0
 
 
 @dataclass
@@ -50,21 +52,24 @@ class _Under:
     job: Work
     begun: float
     last: float
-    earlier: int = 0
     done: int = 0
+    heard: int = 0
     part: float = 0.0
 
 
 @dataclass
 class _Seen:
-    """What was seen of a kind."""
+    """What was seen of a kind: sums, and how many they are of."""
 
     epochs: int = 0
     seconds: float = 0.0
-    ended: int = 0  # jobs, their epochs in all and those of this process, their seconds
+    firsts: int = 0
+    until_first: float = 0.0
+    ended: int = 0
     all_epochs: int = 0
-    own_epochs: int = 0
-    took: float = 0.0
+    after: float = 0.0
+    plain: int = 0  # runs without epochs
+    plain_seconds: float = 0.0
 
 
 class Estimate:
@@ -96,37 +101,45 @@ class Estimate:
         one.part = line.get("part", 0.0)
         if "epoch" not in line:
             return
-        if one.done:
-            seen = self._seen.setdefault(one.job.kind, _Seen())
+        seen = self._seen.setdefault(one.job.kind, _Seen())
+        if one.heard:
             seen.epochs, seen.seconds = seen.epochs + 1, seen.seconds + now - one.last
-        else:  # the first lasts longer, and one that goes on counts from where it was
-            one.earlier = one.done = int(line["epoch"]) - 1
-        one.done, one.last = one.done + 1, now
+        else:  # one that goes on counts from where it was
+            one.done = int(line["epoch"]) - 1
+            seen.firsts, seen.until_first = seen.firsts + 1, seen.until_first + now - one.begun
+        one.done, one.heard, one.last = one.done + 1, one.heard + 1, now
 
     def ended(self, key: Hashable, done: bool) -> None:
         """A job has ended; one that failed says nothing of its kind."""
-        one = self._running.pop(key)
+        one, now = self._running.pop(key), self._clock()
         if not done:
             return
         seen = self._seen.setdefault(one.job.kind, _Seen())
-        seen.ended, seen.all_epochs = seen.ended + one.job.runs, seen.all_epochs + one.done
-        seen.own_epochs += one.done - one.earlier
-        seen.took += self._clock() - one.begun
+        if one.heard:
+            seen.ended, seen.all_epochs = seen.ended + 1, seen.all_epochs + one.done
+            seen.after += now - one.last
+        else:
+            seen.plain += one.job.runs
+            seen.plain_seconds += now - one.begun
 
     def pace(self, kind: str) -> Pace | None:
         """How long jobs of a kind take, as far as is known by now."""
-        before, seen = self._known.get(kind), self._seen.get(kind, _Seen())
-        if before is None and not seen.epochs + seen.ended:
+        known, seen = self._known.get(kind), self._seen.get(kind, _Seen())
+        if known is None and not seen.epochs + seen.plain:
             return None
-        trust = _TRUST if before else 0
-        before = before or Pace(0.0, 0.0, 0.0)
-        around, epoch, epochs = before.around, before.epoch, before.epochs
+        trust = _TRUST if known else 0
+        known = known or Pace(0.0, 0.0, 0.0)
+        before, epoch, epochs, after = known.before, known.epoch, known.epochs, known.after
         if seen.epochs:
             epoch = (trust * epoch + seen.seconds) / (trust + seen.epochs)
+        if seen.firsts:
+            before = max(0.0, seen.until_first / seen.firsts - epoch)
         if seen.ended:
             epochs = (trust * epochs + seen.all_epochs) / (trust + seen.ended)
-            around = max(0.0, seen.took - epoch * seen.own_epochs) / seen.ended
-        return Pace(around, epoch, epochs or math.inf)
+            after = seen.after / seen.ended
+        if seen.plain:
+            before = seen.plain_seconds / seen.plain
+        return Pace(before, epoch, epochs or math.inf, after)
 
     def left(self, waiting: Sequence[Work], places: int) -> float | None:
         """Seconds until the jobs under way and those that wait are done.
@@ -162,15 +175,21 @@ class Estimate:
     def _cost(self, job: Work) -> float | None:
         if (pace := self.pace(job.kind)) is None:
             return None
-        return pace.around * job.runs + pace.epoch * _still(pace, job, job.done)
+        return pace.before * job.runs + pace.epoch * _still(pace, job, job.done) + pace.after
 
     def _rest(self, one: _Under) -> float | None:
         """What a job under way still needs."""
         if (pace := self.pace(one.job.kind)) is None:
             return None
-        if not one.done + one.part:
-            return max(0.0, self._cost(one.job) - (self._clock() - one.begun))
-        return pace.epoch * max(0.0, _still(pace, one.job, one.done) - one.part)
+        if one.heard:
+            still = _still(pace, one.job, one.done)
+            return pace.epoch * max(0.0, still - one.part) + pace.after
+        whole = self._cost(one.job)
+        if not one.part:
+            return max(0.0, whole - (self._clock() - one.begun))
+        if not pace.epoch:  # several runs, of which so many are done
+            return whole * (1 - one.part)
+        return max(0.0, whole - pace.before - one.part * pace.epoch)
 
 
 def _still(pace: Pace, job: Work, done: int) -> float:
@@ -216,6 +235,11 @@ class Remaining:
 def still(seconds: float | None) -> str:
     """Say what is left; nothing where that is unknown, or nothing is."""
     return f"about {spoken(seconds)} left" if seconds else ""
+
+
+def in_bytes(number: float) -> str:
+    """Say a size: 31 MB, 1.2 GB."""
+    return f"{number / 1e6:.0f} MB" if number < 1e9 else f"{number / 1e9:.1f} GB"
 
 
 def spoken(seconds: float) -> str:

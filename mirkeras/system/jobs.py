@@ -110,7 +110,7 @@ class Processes:
 
     def news(self) -> list[tuple[Connection, str, object]]:
         found = []
-        for connection in wait(list(self._running)):
+        for connection in wait(list(self._running), timeout=PAUSE):
             try:
                 kind, content = connection.recv()
             except (EOFError, OSError):  # OSError: it died in the middle of a message
@@ -139,6 +139,8 @@ class Worker:
 
     job: Job
     bar: tqdm
+    earlier: int = 0  # epochs of trainings before this one
+    last: int = 0
 
     def show(self, line: dict) -> None:
         """Show how far it is."""
@@ -151,7 +153,11 @@ class Worker:
         elif "val_loss" in line:  # where all of it trains, nothing validates
             said["val"] = f"{line['val_loss']:.4f}"
         self.bar.set_postfix(said, refresh=False)
-        self.bar.update(int(line["epoch"]) - self.bar.n)
+        epoch = int(line["epoch"])
+        if epoch <= self.last:  # a job that trains a second time
+            self.earlier += self.last
+        self.last = epoch
+        self.bar.update(self.earlier + epoch - self.bar.n)
 
 
 def run_all(

@@ -118,6 +118,8 @@ class Learner:
     """
 
     takes: ClassVar[tuple[str, ...]] = ()
+    #: How often a run trains its network, each time for so many epochs at most.
+    trainings: ClassVar[int] = 1
     #: Whether a row can also learn from all data, with nothing held out (``--final``).
     learns_all: ClassVar[bool] = False
 

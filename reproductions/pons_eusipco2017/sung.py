@@ -7,7 +7,7 @@ validation part, stopped early, says for how many epochs a second one learns fro
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from mirkeras.system.backend import keras
 
@@ -151,6 +151,7 @@ class Phonemes(Network):
     """A network on segments around annotated frames, trained a second time on all it may see."""
 
     learns_all = False
+    trainings: ClassVar[int] = 2
 
     def is_foreseen(self, row) -> bool:
         return False  # how many frames are annotated, features do not say

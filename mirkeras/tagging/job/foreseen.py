@@ -15,6 +15,8 @@ from mirkeras.tagging.tagger import Tagged, Tagger
 _LOOKED_AT = 100
 #: Files that are tried, and how many seconds of each.
 _TRIED, _SECONDS = 4, 60.0
+#: Seconds that trying takes at least.
+_LEAST = 1.0
 
 
 def size(path: Path) -> int:
@@ -46,8 +48,10 @@ def plan(files: Sequence[Path], tagger: Tagger) -> str:
     seconds, tried = length(files), _spread(files, _TRIED)
     tagger.at_most = _SECONDS
     list(tagger.tag_all(tried[:1]))  # the first batch takes longer
-    began = time.monotonic()
-    heard = [one.seconds for _, one in tagger.tag_all(tried) if isinstance(one, Tagged)]
+    began, heard, rounds = time.monotonic(), [], 0
+    while not rounds or (heard and time.monotonic() - began < _LEAST):
+        rounds += 1
+        heard += [one.seconds for _, one in tagger.tag_all(tried) if isinstance(one, Tagged)]
     took = time.monotonic() - began
     tagger.at_most = None
     if not heard:
@@ -56,7 +60,7 @@ def plan(files: Sequence[Path], tagger: Tagger) -> str:
     needs = "" if seconds is None else f": about {spoken(seconds / speed)}"
     return (
         f"plan: {said(files)}{needs} by {tagger.model.name}, {speed:.0f} × real time "
-        f"({len(heard)} of {len(tried)} that were tried could be tagged)"
+        f"({len(heard) // rounds} of {len(tried)} that were tried could be tagged)"
     )
 
 

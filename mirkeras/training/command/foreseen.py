@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -26,22 +27,24 @@ from mirkeras.evaluation.results import recorded
 from mirkeras.experiment import Experiment, find_experiment
 from mirkeras.experiment.division import Parts, tracks_of
 from mirkeras.experiment.records import read_record
-from mirkeras.experiment.runs import Run
+from mirkeras.experiment.runs import Run, is_finished
 from mirkeras.experiment.setting import Setting
 from mirkeras.features import find_recipe
 from mirkeras.pipeline.labels import Labels
 from mirkeras.pipeline.segments import Segments, cut
 from mirkeras.system import jobs
 from mirkeras.system.errors import say, shown
-from mirkeras.system.estimate import Estimate, Pace, spoken
+from mirkeras.system.estimate import Estimate, Pace, in_bytes, spoken
 from mirkeras.system.jobs import Job, Whose, hands
 from mirkeras.system.machine import device
 from mirkeras.training.fit import time_steps
 from mirkeras.training.learners import LEARNERS
+from mirkeras.training.origin import inputs_of
 from mirkeras.training.plan import Plan, batch_of, divide_run, make_plan, plan_run, run_seed
 
 #: Fewer epochs in all are done before they could be timed.
 MANY = 300
+UNKNOWN = "how long they take is not known before one is done"
 #: Copies of a network's weights on disk while it trains: its own, the best, the optimiser's.
 _COPIES = 4
 
@@ -112,15 +115,24 @@ def foresee(
     made_up : MadeUp or None
         What stands for features that are missing.
     always : bool
-        Whether to time steps also where the runs are few and short.
+        Whether to time steps also where the runs are few and short, and to look at each finished
+        run as the command will.
+
+    Raises
+    ------
+    RunError
+        A directory holds another run.
     """
     rows: dict[str, Foreseen] = {}
     for run in (run for wave in waves for run in wave):
         row = rows.setdefault(run.row, Foreseen(0))
         row.runs += 1
-        record = read_record(run.directory(setting.out))
+        directory = run.directory(setting.out)
+        record = read_record(directory)
         if record is None or record["status"] != "finished":
             row.left.append(run)
+        elif always and not made_up:  # else the command itself refuses what is another run
+            is_finished(run, directory, inputs_of(run, experiment, setting))
     for name, row in rows.items():
         if row.left:
             same = [run for wave in waves for run in wave if run.row == name]
@@ -135,11 +147,13 @@ def foresee(
 def _pace_of(runs: list[Run], experiment: Experiment, setting: Setting) -> tuple[Pace | None, str]:
     """What the logs of a row's runs say, finished or not, and the records of those that are."""
     epochs = seconds = around = finished = begun = finished_epochs = 0
+    here = setting.hardware, setting.threads, setting.mixed_precision
     for run in runs:
         directory = run.directory(setting.out)
-        record = read_record(directory)
-        machine = record and (record.get("hardware"), record.get("threads"))
-        if not record or (setting.hardware and machine != (setting.hardware, setting.threads)):
+        record = read_record(directory) or {}
+        machine = tuple(record.get(name) for name in ("hardware", "threads"))
+        # before it is finished a record says nothing of precision
+        if (*machine, record.get("mixed_precision", here[2])) != here:
             continue
         log = _log_of(directory)
         epochs, seconds = epochs + len(log), seconds + sum(log)
@@ -167,6 +181,12 @@ def _log_of(directory: Path) -> list[float]:
         return pd.read_csv(directory / "log.csv").seconds.tolist()
     except (OSError, ValueError, AttributeError):  # it only helps to guess
         return []
+
+
+def most_epochs(run: Run) -> int:
+    """How many epochs a run can have, in all of its trainings."""
+    learner = find_experiment(run.paper).learner_of(run.protocol, run.row)
+    return run.max_epochs * LEARNERS[learner].trainings
 
 
 def epochs_done(run: Run, setting: Setting) -> int:
@@ -205,30 +225,28 @@ def _time_rows(
         if LEARNERS[experiment.learner_of(run.protocol, name)].is_foreseen(experiment.rows[name]):
             chosen.append(run)
         else:
-            row.source = "not known before one is done"
+            row.source = UNKNOWN
     if not chosen:
         return
     # neighbours compete for the processor, as they will: a single row is timed several times
     places = min(hands(whose).places(), sum(len(row.left) for row in rows.values()))
     chosen = list(islice(cycle(chosen), max(len(chosen), places)))
-    work = []
-    for number in range(places):
-        mine = chosen[number::places]
-        work.append(Job("timing steps", 1, time_runs, (mine, setting, made_up), len(mine)))
+    parts = [chosen[number::places] for number in range(places)]
+    work = [Job("timing steps", 1, time_runs, (part, setting, made_up)) for part in parts]
     timed: dict[str, list[dict]] = {}
     watch = Estimate()
     failed = jobs.run_all(
         work,
         whose,
         setting.set_up,
-        what="timing rows",
+        what="timing steps",
         estimate=watch,
         heard=lambda job, line: timed.setdefault(line["row"], []).append(line),
     )
     for _, message in failed:
         say(f"not timed: {message}")
-    inside = sum(line["took"] for lines in timed.values() for line in lines)
-    start = watch.pace("").around - inside / len(chosen) if watch.pace("") else 0.0
+    inside = sum(line["took"] for lines in timed.values() for line in lines) / len(work)
+    start = watch.pace("").before - inside if watch.pace("") and not failed else 0.0
     for name, found in timed.items():
         _note(rows[name], found, max(0.0, start), experiment)
 
@@ -242,7 +260,7 @@ def _note(row: Foreseen, found: list[dict], start: float, experiment: Experiment
         name: sum(line[name] for line in found) / len(found) for name in found[0] if name != "row"
     }
     epochs = _likely_epochs(row.left[0], experiment)
-    row.pace = Pace(start + mean["around"], mean["epoch"], epochs)
+    row.pace = Pace(start + mean["before"], mean["epoch"], epochs, mean["after"])
     row.source = f"{mean['steps']:.0f} steps"
     row.weights, row.memory, row.resident = (
         int(mean[name]) for name in ("weights", "memory", "resident")
@@ -259,7 +277,7 @@ def time_runs(
         try:
             found = _time_run(run, setting, made_up)
         except ValueError as error:  # a usual track does not suit it
-            found = {"unfit": str(error)}
+            found = {"unfit": f"it would be refused: {error}"}
         keras.backend.clear_session()
         took = time.monotonic() - began
         report({"part": number / len(runs), "row": run.row, "took": took, **found})
@@ -282,27 +300,34 @@ def _time_run(run: Run, setting: Setting, made_up: MadeUp | None) -> dict:
         plan, sizes, held = _plan_made_up(run, experiment, setting, made_up)
     steps = plan.feed.steps(sizes[0], plan.batch, plan.drop_incomplete)
     timed = time_steps(plan, steps)
-    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak *= 1 if sys.platform == "darwin" else 1024
+    held *= plan.feed.resident
     return {
         "epoch": steps * timed.step + sizes[1] * timed.scored,
-        "around": time.monotonic() - began - timed.seconds + sizes[2] * timed.scored,
+        "before": time.monotonic() - began - timed.seconds,
+        "after": sizes[2] * timed.scored,
         "steps": timed.steps,
         "weights": plan.network.count_params(),
-        "memory": kibibytes if sys.platform == "darwin" else kibibytes * 1024,
-        "resident": held if plan.feed.resident else 0,
+        "memory": peak + held * (made_up is not None),
+        "resident": held,
     }
 
 
 class _Noise(FeatureCache):
     """A cache of frames that were never extracted."""
 
-    def memmap(self) -> np.ndarray:
+    @cached_property
+    def _frames(self) -> np.ndarray:
         shape = (int(self.offsets[-1]), self.bands)
-        values = np.random.default_rng(0).normal(0, 0.1, shape)
+        values = np.random.default_rng(0).random(shape, np.float32) - np.float32(0.5)
         return (values / self.scale).astype(self.dtype)
 
+    def memmap(self) -> np.ndarray:
+        return self._frames
+
     def raw_segments(self, first: np.ndarray, length: int) -> np.ndarray:
-        return self.memmap()[first[:, None] + np.arange(length)]
+        return self._frames[first[:, None] + np.arange(length)]
 
 
 def _plan_made_up(
@@ -317,6 +342,8 @@ def _plan_made_up(
     """
     row, protocol = experiment.rows[run.row], experiment.protocol_of(run.protocol, run.row)
     recipe, each = find_recipe(row.recipe), made_up.frames[row.recipe]
+    if each - recipe.deformed < row.frames:
+        raise ValueError(f"a usual track has {each} frames, it needs {row.frames}")
     offsets = np.arange(len(made_up.tracks) + 1) * each
     segments = cut(protocol.cut, offsets, row.frames, run.seed, recipe.deformed)
     parts = divide_run(run, protocol, segments, made_up.tracks)
@@ -355,31 +382,45 @@ def paces(rows: Mapping[str, Foreseen]) -> dict[str, Pace]:
     return {name: row.pace for name, row in rows.items() if row.pace}
 
 
-def told(rows: Mapping[str, Foreseen], setting: Setting, whose: Whose) -> str:
-    """Say what is ahead: a line per row, then time, memory and disk."""
+def told(
+    rows: Mapping[str, Foreseen],
+    setting: Setting,
+    whose: Whose,
+    features: tuple[float, int] = (0.0, 0),
+) -> str:
+    """Say what is ahead: a line per row, then time, memory and disk.
+
+    Parameters
+    ----------
+    features : (float, int)
+        Seconds and bytes that their extraction takes first.
+    """
     places, left = hands(whose).places(), [run for row in rows.values() for run in row.left]
     done = sum(row.runs for row in rows.values()) - len(left)
-    epochs = sum(run.max_epochs for run in left)
+    epochs = sum(map(most_epochs, left))
     said = f"plan: {len(left)} run(s), at most {epochs:,} epoch(s) in all, {places} at once"
     lines = [said + (f"; {done} are finished and skipped" if done else "")]
     if not any(row.source for row in rows.values() if row.left):
         return lines[0]
     table = [("row", "runs", "epochs", "likely", "an epoch", "a run", "known from")]
     for name, row in rows.items():
-        if not row.left:
+        if not row.left or row.source == UNKNOWN:
             continue
-        most = max(run.max_epochs for run in row.left)
+        most = max(map(most_epochs, row.left))
         known = ["–"] * 3
         if pace := row.pace:
             epochs = min(pace.epochs, most)
             known = [
                 f"{epochs:.0f}",
                 spoken(pace.epoch) if pace.epoch else "–",
-                spoken(pace.around + epochs * pace.epoch),
+                spoken(pace.before + epochs * pace.epoch + pace.after),
             ]
         table.append((name, str(len(row.left)), f"≤ {most}", *known, row.source))
-    lines += _aligned(table)
-    lines += _in_all(rows, left, setting, places)
+    lines += _aligned(table) if len(table) > 1 else []
+    if unknown := [row for row in rows.values() if row.left and row.source == UNKNOWN]:
+        runs = sum(len(row.left) for row in unknown)
+        lines.append(f"  {len(unknown)} row(s), {runs} run(s): {UNKNOWN}")
+    lines += _in_all(rows, left, setting, places, features)
     return "\n".join(map(shown, lines))
 
 
@@ -395,40 +436,41 @@ def _aligned(table: list[tuple[str, ...]]) -> list[str]:
 
 
 def _in_all(
-    rows: Mapping[str, Foreseen], left: list[Run], setting: Setting, places: int
+    rows: Mapping[str, Foreseen],
+    left: list[Run],
+    setting: Setting,
+    places: int,
+    features: tuple[float, int],
 ) -> list[str]:
     """Lines on time, memory and disk."""
-    known = paces(rows)
+    known, lines = paces(rows), []
     work = [
-        Job(run.name, run.max_epochs, time_runs, (), kind=run.row, done=epochs_done(run, setting))
+        Job(run.name, most_epochs(run), time_runs, (), kind=run.row, done=epochs_done(run, setting))
         for run in left
         if run.row in known
     ]
-    longest = Estimate({name: replace(pace, epochs=np.inf) for name, pace in known.items()})
-    lines = []
     if work:
-        likely = Estimate(known).left(work, places)
+        likely = features[0] + Estimate(known).left(work, places)
+        longest = Estimate({name: replace(pace, epochs=np.inf) for name, pace in known.items()})
         end = datetime.now() + timedelta(seconds=likely)
-        most = spoken(longest.left(work, places))
+        most = spoken(features[0] + longest.left(work, places))
         lines.append(f"time: about {spoken(likely)}, until {end:%Y-%m-%d %H:%M}; at most {most}")
-        if others := len({run.row for run in left} - set(known)):
-            lines[-1] += f"; without the {others} row(s) that nothing is known of"
+        lines[0] += ", features included" if features[0] else ""
     if memory := max(row.memory for row in rows.values()):
         held = max(row.resident for row in rows.values())
-        said = f", features of {held / device.GIB:.2f} GiB in it" if held else ""
+        said = f", features of {in_bytes(held)} in it" if held else ""
         lines.append(
-            f"memory: {min(places, len(left))} × {memory / device.GIB:.1f} GiB{said}; "
-            f"{device.free_memory() / device.GIB:.1f} GiB are free"
+            f"memory: {min(places, len(left))} × {in_bytes(memory)}{said}; "
+            f"{in_bytes(device.free_memory())} are free"
         )
-    if weights := sum(row.weights * len(row.left) for row in rows.values()):
-        training = places * _COPIES * max(row.weights for row in rows.values())
-        place = next(
-            path
-            for path in (setting.out.absolute(), *setting.out.absolute().parents)
-            if path.exists()
-        )
+    weights = sum(row.weights * len(row.left) for row in rows.values())
+    training = places * _COPIES * max(row.weights for row in rows.values())
+    if needed := features[1] + 4 * (weights + training):
+        here = setting.out.absolute()
+        place = next(path for path in (here, *here.parents) if path.exists())
+        free = shutil.disk_usage(place).free
         lines.append(
-            f"disk: runs {4 * (weights + training) / device.GIB:.2f} GiB; "
-            f"{shutil.disk_usage(place).free / device.GIB:.1f} GiB are free"
+            f"disk: {in_bytes(needed)}, predictions not counted; {in_bytes(free)} are free"
         )
+        lines[-1] += ": too little" if needed > free else ""
     return lines

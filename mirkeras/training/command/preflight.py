@@ -199,7 +199,8 @@ def check_machine(arguments: argparse.Namespace) -> None:
             "--mixed-precision needs a GPU, or a processor that multiplies bfloat16, and none was "
             "found: leave it out"
         )
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    if not arguments.plan:
+        arguments.out.mkdir(parents=True, exist_ok=True)
 
 
 def check_division(

@@ -1,6 +1,6 @@
 """Which runs, in which order, and how many at once."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -12,8 +12,8 @@ from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.pipeline.splits import FINAL
 from mirkeras.system import jobs
 from mirkeras.system.errors import UsageError, explained, is_expected, is_full, say
-from mirkeras.system.estimate import Estimate, Pace
-from mirkeras.training.command.foreseen import epochs_done
+from mirkeras.system.estimate import Estimate
+from mirkeras.training.command.foreseen import epochs_done, most_epochs
 from mirkeras.training.learner import Learner
 from mirkeras.training.learners import LEARNERS
 from mirkeras.training.one_run import train_run
@@ -63,7 +63,7 @@ def train_wave(
     experiment: Experiment,
     setting: Setting,
     whose: jobs.Whose,
-    paces: Mapping[str, Pace] | None = None,
+    estimate: Estimate | None = None,
 ) -> int:
     """Train the runs of a wave that are not finished; returns how many failed.
 
@@ -71,7 +71,7 @@ def train_wave(
 
     Parameters
     ----------
-    paces : mapping or None
+    estimate : Estimate or None
         What is known of how long the runs of a row take.
     """
     inputs = {run: inputs_of(run, experiment, setting) for run in wave}
@@ -111,7 +111,7 @@ def train_wave(
     work += [
         jobs.Job(
             run.name,
-            run.max_epochs,
+            most_epochs(run),
             train_run,
             (run, eager),
             kind=run.row,
@@ -119,11 +119,11 @@ def train_wave(
         )
         for run in single
     ]
-    failed, busy = _run_jobs(work, setting, whose, Estimate(paces))
+    failed, busy = _run_jobs(work, setting, whose, estimate)
     if busy:
         say(f"{len(busy)} run(s) are being trained by another command, waiting for them")
         last = [replace(job, arguments=(job.arguments[0], setting)) for job in busy]
-        failed += _run_jobs(last, setting, whose)[0]
+        failed += _run_jobs(last, setting, whose, estimate)[0]
     return failed
 
 

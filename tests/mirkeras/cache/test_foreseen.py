@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from data_prep.prepare import Prepared, prepare
-from mirkeras.cache import foreseen, list_tracks
+from mirkeras.cache import build_all, foreseen, list_missing
 from mirkeras.features import RECIPES, find_recipe
 
 NAMES = ["cbmi2016", "waveform-8000"]
@@ -20,7 +20,7 @@ def prepared(audio_folder: Path, tmp_path: Path) -> Prepared:
 
 def tracks_of(prepared: Prepared) -> list:
     recipes = {prepared.home / f"{name}.h5": find_recipe(name) for name in NAMES}
-    return list_tracks(prepared.index, prepared.root, recipes)
+    return list_missing(prepared.index, prepared.root, recipes)[1]
 
 
 def test_a_few_tracks_tell_of_all(prepared: Prepared) -> None:
@@ -64,3 +64,30 @@ def test_much_is_told_before_it_begins(prepared: Prepared, monkeypatch, capsys) 
     foreseen.tell(tracks, 1)
     said = capsys.readouterr().err
     assert said.startswith("features: 18 tracks, 0.0 h of audio, 2 recipes: about ")
+
+
+def test_what_is_missing_is_what_would_be_built(prepared: Prepared) -> None:
+    recipes = {prepared.home / f"{name}.h5": find_recipe(name) for name in NAMES}
+    first, second = recipes
+    old = prepared.index.iloc[2:]
+    build_all(old, prepared.root, {first: recipes[first]}, jobs=2)
+    before = sorted(prepared.home.iterdir())
+    complete, missing = list_missing(prepared.index, prepared.root, recipes)
+    assert complete == {}
+    assert sorted(map(len, missing)) == [1] * 16 + [2] * 2
+    complete, missing = list_missing(old, prepared.root, recipes)
+    assert [*complete] == [first.stem]
+    assert [len(tasks) for tasks in missing] == [1] * 16
+    assert {tasks[0].recipe.name for tasks in missing} == {second.stem}
+    assert sorted(prepared.home.iterdir()) == before
+
+
+def test_whatever_a_recipe_raises_is_said_later(prepared: Prepared, monkeypatch) -> None:
+    tracks = tracks_of(prepared)
+    monkeypatch.setattr(foreseen, "_extract", refuse)
+    monkeypatch.setattr(foreseen, "work", lambda function, items, *_, **__: map(function, items))
+    assert foreseen.foresee(tracks, 1) is None
+
+
+def refuse(tasks) -> None:
+    raise ValueError("no such samples")

@@ -2,12 +2,15 @@
 
 import os
 import time
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from tensorflow import errors
+from tqdm import tqdm
 
 from mirkeras.storage.files import write_text
+from mirkeras.system import jobs
 from mirkeras.system.errors import explained, is_expected, unusable
 from mirkeras.system.jobs import Job, run_all
 from tests.full_disk import room
@@ -48,6 +51,14 @@ def test_a_failing_job_leaves_the_others_alone(tmp_path: Path) -> None:
 def test_a_job_may_validate_by_nothing(tmp_path: Path) -> None:
     assert not run_all([Job("job", 1, train, (tmp_path / "done",))], 1, set_up)
     assert (tmp_path / "done").exists()
+
+
+def test_a_job_that_trains_twice_counts_on() -> None:
+    worker = jobs.Worker(Job("job", 6, train, ()), tqdm(total=6, disable=False, file=StringIO()))
+    for epoch in (1, 2, 3, 1, 2, 3):
+        worker.show({"epoch": epoch, "loss": 0.5})
+        assert worker.bar.n <= 6
+    assert worker.bar.n == 6
 
 
 def test_a_killed_process_is_explained(tmp_path: Path) -> None:
@@ -166,7 +177,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
 
 
 def wait_for(condition) -> None:
-    for _ in range(600):
+    for _ in range(1200):
         if condition():
             return
         time.sleep(0.05)

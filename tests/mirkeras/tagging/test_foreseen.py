@@ -68,7 +68,8 @@ def test_long_files_are_tried_for_a_minute(music, monkeypatch) -> None:
     monkeypatch.setattr(Tagger, "tag_all", tag_all)
     tagger = Tagger()
     assert "1 files, about 5 min of audio: about" in foreseen.plan([long], tagger)
-    assert heard == [60.0, 60.0]
+    assert len(heard) >= 2
+    assert {*heard} == {60.0}
     assert tagger.tag(long).seconds == pytest.approx(300)
 
 

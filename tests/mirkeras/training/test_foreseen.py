@@ -46,7 +46,7 @@ def test_the_plan_of_what_was_never_begun(words, tmp_path: Path, capsys) -> None
         (line,) = (line for line in said.out.splitlines() if line.strip().startswith(row))
         assert "≤ 30" in line
         assert line.endswith(" steps")
-    for what in ("time: about", "at most", "memory: 1 × ", "disk: runs 0.00 GiB; "):
+    for what in ("time: about", "at most", "included", "memory: 1 × ", "disk: 1 MB, predictions"):
         assert what in said.out
     assert files(tmp_path) == ["index.csv"]
 
@@ -109,9 +109,23 @@ def test_rows_whose_time_cannot_be_known_before(words, tmp_path: Path, capsys) -
     words = [*words[:4], *words[6:-2], "--rows", row, "--epochs", "1"]
     assert train("pons_icassp2019_random", [*words, "--plan"]) == 0
     printed = capsys.readouterr().out
-    (line,) = (line for line in printed.splitlines() if line.strip().startswith(row))
-    assert line.endswith("–  not known before one is done")
+    assert "  1 row(s), 2 run(s): how long they take is not known before one is done" in printed
     assert "time:" not in printed
+
+
+def test_a_plan_refuses_what_the_command_would(words, tmp_path: Path, capsys) -> None:
+    assert train(PAPER, [*words, "--epochs", "1", "--only-folds", "1"]) == 0
+    assert train(PAPER, [*words, "--epochs", "9", "--plan"]) == 1
+    assert "holds a run with max_epochs 1, now 9 is asked for" in capsys.readouterr().err
+    nowhere = [*words[:-4], "--out", "/proc/nowhere", "--protocol", "clean"]
+    assert train(PAPER, [*nowhere, "--plan"]) == 0
+
+
+def test_tracks_too_short_for_a_row_are_said(known) -> None:
+    run, _, setting, tracks = known(CONSECUTIVE, "track")
+    said = []
+    foreseen.time_runs([run], setting, replace(tracks, frames={"cbmi2016": 19}), said.append)
+    assert said[0]["unfit"] == "it would be refused: a usual track has 19 frames, it needs 20"
 
 
 def build(outputs: int, activation: str) -> keras.Model:
@@ -165,7 +179,8 @@ def test_an_epoch_is_its_steps_and_its_validation(known, monkeypatch, made_up: b
     found = foreseen._time_run(run, setting, tracks if made_up else None)
     _, (train, validation, test), _ = foreseen._plan_made_up(run, *_of(known), tracks)
     assert found["epoch"] == 2.0 * -(-train // 4) + 0.25 * validation
-    assert found["around"] > 0.25 * test
+    assert found["after"] == 0.25 * test
+    assert found["before"] > 0
     assert found["weights"] == 40 * 3 + 3
 
 
