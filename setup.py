@@ -33,6 +33,7 @@ setup(
     package_data={
         "mirkeras": ["py.typed", "site/templates/*.html", "site/static/*"],
         "mirkeras._suite.results": ["*/*", "*/*/*"],
+        "mirkeras._suite.data_prep": ["*.json"],
         "mirkeras._suite.reproductions": ["ERRATA.md"],
         "mirkeras._suite.reproductions.lidy_mirex2016": ["bin/*"],
         "mirkeras._suite.reproductions.audioset": ["classes.txt"],

@@ -94,7 +94,7 @@ class Timed:
     seconds: float
 
 
-def time_steps(plan: Plan, steps: int, seconds: float = 2.0) -> Timed:
+def time_steps(plan: Plan, steps: int, seconds: float) -> Timed:
     """Train for a few steps and score a few segments, and take the time of both.
 
     Parameters

@@ -44,6 +44,8 @@ from mirkeras.training.plan import Plan, batch_of, divide_run, make_plan, plan_r
 
 #: Fewer epochs in all are done before they could be timed.
 MANY = 300
+#: How long steps of a row are timed, where two take no longer.
+SECONDS = 2.0
 UNKNOWN = "how long they take is not known before one is done"
 #: Copies of a network's weights on disk while it trains: its own, the best, the optimiser's.
 _COPIES = 4
@@ -299,7 +301,7 @@ def _time_run(run: Run, setting: Setting, made_up: MadeUp | None) -> dict:
     else:
         plan, sizes, held = _plan_made_up(run, experiment, setting, made_up)
     steps = plan.feed.steps(sizes[0], plan.batch, plan.drop_incomplete)
-    timed = time_steps(plan, steps)
+    timed = time_steps(plan, steps, SECONDS)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak *= 1 if sys.platform == "darwin" else 1024
     held *= plan.feed.resident

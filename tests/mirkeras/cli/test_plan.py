@@ -64,7 +64,8 @@ def test_targets_hand_the_plan_on(target: str) -> None:
 def test_features_are_planned_and_not_extracted(audio_folder: Path, tmp_path, capsys) -> None:
     places = ["--data-root", str(tmp_path / "data"), "--cache-root", str(tmp_path / "cache")]
     words = ["features", f"folder:{audio_folder}", "cbmi2016,waveform-8000", *places]
-    assert main([*words, "--plan", "--jobs", "2"]) == 0
+    words += ["--jobs", "1"]
+    assert main([*words, "--plan"]) == 0
     said = capsys.readouterr().out
     assert "features: 18 tracks, 0.0 h of audio, 2 recipes: about" in said
     assert [path.name for path in tmp_path.rglob("*.*")] == ["index.csv"]

@@ -194,7 +194,12 @@ def set_up() -> None:
     pass
 
 
-@pytest.mark.parametrize("visible", [None, f"{B},{C}", ""])
+LONG = pytest.mark.long  # processes that start TensorFlow
+
+
+@pytest.mark.parametrize(
+    "visible", [None, pytest.param(f"{B},{C}", marks=LONG), pytest.param("", marks=LONG)]
+)
 def test_each_process_sees_its_card_and_this_one_keeps_its_own(
     monkeypatch, tmp_path: Path, visible: str | None
 ) -> None:

@@ -26,6 +26,11 @@ PAPER = "pons_cbmi2016"
 ROWS = "table1/time-1x60,table1/frequency-32x1"
 
 
+@pytest.fixture(autouse=True)
+def _briefly(monkeypatch) -> None:
+    monkeypatch.setattr(foreseen, "SECONDS", 0.05)
+
+
 @pytest.fixture
 def words(audio_folder: Path, tmp_path: Path, in_process) -> list[str]:
     words = ["--dataset", f"folder:{audio_folder}", "--folds", "2", "--rows", ROWS]
@@ -174,7 +179,7 @@ def test_made_up_segments_are_as_many_as_the_real_ones(known, cut, validate_by: 
 @pytest.mark.parametrize("made_up", [True, False])
 def test_an_epoch_is_its_steps_and_its_validation(known, monkeypatch, made_up: bool) -> None:
     timed = Timed(step=2.0, scored=0.25, steps=9, seconds=0.0)
-    monkeypatch.setattr(foreseen, "time_steps", lambda plan, steps: timed)
+    monkeypatch.setattr(foreseen, "time_steps", lambda *_: timed)
     run, _, setting, tracks = known(CONSECUTIVE, "track")
     found = foreseen._time_run(run, setting, tracks if made_up else None)
     _, (train, validation, test), _ = foreseen._plan_made_up(run, *_of(known), tracks)
