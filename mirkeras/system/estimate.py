@@ -132,14 +132,30 @@ class Estimate:
         before, epoch, epochs, after = known.before, known.epoch, known.epochs, known.after
         if seen.epochs:
             epoch = (trust * epoch + seen.seconds) / (trust + seen.epochs)
-        if seen.firsts:
-            before = max(0.0, seen.until_first / seen.firsts - epoch)
         if seen.ended:
             epochs = (trust * epochs + seen.all_epochs) / (trust + seen.ended)
-            after = seen.after / seen.ended
+        # what surrounds the epochs (a process, a disk) is much the same for all kinds
+        before = self._before(kind, epoch) if seen.firsts else before + self._surplus("before")
+        after = seen.after / seen.ended if seen.ended else after + self._surplus("after")
         if seen.plain:
             before = seen.plain_seconds / seen.plain
         return Pace(before, epoch, epochs or math.inf, after)
+
+    def _before(self, kind: str, epoch: float) -> float:
+        """Seconds before the first epoch, as seen: until it ended, without itself."""
+        seen = self._seen[kind]
+        return max(0.0, seen.until_first / seen.firsts - epoch)
+
+    def _surplus(self, where: str) -> float:
+        """How much longer than was known it took before, or after, the epochs of other kinds."""
+        found = []
+        for kind, seen in self._seen.items():
+            known = self._known.get(kind)
+            if known and where == "before" and seen.firsts:
+                found.append(self._before(kind, known.epoch) - known.before)
+            elif known and where == "after" and seen.ended:
+                found.append(seen.after / seen.ended - known.after)
+        return max(0.0, sum(found) / len(found)) if found else 0.0
 
     def left(self, waiting: Sequence[Work], places: int) -> float | None:
         """Seconds until the jobs under way and those that wait are done.

@@ -262,7 +262,7 @@ def _note(row: Foreseen, found: list[dict], start: float, experiment: Experiment
         name: sum(line[name] for line in found) / len(found) for name in found[0] if name != "row"
     }
     epochs = _likely_epochs(row.left[0], experiment)
-    row.pace = Pace(start + mean["before"], mean["epoch"], epochs, mean["after"])
+    row.pace = Pace(start + mean["before"], mean["per_epoch"], epochs, mean["after"])
     row.source = f"{mean['steps']:.0f} steps"
     row.weights, row.memory, row.resident = (
         int(mean[name]) for name in ("weights", "memory", "resident")
@@ -272,7 +272,10 @@ def _note(row: Foreseen, found: list[dict], start: float, experiment: Experiment
 def time_runs(
     runs: list[Run], setting: Setting, made_up: MadeUp | None, report: Callable[[dict], None]
 ) -> None:
-    """Time a few steps of each run, as a job (see `mirkeras.system.jobs.Job`)."""
+    """Time a few steps of each run, as a job (see `mirkeras.system.jobs.Job`).
+
+    What it reports has no ``epoch``: none of a run's has ended.
+    """
     setting = setting.here()
     for number, run in enumerate(runs, 1):
         began = time.monotonic()
@@ -306,7 +309,7 @@ def _time_run(run: Run, setting: Setting, made_up: MadeUp | None) -> dict:
     peak *= 1 if sys.platform == "darwin" else 1024
     held *= plan.feed.resident
     return {
-        "epoch": steps * timed.step + sizes[1] * timed.scored,
+        "per_epoch": steps * timed.step + sizes[1] * timed.scored,
         "before": time.monotonic() - began - timed.seconds,
         "after": sizes[2] * timed.scored,
         "steps": timed.steps,

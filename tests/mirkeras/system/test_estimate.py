@@ -109,6 +109,19 @@ def test_what_follows_the_last_epoch_is_left_to_the_end() -> None:
     assert estimate.left([Work("a", epochs=3)], 1) == pytest.approx(5 + 6 + 50)
 
 
+def test_what_surrounds_epochs_is_learned_for_all_kinds() -> None:
+    clock = Clock()
+    estimate = Estimate({"a": Pace(1, 1, 2), "b": Pace(2, 9, 4)}, clock)
+    estimate.begun(0, Work("a", epochs=2))
+    for clock.now, epoch in ((6.0, 1), (7.0, 2)):
+        estimate.heard(0, {"epoch": epoch, "loss": 1.0})
+    assert estimate.pace("b") == Pace(2 + 4, 9, 4, 0)
+    clock.now = 10
+    estimate.ended(0, True)
+    assert estimate.pace("b") == Pace(2 + 4, 9, 4, 3)
+    assert estimate.left([Work("b", epochs=9)], 1) == pytest.approx(6 + 36 + 3)
+
+
 def test_within_the_first_epoch_its_part_counts() -> None:
     estimate = Estimate({"a": Pace(5, 100, 2)}, Clock())
     estimate.begun(0, Work("a"))

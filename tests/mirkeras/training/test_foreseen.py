@@ -183,7 +183,7 @@ def test_an_epoch_is_its_steps_and_its_validation(known, monkeypatch, made_up: b
     run, _, setting, tracks = known(CONSECUTIVE, "track")
     found = foreseen._time_run(run, setting, tracks if made_up else None)
     _, (train, validation, test), _ = foreseen._plan_made_up(run, *_of(known), tracks)
-    assert found["epoch"] == 2.0 * -(-train // 4) + 0.25 * validation
+    assert found["per_epoch"] == 2.0 * -(-train // 4) + 0.25 * validation
     assert found["after"] == 0.25 * test
     assert found["before"] > 0
     assert found["weights"] == 40 * 3 + 3
