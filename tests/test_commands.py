@@ -48,7 +48,7 @@ STEPS = ("extractFeatures", "Train", "Classify")
 PROGRAMS = ("mirkeras", "python", "make", "pip", *STEPS)
 PYTHON = "import mirkeras as mk"  # begins a block of Python
 #: How blocks begin that are no commands: diagrams, and what a command prints.
-OTHER_BLOCKS = ("audio ─▶", "table1/time-1x60: accuracy")
+OTHER_BLOCKS = ("audio ─▶", "table1/time-1x60: accuracy", "plan: ")
 NOT_RUN = {
     "make test": "runs this",
     "pip install .": "installs",

@@ -197,9 +197,8 @@ def set_up() -> None:
 LONG = pytest.mark.long  # processes that start TensorFlow
 
 
-@pytest.mark.parametrize(
-    "visible", [None, pytest.param(f"{B},{C}", marks=LONG), pytest.param("", marks=LONG)]
-)
+@LONG
+@pytest.mark.parametrize("visible", [None, f"{B},{C}", ""])
 def test_each_process_sees_its_card_and_this_one_keeps_its_own(
     monkeypatch, tmp_path: Path, visible: str | None
 ) -> None:
