@@ -157,7 +157,10 @@ def perform(work: bytes, terms: Terms) -> tuple[str, object]:
             kind, content = _received(connection.recv)
             if kind != "line":
                 return kind, content
-            line = {name: float(value) for name, value in content.items()}
+            line = {
+                name: value if isinstance(value, str) else float(value)
+                for name, value in content.items()
+            }
             worker.log_event(terms.topic, {"key": key, "line": line})
     return "ended", None  # nobody listens
 

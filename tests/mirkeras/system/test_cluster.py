@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mirkeras.cli import options
@@ -93,6 +94,17 @@ def test_jobs_go_on_where_a_worker_was_killed_and_what_failed_is_told(cluster, t
     assert told["job 4"] == BUSY
     workers = {(tmp_path / name).read_text() for name in "015"}
     assert str(os.getpid()) not in workers
+
+
+def measure(folder: Path, name: str, report) -> None:
+    report({"part": 1.0, "row": "of a table", "steps": np.int64(7)})
+
+
+def test_what_jobs_report_is_heard_here(cluster, tmp_path: Path) -> None:
+    heard = []
+    work = jobs_of(tmp_path, measure)
+    assert run_all(work, cluster, set_up, heard=lambda *told: heard.append(told)) == []
+    assert heard == [(work[0], {"part": 1.0, "row": "of a table", "steps": 7.0})]
 
 
 def test_on_a_full_disk_nothing_more_is_begun(cluster, tmp_path: Path) -> None:
