@@ -10,6 +10,7 @@ from data_prep.declare import DataError, DataSet
 from data_prep.index import COLUMNS
 from data_prep.prepare import Prepared, root_of
 from data_prep.sets import folder, listed, loaders
+from mirkeras.system.estimate import in_bytes
 
 
 def is_absent(name: str, data_root: Path) -> bool:
@@ -55,7 +56,7 @@ def said(prepared: Prepared) -> str:
     """Say what stands for a data set that is not here."""
     dataset = prepared.dataset
     known = [archive.size for archive in dataset.archives if archive.size and not archive.optional]
-    fetched = f"; {sum(known) / 1e9:.1f} GB to fetch" if known else ""
+    fetched = f"; {in_bytes(sum(known))} to fetch" if known else ""
     return (
         f"{dataset.name}: not in {prepared.root}{fetched}. What follows is for its "
         f"{len(prepared.index):,} declared tracks of about {dataset.seconds:g} s"

@@ -3,14 +3,13 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
+from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import mean, median
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from mirkeras import audio
 from mirkeras.features import Recipe, extraction
 from mirkeras.system.errors import say
 from mirkeras.system.estimate import in_bytes, spoken
@@ -49,9 +48,10 @@ class Foreseen:
     bytes: int
     decoded: bool = True
 
-    def said(self, tracks: int, recipes: int, places: int) -> str:
+    def said(self, tracks: int, places: int) -> str:
         """Say what so many tracks need."""
-        hours, many = tracks * self.audio / 3600, "recipe" if recipes == 1 else "recipes"
+        hours, recipes = tracks * self.audio / 3600, len(self.frames)
+        many = "recipe" if recipes == 1 else "recipes"
         rest = "" if self.decoded else " and decoding"
         return (
             f"features: {tracks:,} tracks, {hours:.1f} h of audio, {recipes} {many}: about "
@@ -81,8 +81,10 @@ def foresee(tracks: Sequence[Sequence[extraction.Task]], whose: Whose) -> Forese
     if not found:
         return None
     times, lengths, frames = zip(*found, strict=True)
-    recipes = {task.recipe.name: task.recipe for task in tracks[0]}
-    usual = {name: int(median(each[name] for each in frames)) for name in recipes}
+    # of some tracks there may be more to extract than of others
+    recipes = {task.recipe.name: task.recipe for tasks in chosen for task in tasks}
+    counts = {name: [each[name] for each in frames if name in each] for name in recipes}
+    usual = {name: int(median(count)) if count else 0 for name, count in counts.items()}
     return Foreseen(mean(times), mean(lengths), usual, _bytes(recipes.values(), usual))
 
 
@@ -106,7 +108,7 @@ def tell(tracks: Sequence[Sequence[extraction.Task]], whose: Whose) -> None:
     with suppress(WorkersLost):  # it will be said of the track when its turn comes
         if not (foreseen := foresee(tracks, whose)):
             return
-        say(foreseen.said(len(tracks), len(tracks[0]), hands(whose).places()))
+        say(foreseen.said(len(tracks), hands(whose).places()))
 
 
 def _bytes(recipes: Sequence[Recipe], frames: dict[str, int]) -> int:
@@ -114,25 +116,24 @@ def _bytes(recipes: Sequence[Recipe], frames: dict[str, int]) -> int:
 
 
 def _try(tasks: Sequence[extraction.Task]) -> tuple[float, float, dict[str, int]] | None:
-    """Extract a track as `extraction.extract_track` does, but write nothing (in a worker)."""
+    """Extract a track to nowhere: seconds it took, seconds of audio, frames (in a worker)."""
     try:
-        if not _warm:
-            _extract(tasks)
-            _warm.add("up")
-        began = time.perf_counter()
-        seconds, frames = _extract(tasks)
-        return time.perf_counter() - began, seconds, frames
+        with TemporaryDirectory() as place:
+            moved = [
+                replace(task, shard=Path(place) / f"{number}.npz")
+                for number, task in enumerate(tasks)
+            ]
+            if not _warm:
+                extraction.extract_track(moved)
+                _warm.add("up")
+            began = time.perf_counter()
+            outcomes = extraction.extract_track(moved)
+            took = time.perf_counter() - began
     except Exception:  # whatever it is, it is said of the track when its turn comes
         return None
-
-
-def _extract(tasks: Sequence[extraction.Task]) -> tuple[float, dict[str, int]]:
-    path, frames, seconds = tasks[0].path, {}, 0.0
-    recording = audio.decode(path)
-    extraction.digest_of(path)
-    rate = attrgetter("recipe.sample_rate")
-    for sample_rate, same in groupby(sorted(tasks, key=rate), rate):
-        samples = recording.at(sample_rate)
-        seconds = len(samples) / sample_rate
-        frames |= {task.recipe.name: len(task.recipe.extract(samples)) for task in same}
-    return seconds, frames
+    frames = {one.task.recipe: one.frames for one in outcomes if not one.reason}
+    if not frames:
+        return None
+    finest = min(frames, key=lambda recipe: recipe.hop / recipe.sample_rate)
+    seconds = (frames[finest] - finest.deformed) * finest.hop / finest.sample_rate
+    return took, seconds, {recipe.name: count for recipe, count in frames.items()}

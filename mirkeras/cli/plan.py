@@ -45,13 +45,13 @@ def features(
     if not (prepared.root / prepared.index.path.iloc[0]).exists():
         each = extraction.foresee_noise(prepared.dataset.seconds, missing)
     else:
-        # of what an interrupted command has left there may be no more than to put together
-        some = tracks or cache.list_missing(prepared.index, prepared.root, _elsewhere(missing))[1]
-        each = extraction.foresee(some, whose)
+        # tried by all recipes that some track lacks, whichever it is
+        _, every = cache.list_missing(prepared.index, prepared.root, _elsewhere(missing))
+        each = extraction.foresee(every, whose)
         if each is None:
             raise CacheError(f"{prepared.root}: none of the tracks that were tried can be read")
     places = hands(whose).places()
-    print(each.said(len(tracks), len(missing), places))
+    print(each.said(len(tracks), places))
     frames = {name: int(np.median(np.diff(one.offsets))) for name, one in found.items()}
     needs = each.seconds(len(tracks), places), each.bytes * len(prepared.index)
     return found, frames | each.frames, needs

@@ -82,9 +82,21 @@ def test_what_is_missing_is_what_would_be_built(prepared: Prepared) -> None:
     assert sorted(prepared.home.iterdir()) == before
 
 
+def test_of_some_tracks_there_may_be_more_to_extract(
+    prepared: Prepared, monkeypatch, capsys
+) -> None:
+    tracks = tracks_of(prepared)
+    uneven = [tasks[: 1 + number % 2] for number, tasks in enumerate(tracks)]
+    for some in (uneven, uneven[::-1]):
+        assert foreseen.foresee(some, 2).frames == {"cbmi2016": 174, "waveform-8000": 32_000}
+    monkeypatch.setattr(foreseen, "MANY", 18)
+    foreseen.tell(uneven, 2)
+    assert "2 recipes" in capsys.readouterr().err
+
+
 def test_whatever_a_recipe_raises_is_said_later(prepared: Prepared, monkeypatch) -> None:
     tracks = tracks_of(prepared)
-    monkeypatch.setattr(foreseen, "_extract", refuse)
+    monkeypatch.setattr(foreseen.extraction, "extract_track", refuse)
     monkeypatch.setattr(foreseen, "work", lambda function, items, *_, **__: map(function, items))
     assert foreseen.foresee(tracks, 1) is None
 
