@@ -49,6 +49,7 @@ from mirkeras.training.command.preflight import (
     plan_rows,
     wanted_caches,
 )
+from mirkeras.training.command.timing import MadeUp
 from mirkeras.training.command.waves import plan_waves, train_final, train_wave
 from mirkeras.training.learners import LEARNERS
 from mirkeras.transfer.extractors import find_extractor
@@ -221,7 +222,7 @@ def _train(experiment: Experiment, arguments: argparse.Namespace, whose: Whose) 
     }
     chosen = arguments.epochs, extractors, arguments.only_folds
     waves = plan_waves(experiment, rows, arguments.seeds, plain, *chosen)
-    usual = foreseen.MadeUp.of(prepared, frames) if frames else None
+    usual = MadeUp.of(prepared, frames) if frames else None
     known = foreseen.foresee(waves, experiment, setting, whose, usual, always=arguments.plan)
     print(foreseen.told(known, setting, whose, needs))
     if arguments.final:

@@ -16,7 +16,7 @@ from mirkeras.experiment.records import read_record, write_record
 from mirkeras.experiment.runs import Run
 from mirkeras.experiment.setting import Setting
 from mirkeras.pipeline.segments import CONSECUTIVE, Consecutive, Drawn, DrawnToTrain
-from mirkeras.training.command import foreseen
+from mirkeras.training.command import foreseen, timing
 from mirkeras.training.fit import Timed, time_steps
 from mirkeras.training.plan import plan_run
 from tests.mirkeras.training.test_fit import make_plan
@@ -28,7 +28,7 @@ ROWS = "table1/time-1x60,table1/frequency-32x1"
 
 @pytest.fixture(autouse=True)
 def _briefly(monkeypatch) -> None:
-    monkeypatch.setattr(foreseen, "SECONDS", 0.05)
+    monkeypatch.setattr(timing, "SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_a_plan_refuses_what_the_command_would(words, tmp_path: Path, capsys) ->
 def test_tracks_too_short_for_a_row_are_said(known) -> None:
     run, _, setting, tracks = known(CONSECUTIVE, "track")
     said = []
-    foreseen.time_runs([run], setting, replace(tracks, frames={"cbmi2016": 19}), said.append)
+    timing.time_runs([run], setting, replace(tracks, frames={"cbmi2016": 19}), said.append)
     assert said[0]["unfit"] == "it would be refused: a usual track has 19 frames, it needs 20"
 
 
@@ -156,10 +156,10 @@ def known(audio_folder: Path, cached: Path, tmp_path: Path, monkeypatch) -> Call
         protocol = replace(PROTOCOL, cut=cut, validate_by=validate_by, **select)
         rows = {"net": Row("net", "net", build, 20, "cbmi2016")}
         found = Experiment("paper", rows, ("net",), {"paper": protocol}, batch=4)
-        monkeypatch.setattr(foreseen, "find_experiment", lambda paper: found)
+        monkeypatch.setattr(timing, "find_experiment", lambda paper: found)
         run = Run("paper", "net", prepared.home.name, "paper", 0, 0, 3, 5)
         each = int(open_cache(path).offsets[1])
-        return run, found, setting, foreseen.MadeUp.of(prepared, {"cbmi2016": each})
+        return run, found, setting, timing.MadeUp.of(prepared, {"cbmi2016": each})
 
     return make
 
@@ -170,7 +170,7 @@ def test_made_up_segments_are_as_many_as_the_real_ones(known, cut, validate_by: 
     run, experiment, setting, made_up = known(cut, validate_by)
     cache = open_cache(setting.caches["cbmi2016"])
     real, _, _ = plan_run(run, experiment, setting, cache, tracks_of(cache, setting.index))
-    noise, sizes, held = foreseen._plan_made_up(run, experiment, setting, made_up)
+    noise, sizes, held = timing._plan_made_up(run, experiment, setting, made_up)
     assert sizes == [len(real.train), len(real.validation), len(real.test)]
     assert held == cache.memmap().nbytes
     assert bool(len(noise.validation)) == bool(len(real.validation))
@@ -179,10 +179,10 @@ def test_made_up_segments_are_as_many_as_the_real_ones(known, cut, validate_by: 
 @pytest.mark.parametrize("made_up", [True, False])
 def test_an_epoch_is_its_steps_and_its_validation(known, monkeypatch, made_up: bool) -> None:
     timed = Timed(step=2.0, scored=0.25, steps=9, seconds=0.0)
-    monkeypatch.setattr(foreseen, "time_steps", lambda *_: timed)
+    monkeypatch.setattr(timing, "time_steps", lambda *_: timed)
     run, _, setting, tracks = known(CONSECUTIVE, "track")
-    found = foreseen._time_run(run, setting, tracks if made_up else None)
-    _, (train, validation, test), _ = foreseen._plan_made_up(run, *_of(known), tracks)
+    found = timing._time_run(run, setting, tracks if made_up else None)
+    _, (train, validation, test), _ = timing._plan_made_up(run, *_of(known), tracks)
     assert found["per_epoch"] == 2.0 * -(-train // 4) + 0.25 * validation
     assert found["after"] == 0.25 * test
     assert found["before"] > 0
