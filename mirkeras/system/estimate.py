@@ -173,25 +173,19 @@ class Estimate:
         """
         if not (waiting or self._running):
             return 0.0
-        costs = {job.kind: self._cost(job) for job in waiting}
-        known = [cost for cost in costs.values() if cost is not None]
-        known += [one for one in map(self._rest, self._running.values()) if one is not None]
+        paces = {kind: self.pace(kind) for kind in {job.kind for job in waiting}}
+        costs = [_cost(job, paces[job.kind]) for job in waiting]
+        rests = [self._rest(one) for one in self._running.values()]
+        known = [seconds for seconds in (*costs, *rests) if seconds is not None]
         if not known:
             return None
         usual = sum(known) / len(known)
-        ends = [self._rest(one) for one in self._running.values()]
-        ends = [usual if end is None else end for end in ends]
+        ends = [usual if rest is None else rest for rest in rests]
         ends += [0.0] * (max(1, places) - len(ends))
         heapify(ends)
-        for job in waiting:
-            cost = self._cost(job)
+        for cost in costs:
             heapreplace(ends, ends[0] + (usual if cost is None else cost))
         return max(ends)
-
-    def _cost(self, job: Work) -> float | None:
-        if (pace := self.pace(job.kind)) is None:
-            return None
-        return pace.before * job.runs + pace.epoch * _still(pace, job, job.done) + pace.after
 
     def _rest(self, one: _Under) -> float | None:
         """What a job under way still needs."""
@@ -200,12 +194,18 @@ class Estimate:
         if one.heard:
             still = _still(pace, one.job, one.done)
             return pace.epoch * max(0.0, still - one.part) + pace.after
-        whole = self._cost(one.job)
+        whole = _cost(one.job, pace)
         if not one.part:
             return max(0.0, whole - (self._clock() - one.begun))
         if not pace.epoch:  # several runs, of which so many are done
             return whole * (1 - one.part)
         return max(0.0, whole - pace.before - one.part * pace.epoch)
+
+
+def _cost(job: Work, pace: Pace | None) -> float | None:
+    if pace is None:
+        return None
+    return pace.before * job.runs + pace.epoch * _still(pace, job, job.done) + pace.after
 
 
 def _still(pace: Pace, job: Work, done: int) -> float:
