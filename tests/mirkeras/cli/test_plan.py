@@ -54,8 +54,9 @@ def test_nothing_follows_the_plan_of_a_demo(monkeypatch) -> None:
     "target", ["ballroom", "scale", "transfer", "random", "fewdata", "mtat", "gtzan", "mirex"]
 )
 def test_targets_hand_the_plan_on(target: str) -> None:
-    command = ["make", "-n", f"reproduce-{target}", "EXTRA=--plan", "READY="]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    # The words on entered folders come from a make around this one, as in `make test`.
+    words = ["-n", "--no-print-directory", f"reproduce-{target}", "EXTRA=--plan", "READY="]
+    printed = subprocess.run(["make", *words], capture_output=True, text=True, check=True).stdout
     commands = [line for line in printed.splitlines() if line.strip()]
     assert "--plan" in commands[0]
     assert [line for line in commands[1:] if line != "true"] == []
