@@ -27,7 +27,6 @@ TEXT = (
     *("paper", "row", "dataset", "split", "protocol", "commit", "features", "origin", "weights"),
     *("warning", "dropped_tags", "pretrained", "extractors", "learned_from", "tagger", "command"),
     *("python", "versions", "changed", "started", "finished"),
-    "changed",
 )
 
 

@@ -31,7 +31,7 @@ RATE = 44_100
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-def make_clip(path: Path, seconds: float) -> None:
+def make_clip(path: Path, seconds: float, format: str = "MP3") -> None:
     """Write a clip: chords that change every second, with noise."""
     random, within = np.random.default_rng(0), np.arange(RATE) / RATE
     chords = [
@@ -39,7 +39,7 @@ def make_clip(path: Path, seconds: float) -> None:
         for _ in range(int(seconds))
     ]
     stereo = np.concatenate(chords)[:, None] + random.normal(0, 0.03, (int(seconds) * RATE, 2))
-    soundfile.write(path, stereo, RATE, format="MP3")
+    soundfile.write(path, stereo, RATE, format=format)
 
 
 def cost(step: Callable[[], object], repeats: int) -> float:
@@ -94,28 +94,30 @@ def network_cost(clip: Path, repeats: int) -> float:
     return cost(lambda: [score(segments[i : i + 2]) for i in range(0, len(segments), 2)], repeats)
 
 
-def record(lines: list[dict], options: argparse.Namespace) -> dict:
-    """The prices, with what they were measured by."""
+def record(module: str, options: argparse.Namespace, versions: dict, figures: dict) -> str:
+    """What was measured, as JSON, with what it was measured by."""
     from mirkeras.experiment.records import commit, now
     from mirkeras.system.machine import device
-    from mirkeras.tagging.job.output import versions
 
-    command = f"python -m tests.benchmarks.prices --repeats {options.repeats}"
-    return {
+    command = f"python -m tests.benchmarks.{module} --repeats {options.repeats}"
+    facts = {
         "command": f"{command} --seconds {options.seconds:g} --record {options.record.name}",
         "commit": commit(),
-        "versions": versions("musicnn") | {"numpy": np.__version__},
+        "versions": versions,
         "hardware": device.find().hardware_class,
         "threads": 1,
         "seconds_of_audio": options.seconds,
-        "tracks": TRACKS,
         "repeats": options.repeats,
         "finished": now(),
-        "prices": [
-            {key: value if key == "what" else round(value, 4) for key, value in line.items()}
-            for line in lines
-        ],
     }
+    return json.dumps(facts | figures, indent=1) + "\n"
+
+
+def in_one_thread(module: str) -> None:
+    """Begin the program anew if its libraries would take more threads than one."""
+    if ONE_THREAD.items() - os.environ.items():
+        words = [sys.executable, "-m", f"tests.benchmarks.{module}", *sys.argv[1:]]
+        os.execve(sys.executable, words, os.environ | ONE_THREAD)
 
 
 def table(lines: list[dict]) -> str:
@@ -136,15 +138,21 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--record", type=Path, metavar="FILE.json")
     options = parser.parse_args()
-    if ONE_THREAD.items() - os.environ.items():
-        words = [sys.executable, "-m", "tests.benchmarks.prices", *sys.argv[1:]]
-        os.execve(sys.executable, words, os.environ | ONE_THREAD)
+    in_one_thread("prices")
     with tempfile.TemporaryDirectory() as folder:
         make_clip(clip := Path(folder, "clip.mp3"), options.seconds)
         lines = prices(clip, options.repeats)
     print(table(lines))
     if options.record:
-        options.record.write_text(json.dumps(record(lines, options), indent=1) + "\n")
+        from mirkeras.tagging.job.output import versions
+
+        used = versions("musicnn") | {"numpy": np.__version__}
+        rounded = [
+            {key: value if key == "what" else round(value, 4) for key, value in line.items()}
+            for line in lines
+        ]
+        figures = {"tracks": TRACKS, "prices": rounded}
+        options.record.write_text(record("prices", options, used, figures))
 
 
 if __name__ == "__main__":
