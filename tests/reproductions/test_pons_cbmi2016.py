@@ -18,9 +18,7 @@ from mirkeras.evaluation.comparison import COLUMNS
 from mirkeras.evaluation.evaluate import evaluate_runs
 from mirkeras.experiment.published import published_rows
 from mirkeras.experiment.records import read_predictions, read_record
-from mirkeras.system import jobs
 from mirkeras.system.machine import device
-from tests.conftest import run_here
 
 PAPER = "pons_cbmi2016"
 ROOT = Path(__file__).parents[2]
@@ -41,10 +39,10 @@ def arguments(audio: Path, cache: Path, out: Path, **changes) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def trained(audio_folder: Path, cached: Path, tmp_path_factory) -> Path:
+def trained(audio_folder: Path, cached: Path, in_process, tmp_path_factory) -> Path:
     """Two folds of Time-FrequencyInit and the rows it starts from, evaluated."""
     out = tmp_path_factory.mktemp("runs")
-    assert train(PAPER, arguments(audio_folder, cached, out, jobs=2)) == 0
+    assert train(PAPER, arguments(audio_folder, cached, out)) == 0
     assert evaluate(PAPER, ["--out", str(out)]) == 0
     return out
 
@@ -113,9 +111,8 @@ def test_comparison_has_the_promised_form(trained: Path) -> None:
 
 
 def test_finished_runs_are_skipped(
-    trained: Path, audio_folder: Path, cached: Path, monkeypatch, capsys: pytest.CaptureFixture
+    trained: Path, audio_folder: Path, cached: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(jobs, "run_all", run_here)
     before = {path: path.stat().st_mtime_ns for path in trained.rglob("model.keras")}
     assert train(PAPER, arguments(audio_folder, cached, trained)) == 0
     assert "4 run(s) already finished, skipped" in capsys.readouterr().out

@@ -1,5 +1,7 @@
 """What papers claim: each verdict by hand-computed examples, and the claims of the suite."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,8 @@ from mirkeras.evaluation.claims import MEASURED, PRINTED, Claim, answers, find_c
 from mirkeras.evaluation.stats import Summary, paired_interval, proportions_interval
 from mirkeras.experiment.published import RESULTS, ResultsError, papers, published_rows
 
+#: The answers that the suite's own runs give, for all tests here.
+committed = cache(answered.of_paper)
 PAPERS = [paper for paper in papers() if find_claims(paper)]
 BETTER = Claim("better", "A is better than B", "section 1", (("a",), ("b",)))
 LEVEL = Claim(
@@ -215,14 +219,14 @@ def test_every_paper_with_published_rows_has_claims() -> None:
 
 @pytest.mark.parametrize("paper", PAPERS)
 def test_the_rows_of_every_claim_are_published(paper: str) -> None:
-    claims = find_claims(paper)
+    claims, rows_of = find_claims(paper), cache(published_rows)
     assert len({claim.id for claim in claims}) == len(claims)
     for claim in claims:
         for form in claim.forms:
             for name in (name for group in claim.groups(form) for name in group):
                 other = name.partition("/")[0]
                 own = other not in papers()
-                rows = published_rows(paper if own else other)
+                rows = rows_of(paper if own else other)
                 assert name in {*rows.row, *rows.id.str.removeprefix(f"{paper}/")}, name
 
 
@@ -230,12 +234,12 @@ def test_the_rows_of_every_claim_are_published(paper: str) -> None:
 def test_the_committed_page_is_up_to_date(paper: str) -> None:
     page = RESULTS / "pages" / paper / "claims.md"
     remedy = f"mirkeras claims {paper} --publish"
-    assert page.read_text() == answered.page(paper, answered.of_paper(paper)), remedy
+    assert page.read_text() == answered.page(paper, committed(paper)), remedy
 
 
 def test_what_the_papers_say_of_themselves() -> None:
     """Sentences that contradict their own tables, and one that these support."""
-    found = answered.joined({p: answered.of_paper(p) for p in ("lee_samplecnn", "pons_cbmi2016")})
+    found = answered.joined({p: committed(p) for p in ("lee_samplecnn", "pons_cbmi2016")})
     own = found[found.source == PRINTED].set_index("claim").answer
     assert own["more-features"] == own["several-levels"] == "printed otherwise"
     assert own["8000-costs-little"] == "printed so"
@@ -243,7 +247,8 @@ def test_what_the_papers_say_of_themselves() -> None:
     assert own["motivated-as-good"] == "cannot be told"  # ± 3.8 of ten folds
 
 
-def test_the_command_says_claims_and_answers(capsys) -> None:
+def test_the_command_says_claims_and_answers(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(answered, "of_paper", committed)
     assert app.main(["claims", "pons_cbmi2016"]) == 0
     text = capsys.readouterr().out
     assert "… with a sixteenth of its parameters (blog, section 3; holds if more than 16 ×)" in text
