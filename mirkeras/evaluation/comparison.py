@@ -53,12 +53,13 @@ def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `COLUMNS` plus row, split, protocol, baseline, difference, low, high (the 95 % interval),
-        note, warned (what of it is about the runs alone), and elsewhere (on which other data,
-        protocol or hardware the published value was; empty where the two are judged); one line per
-        published row and `SETUP`. Published rows without a run appear once, as "not run" or, if
-        they are earlier work that the paper cites, as "cited"; measured networks for which the
-        paper prints no such number follow, as "not published".
+        `COLUMNS` plus row, split, protocol, baseline, epochs (how long networks were trained),
+        difference, low, high (the 95 % interval), note, warned (what of it is about the runs
+        alone), and elsewhere (on which other data, protocol or hardware the published value was;
+        empty where the two are judged); one line per published row and `SETUP`. Published rows
+        without a run appear once, as "not run" or, if they are earlier work that the paper cites,
+        as "cited"; measured networks for which the paper prints no such number follow, as
+        "not published".
 
     Raises
     ------
@@ -74,10 +75,11 @@ def compare(published: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
             lines.append(_line(row) | {"verdict": unrun, "note": row.note})
         lines += [_line(row) | _measured(row, group) for group in groups]
     lines += _unpublished(published, measured)
-    extra = ["row", "split", "protocol", "baseline", "difference", "low", "high", "note", "warned"]
-    table = pd.DataFrame(lines, columns=[*COLUMNS, *extra, "elsewhere"])
+    extra = ["row", "split", "protocol", "baseline", "epochs", "difference", "low", "high", "note"]
+    table = pd.DataFrame(lines, columns=[*COLUMNS, *extra, "warned", "elsewhere"])
     table = table.astype({"params": "Int64", "n": "Int64", "published_params": "Int64"})
-    return table.assign(elsewhere=table.elsewhere.astype(object).fillna(""))
+    words = ["epochs", "elsewhere"]
+    return table.assign(**table[words].astype(object).fillna(""))
 
 
 def _runs_of(row: tuple, published: pd.DataFrame, measured: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -171,7 +173,17 @@ def _values(runs: pd.DataFrame, metric: str) -> dict:
         "measured": round(values.mean(), DECIMALS[metric]),
         "measured_std": round(values.std(), DECIMALS[metric]),
         "n": len(values),
+        "epochs": _epochs(runs),
     }
+
+
+def _epochs(runs: pd.DataFrame) -> str:
+    """Write how long networks were trained, as 93–199 or 30 (cut); nothing where none was."""
+    if "epochs" not in runs or runs.epochs.isna().all():
+        return ""
+    least, most = int(runs.epochs.min()), int(runs.epochs.max())
+    span = f"{least}" if least == most else f"{least}–{most}"
+    return f"{span} (cut)" if runs.capped.any() else span
 
 
 def _measured(row: tuple, runs: pd.DataFrame) -> dict:

@@ -36,7 +36,7 @@ def markdown(compared: pd.DataFrame) -> str:
     """Lay a comparison out for people: published | baseline | measured | difference | verdict."""
     head = (
         *("row", "metric", "parameters", "baseline", "published", "data", "measured", "n"),
-        *("difference (95 %)", "verdict"),
+        *("epochs", "difference (95 %)", "verdict"),
     )
     rows = [
         (
@@ -46,7 +46,9 @@ def markdown(compared: pd.DataFrame) -> str:
             text_of(row.baseline),
             number(row.published, row.published_std, row.metric),
             row.dataset,
-            *measured_text(row),
+            *measured_text(row)[:2],
+            row.epochs,
+            measured_text(row)[2],
             row.verdict,
         )
         for row in compared.itertuples(index=False)
@@ -59,20 +61,20 @@ def markdown(compared: pd.DataFrame) -> str:
             "below by chance alone"
         )
     notes = [f"- {escaped(text)}" for text in dict.fromkeys(said)]
-    return "\n".join([table(head, "llrrrlrrrl", rows), "", *notes]) + "\n"
+    return "\n".join([table(head, "llrrrlrrrrl", rows), "", *notes]) + "\n"
 
 
 def measured_alone(compared: pd.DataFrame) -> str:
     """Lay out what was measured on data of one's own, without what papers measured on theirs."""
     rows = [
         (row.model, row.metric.replace("_", " "), text_of(row.params, ","), row.dataset,
-         *measured_text(row)[:2])
+         *measured_text(row)[:2], row.epochs)
         for row in compared.itertuples(index=False)
     ]  # fmt: skip
-    head = ("row", "metric", "parameters", "data", "measured", "n")
+    head = ("row", "metric", "parameters", "data", "measured", "n", "epochs")
     said = [text for warned in compared.warned.dropna() for text in warned.splitlines()]
     notes = [f"- {escaped(text)}" for text in dict.fromkeys(said)]
-    return "\n".join([table(head, "llrlrr", rows), "", *notes]).rstrip() + "\n"
+    return "\n".join([table(head, "llrlrrr", rows), "", *notes]).rstrip() + "\n"
 
 
 def text_of(value: float, form: str = "") -> str:
@@ -104,8 +106,8 @@ Made by `mirkeras compare {paper} --publish` from {published} and the {runs} run
 records in `results/measured/{paper}.csv` (command, commit, versions, seed, data fingerprint,
 hardware and time of every run). `data` reads data set@split:protocol (no split: folds drawn from a
 seed); accuracies are of tracks (`raw`: of segments) and in per cent, areas (AUC) lie in [0, 1];
-values are mean ± standard deviation over `n` runs (folds × seeds); `baseline` is the paper's
-reference.
+values are mean ± standard deviation over `n` runs (folds × seeds), trained for `epochs` (cut: by
+us); `baseline` is the paper's reference.
 
 {table}
 """

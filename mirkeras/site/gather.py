@@ -171,6 +171,7 @@ def table_lines(compared: pd.DataFrame) -> list[dict]:
                 ),
                 "measured": (value, _key(row.measured)),
                 "n": n,
+                "epochs": (row.epochs, row.epochs.partition(" ")[0].partition("–")[0]),
                 "difference": (difference, _key(row.difference)),
             }
         )

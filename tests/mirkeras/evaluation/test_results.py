@@ -83,6 +83,23 @@ def test_anything_else_is_different_data(changes: dict, note: str) -> None:
     assert note in line.note
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),  # older records, and what has no epochs
+        ({"epochs": np.nan}, ""),
+        ({"epochs": 150.0}, "150"),
+        ({"epochs": np.arange(193.0, 203.0)}, "193–202"),
+        ({"epochs": 30, "capped": [False] * 9 + [True]}, "30 (cut)"),
+    ],
+)
+def test_it_is_said_how_long_networks_were_trained(changes: dict, said: str) -> None:
+    table = with_known_repeats(PAPER, measured([80.0] * 10, **changes))
+    assert line_of(table).epochs == said
+    assert f"| 10 | {said} | -1.79" in markdown(table)
+    assert line_of(table, "table1/time-1x200").epochs == ""
+
+
 def test_a_part_of_the_folds_is_different_data() -> None:
     line = line_of(with_known_repeats(PAPER, measured([80.0, 82.0])))
     assert line.verdict == "different data"
