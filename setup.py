@@ -69,7 +69,7 @@ setup(
         "bench": ["torch>=2.4"],  # the network of SampleCNN once more, to compare speeds
         "cluster": ["distributed>=2025.1", "dask-jobqueue>=0.9"],
         "dev": [
-            "distributed>=2025.1",  # the tests of cluster
+            *("distributed>=2025.1", "dask-jobqueue>=0.9"),  # the tests of cluster
             "hypothesis>=6",
             "jams>=0.3.4",
             "nbclient>=0.10",
