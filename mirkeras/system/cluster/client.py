@@ -1,5 +1,6 @@
 """The command's side: it connects when there is work, checks who works, gives and takes."""
 
+import asyncio
 import logging
 import os
 import pickle
@@ -15,7 +16,8 @@ from dataclasses import replace
 from multiprocessing import resource_tracker
 from pathlib import Path
 
-from distributed import Client, Future, KilledWorker
+from distributed import Client, Future, KilledWorker, Security
+from distributed.comm import connect
 
 from mirkeras.system import interrupts, processes, workers
 from mirkeras.system.cluster import tasks
@@ -168,10 +170,18 @@ class Cluster:
         """Who works now: address → what Dask knows of it."""
         if time.monotonic() - self._looked > TURN:
             try:
+                before = self._present
                 self._present = self._client.scheduler_info(n_workers=-1)["workers"]
             except (OSError, TimeoutError) as error:
                 raise self._gone() from error
             self._looked = time.monotonic()
+            if self._started and not self._started.workers:  # none of them comes back
+                raise UsageError(
+                    f"--cluster {self._words.text}: all its workers have ended (killed, or their "
+                    "time was over); finished work is kept, the same command goes on"
+                )
+            if before and not self._present:
+                say(f"--cluster {self._words.text}: no worker is left, waiting for one")
         return self._present
 
     def _gone(self) -> UsageError:
@@ -184,24 +194,45 @@ class Cluster:
         """Start or find the workers, wait for the first, and refuse those that are not as we."""
         if self._client is not None:
             return
+        if self._words.kind == "address":
+            self._greet()
         with interrupts.held(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # versions are compared below
             self._started = started(self._words)
+            address = self._started or self._words.text
             try:
-                address = self._started or self._words.text
                 self._client = Client(address, timeout=PATIENCE, set_as_default=False)
-            except (OSError, TimeoutError, ValueError) as error:
-                raise UsageError(
-                    f"--cluster {self._words.text}: no scheduler answers there; start one (`dask "
-                    "scheduler`, and on each machine `dask worker ADDRESS`) or check the address"
-                ) from error
+            except (OSError, TimeoutError) as error:
+                raise self._gone() from error
         self._client.subscribe_topic(self._topic, self._hear)
         if not self._workers():
-            say(f"--cluster {self._words.text}: waiting for its first worker")
+            where = "; `squeue --me` tells where its jobs stand, slurm-*.out how they fare"
+            where *= self._words.kind == "slurm"
+            say(f"--cluster {self._words.text}: waiting for its first worker{where}")
         while not self._workers():
             time.sleep(TURN)
         self._terms = self._make_terms()
         self._refuse_unfit()
+
+    def _greet(self) -> None:
+        """Refuse an address where no scheduler answers.
+
+        A `Client` would wait for ever for what listens there and is silent, and one that could not
+        connect ends in a traceback.
+        """
+
+        async def greet() -> None:
+            terms = Security().get_connection_args("client")
+            (await connect(self._words.text, timeout=PATIENCE, **terms)).abort()
+
+        try:
+            asyncio.run(asyncio.wait_for(greet(), PATIENCE))
+        except Exception as error:  # whatever it is that listens there
+            why = f" ({error})" if isinstance(error, TypeError | ValueError) else ""
+            raise UsageError(
+                f"--cluster {self._words.text}: no scheduler answers there{why}; start one (`dask "
+                "scheduler`, and on each machine `dask worker ADDRESS`) or check the address"
+            ) from error
 
     def _make_terms(self) -> tasks.Terms:
         beacons = {}

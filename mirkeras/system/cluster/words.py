@@ -6,7 +6,9 @@ slurm:jobs=8,…       jobs of SLURM, one worker each; see `OPTIONS`
 """
 
 import os
+import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -67,8 +69,10 @@ def read(text: str) -> Words:
     if kind == "slurm":
         options = dict(_pairs(rest)) if colon else {}
         jobs = _count(options.pop("jobs", "1"), text)
+        if "cores" in options:
+            _count(options["cores"], text, "cores")
         return Words(kind, text, jobs, options)
-    if not rest:
+    if not re.fullmatch(r"(\w+://)?[^/\s]+:\d+", text):
         raise ValueError(
             f"{text!r} is no cluster: give a scheduler's address (tcp://host:8786), local, local:N "
             "or slurm:jobs=N,…"
@@ -76,9 +80,9 @@ def read(text: str) -> Words:
     return Words("address", text)
 
 
-def _count(word: str, text: str) -> int:
+def _count(word: str, text: str, what: str = "workers") -> int:
     if not word.isdecimal() or int(word) < 1:
-        raise ValueError(f"{text!r}: {word!r} is no number of workers")
+        raise ValueError(f"{text!r}: {word!r} is no number of {what}")
     return int(word)
 
 
@@ -90,7 +94,10 @@ def _pairs(text: str) -> list[tuple[str, str]]:
             raise ValueError(
                 f"slurm takes {'=, '.join(OPTIONS)}=, separated by commas; not {word!r}"
             )
-        if name == "gres" and (value.split(":")[0] != "gpu" or value.split(":")[-1] in "023456789"):
+        if name == "memory" and not re.fullmatch(r"[\d.]*[1-9]\d* ?[kmgtp](i?b)?", value.lower()):
+            raise ValueError(f"{word!r} is no size of memory: memory=16GB")
+        # gpu, gpu:1, gpu:TYPE or gpu:TYPE:1
+        if name == "gres" and not re.fullmatch(r"gpu(:[^:]*[^:\d][^:]*)?(:1)?", value):
             raise ValueError("a run takes one GPU: gres=gpu:1, and as many jobs as GPUs")
         pairs.append((name, value))
     return pairs
@@ -102,7 +109,7 @@ def started(words: Words) -> "SpecCluster | None":
     Raises
     ------
     UsageError
-        SLURM is not here, or it is not said how large a job is.
+        SLURM is not here or refuses the jobs, or it is not said how large a job is.
     """
     if words.kind == "local":
         return _local(words.workers)
@@ -113,9 +120,25 @@ def started(words: Words) -> "SpecCluster | None":
                 "cluster, or use another --cluster"
             )
         cluster = slurm(words)
-        cluster.scale(jobs=words.workers)
+        try:
+            cluster.sync(_submit, cluster, words.workers)
+        except Exception as error:
+            with suppress(AssertionError):  # it cancels what was taken, and then misses the others
+                cluster.close()
+            cluster.shutdown_on_close = False  # else Dask would wait for them when Python ends
+            _, _, why = str(error).rpartition("stderr:\n")
+            raise UsageError(
+                f"--cluster {words.text}: SLURM did not take its jobs: "
+                + "; ".join(why.strip().splitlines())
+            ) from error
         return cluster
     return None
+
+
+async def _submit(cluster: "SpecCluster", jobs: int) -> None:
+    """Submit jobs, and raise what is said against one: Dask by itself logs it, and waits."""
+    cluster.scale(jobs=jobs)
+    await cluster._correct_state()
 
 
 def _local(workers: int | None) -> "SpecCluster":
@@ -165,7 +188,7 @@ def slurm(words: Words) -> "SpecCluster":
 
     options = {OPTIONS[name]: value for name, value in words.options.items() if OPTIONS[name]}
     if "cores" in options:
-        options["cores"] = _count(options["cores"], words.text)
+        options["cores"] = int(options["cores"])
     directives, arguments = [], ["--no-dashboard"]
     if gres := words.options.get("gres"):
         directives, arguments = [f"--gres={gres}"], [*arguments, "--resources", f"{GPU}=1"]

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -234,20 +236,75 @@ def test_other_versions_are_refused_in_one_line_that_names_the_worker(monkeypatc
     assert f"has keras {ours['keras']}, this command 2.4: install the same" in str(caught.value)
 
 
-def test_a_scheduler_that_does_not_answer_is_named(monkeypatch) -> None:
-    monkeypatch.setattr("mirkeras.system.cluster.client.PATIENCE", 0.5)
-    nobody = Cluster(words.read("tcp://127.0.0.1:9"))
-    with pytest.raises(UsageError, match=r"^--cluster tcp://127.0.0.1:9: no scheduler answers"):
-        nobody.places()
-    nobody.close()
+def silent(listens: socket.socket) -> None:
+    listens.accept()[0].recv(1000)
+    time.sleep(3)
+
+
+def chatter(listens: socket.socket) -> None:
+    listens.accept()[0].sendall(b"SSH-2.0-OpenSSH_9.6\r\n" * 50)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "here", "local:0", "local:x", "slurm:cpus=3", "slurm:cores=", "slurm:gres=gpu:2"]
+    ("scheme", "answers"),
+    [("tcp", None), ("tcp", silent), ("tcp", chatter), ("tls", None), ("http", None)],
+)
+def test_where_no_scheduler_answers_is_named(scheme, answers, monkeypatch) -> None:
+    monkeypatch.setattr("mirkeras.system.cluster.client.PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as listens:
+        address = f"{scheme}://127.0.0.1:{listens.getsockname()[1]}"
+        if answers:
+            threading.Thread(target=answers, args=(listens,), daemon=True).start()
+        else:
+            listens.close()
+        nobody = Cluster(words.read(address))
+        with pytest.raises(UsageError, match=rf"^--cluster {address}: no scheduler answers"):
+            nobody.places()
+        assert nobody._client is None  # one that never connected ends in a traceback
+        nobody.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "here",
+            "tcp://",
+            "tcp://host",
+            "tcp://host:",
+            "host:x",
+            "Slurm:jobs=1",
+            "tcp://a/b:1",
+        ),
+        *("local:", "local:0", "local:-1", "local:x", "local:²"),
+        *("slurm:", "slurm:cpus=3", "slurm:jobs", "slurm:jobs=0", "slurm:cores=", "slurm:cores=x"),
+        *("slurm:memory=16", "slurm:memory=0GB", "slurm:memory=-1GB", "slurm:memory=much"),
+        *("slurm:gres=gpu:2", "slurm:gres=gpu:12", "slurm:gres=gpu:", "slurm:gres=gpu:a100:2"),
+    ],
 )
 def test_words_that_say_nothing_known(text: str) -> None:
-    with pytest.raises(ValueError, match=r"cluster|number|slurm|GPU"):
+    with pytest.raises(ValueError, match=r"cluster|number|slurm|memory|GPU"):
         words.read(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "tcp://host:8786",
+            "tls://10.0.0.1:1",
+            "host:8786",
+            "tcp://[::1]:8786",
+            "local",
+            "local:2",
+        ),
+        *("slurm", "slurm:jobs=2,cores=4,memory=16GB,walltime=1-0", "slurm:memory=1.5 GiB"),
+        *("slurm:memory=16g", "slurm:gres=gpu", "slurm:gres=gpu:1", "slurm:gres=gpu:a100:1"),
+    ],
+)
+def test_words_that_are_known(text: str) -> None:
+    assert words.read(text).text == text
 
 
 def test_the_extra_is_named(monkeypatch, capsys) -> None:
@@ -345,13 +402,24 @@ echo "$1" >> "$FAKE/cancelled"
 """
 
 
-def test_what_slurm_would_start_does_the_work_and_is_cancelled(tmp_path: Path) -> None:
+#: It takes one job and no more.
+SBATCH_OF_ONE = """#!/bin/sh
+mkdir "$FAKE/one" 2>/dev/null || { echo "sbatch: error: no more
+than one" >&2; exit 1; }
+"""
+
+
+def slurm_at(folder: Path, sbatch: str) -> dict[str, str]:
+    """Put programs there that do as SLURM's; returns variables that let a command find them."""
     pytest.importorskip("dask_jobqueue")
-    for name, script in {"sbatch": SBATCH, "scancel": SCANCEL, "squeue": "#!/bin/sh\n"}.items():
-        (tmp_path / name).write_text(script)
-        (tmp_path / name).chmod(0o755)
-    out = tmp_path / "out"
-    settings = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "FAKE": str(tmp_path)}
+    for name, script in {"sbatch": sbatch, "scancel": SCANCEL, "squeue": "#!/bin/sh\n"}.items():
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}", "FAKE": str(folder)}
+
+
+def test_what_slurm_would_start_does_the_work_and_is_cancelled(tmp_path: Path) -> None:
+    settings, out = slurm_at(tmp_path, SBATCH), tmp_path / "out"
     done = command(SLURM, out, *["succeed"] * 3, **settings)
     _, error = done.communicate(timeout=120)
     assert done.returncode == 0, error
@@ -359,6 +427,31 @@ def test_what_slurm_would_start_does_the_work_and_is_cancelled(tmp_path: Path) -
     begun = (tmp_path / "jobs").read_text().split()
     assert sorted((tmp_path / "cancelled").read_text().split()) == sorted(begun)
     assert len(begun) == 2
+
+
+def test_what_slurm_says_against_a_job_is_told_and_the_others_are_cancelled(tmp_path) -> None:
+    settings = slurm_at(tmp_path, SBATCH_OF_ONE + SBATCH.removeprefix("#!/bin/sh"))
+    refused = command(SLURM, tmp_path / "out", "succeed", **settings)
+    _, error = refused.communicate(timeout=120)
+    assert refused.returncode == 1
+    assert error.endswith("SLURM did not take its jobs: sbatch: error: no more; than one\n")
+    assert "Traceback" not in error
+    assert (tmp_path / "cancelled").read_text() == (tmp_path / "jobs").read_text()
+
+
+def test_where_all_jobs_of_slurm_have_ended_so_does_the_command(tmp_path: Path) -> None:
+    # Dask waits some seconds for a worker to come back
+    settings = {**slurm_at(tmp_path, SBATCH), "DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "1s"}
+    out = tmp_path / "out"
+    left = command(SLURM.replace("jobs=2", "jobs=1"), out, "linger", **settings)
+    wait_for(lambda: (out / "0").exists())
+    for job in (tmp_path / "jobs").read_text().split():
+        subprocess.run(["pkill", "-KILL", "-P", job], check=True)
+    _, error = left.communicate(timeout=60)
+    assert left.returncode == 1
+    assert "no worker is left, waiting for one\n" in error
+    assert "all its workers have ended (killed, or their time was over)" in error
+    assert "Traceback" not in error
 
 
 def test_local_workers_leave_the_commands_variables_alone() -> None:
