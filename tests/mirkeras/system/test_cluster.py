@@ -392,7 +392,8 @@ def test_ctrl_c_is_one_line_and_the_workers_end(tmp_path: Path) -> None:
 
 
 SBATCH = """#!/bin/sh
-bash "$1" > "$1.log" 2>&1 &
+cp "$1" "$1.job"  # as SLURM does: its file is deleted at once
+bash "$1.job" > "$1.log" 2>&1 &
 echo $! >> "$FAKE/jobs"
 echo "Submitted batch job $!"
 """
