@@ -8,6 +8,7 @@ slurm:jobs=8,…       jobs of SLURM, one worker each; see `OPTIONS`
 import os
 import re
 import shutil
+import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -184,8 +185,10 @@ def slurm(words: Words) -> "SpecCluster":
     UsageError
         As `started`.
     """
-    from dask_jobqueue import SLURMCluster
+    answer = signal.getsignal(signal.SIGINT)
+    from dask_jobqueue import SLURMCluster  # this import takes Ctrl-C over, and ends with status 0
 
+    signal.signal(signal.SIGINT, answer)
     options = {OPTIONS[name]: value for name, value in words.options.items() if OPTIONS[name]}
     if "cores" in options:
         options["cores"] = int(options["cores"])

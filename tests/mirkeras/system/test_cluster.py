@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -307,6 +308,15 @@ def test_words_that_are_known(text: str) -> None:
     assert words.read(text).text == text
 
 
+def test_it_is_told_once_that_no_worker_is_left(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("mirkeras.system.cluster.client.TURN", -1)
+    one = Cluster(words.read("tcp://host:1"))
+    found = iter([{"a worker": {}}, {}, {}])
+    one._client = SimpleNamespace(scheduler_info=lambda n_workers: {"workers": next(found)})
+    assert [len(one._workers()) for _ in range(3)] == [1, 0, 0]
+    assert capsys.readouterr().err == "--cluster tcp://host:1: no worker is left, waiting for one\n"
+
+
 def test_the_extra_is_named(monkeypatch, capsys) -> None:
     parser = options.command_parser("reproductions.any", "")
     options.add_cluster_option(parser, "")
@@ -375,22 +385,6 @@ def wait_for(condition) -> None:
     raise AssertionError("it never happened")
 
 
-def test_ctrl_c_is_one_line_and_the_workers_end(tmp_path: Path) -> None:
-    stopped = command("local:2", tmp_path, "linger", "linger")
-    wait_for(lambda: (tmp_path / "0").exists() and (tmp_path / "1").exists())
-    stopped.send_signal(signal.SIGINT)
-    _, error = stopped.communicate(timeout=30)
-    assert stopped.returncode == 130
-    assert error.strip().splitlines()[-1:] == [
-        "stopped; finished work is kept, the same command goes on"
-    ]
-    assert "Traceback" not in error
-    time.sleep(2)
-    last = (tmp_path / "0").read_text()
-    time.sleep(0.5)
-    assert (tmp_path / "0").read_text() == last
-
-
 SBATCH = """#!/bin/sh
 cp "$1" "$1.job"  # as SLURM does: its file is deleted at once
 bash "$1.job" > "$1.log" 2>&1 &
@@ -417,6 +411,24 @@ def slurm_at(folder: Path, sbatch: str) -> dict[str, str]:
         (folder / name).write_text(script)
         (folder / name).chmod(0o755)
     return {"PATH": f"{folder}:{os.environ['PATH']}", "FAKE": str(folder)}
+
+
+@pytest.mark.parametrize("where", ["local:2", SLURM])
+def test_ctrl_c_is_one_line_and_the_workers_end(where: str, tmp_path: Path) -> None:
+    settings = slurm_at(tmp_path, SBATCH) if where == SLURM else {}
+    stopped = command(where, tmp_path, "linger", "linger", **settings)
+    wait_for(lambda: (tmp_path / "0").exists() and (tmp_path / "1").exists())
+    stopped.send_signal(signal.SIGINT)
+    _, error = stopped.communicate(timeout=30)
+    assert stopped.returncode == 130
+    assert error.strip().splitlines()[-1:] == [
+        "stopped; finished work is kept, the same command goes on"
+    ]
+    assert "Traceback" not in error
+    time.sleep(2)
+    last = (tmp_path / "0").read_text()
+    time.sleep(0.5)
+    assert (tmp_path / "0").read_text() == last
 
 
 def test_what_slurm_would_start_does_the_work_and_is_cancelled(tmp_path: Path) -> None:
@@ -450,7 +462,6 @@ def test_where_all_jobs_of_slurm_have_ended_so_does_the_command(tmp_path: Path) 
         subprocess.run(["pkill", "-KILL", "-P", job], check=True)
     _, error = left.communicate(timeout=60)
     assert left.returncode == 1
-    assert "no worker is left, waiting for one\n" in error
     assert "all its workers have ended (killed, or their time was over)" in error
     assert "Traceback" not in error
 
