@@ -2,8 +2,8 @@
 
 import argparse
 import importlib.util
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -176,18 +176,19 @@ def hands(arguments: argparse.Namespace) -> Iterator["Whose"]:
 
 def positive(text: str) -> int:
     """Read a whole number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
-    return number
+    return _number(int, text, "a whole number above 0", lambda number: number >= 1)
 
 
 def count(text: str) -> int:
     """Read a whole number of at least 0."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 on")
-    return number
+    return _number(int, text, "a whole number from 0 on", lambda number: number >= 0)
+
+
+def _number(kind: type, text: str, what: str, fits: Callable) -> float:
+    with suppress(ValueError):
+        if fits(number := kind(text)):
+            return number
+    raise argparse.ArgumentTypeError(f"{text} is not {what}")
 
 
 def _absolute(value: object) -> object:
@@ -210,18 +211,12 @@ def numbers(text: str) -> list[int]:
 
 def portion(text: str) -> float:
     """Read a share from 0 to 1."""
-    number = float(text)
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to 1")
-    return number
+    return _number(float, text, "a share from 0 to 1", lambda number: 0 <= number <= 1)
 
 
 def gibibytes(text: str) -> int:
     """Read a size in GiB, return it in bytes."""
-    size = float(text)
-    if not 0 <= size < 2**20:
-        raise argparse.ArgumentTypeError(f"{text} is not a size in GiB")
-    return int(size * GIB)
+    return int(GIB * _number(float, text, "a size in GiB", lambda size: 0 <= size < 2**20))
 
 
 def words(text: str) -> list[str]:
@@ -234,7 +229,5 @@ def words(text: str) -> list[str]:
 
 def seeds(text: str) -> list[int]:
     """Read seeds separated by commas: whole numbers from 0 to 2³² − 1."""
-    found = [int(word) for word in words(text)]
-    if not 0 <= min(found) <= max(found) < 2**32:
-        raise argparse.ArgumentTypeError("a seed lies between 0 and 4294967295")
-    return found
+    what = "a seed, a whole number from 0 to 4294967295"
+    return [_number(int, word, what, lambda seed: 0 <= seed < 2**32) for word in words(text)]

@@ -1,5 +1,6 @@
 """The `mirkeras` command, as a user calls it."""
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +8,29 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mirkeras.cli import options
 from mirkeras.cli.app import main
 from mirkeras.system.machine import device
 from mirkeras.system.machine.cards import Card
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "said"),
+    [
+        (options.positive, "0", "0 is not a whole number above 0"),
+        (options.positive, "two", "two is not a whole number above 0"),
+        (options.count, "-1", "-1 is not a whole number from 0 on"),
+        (options.numbers, "1,3-1", "3-1 is not a whole number above 0"),
+        (options.numbers, ",", "an empty list"),
+        (options.seeds, "0,x", "x is not a seed, a whole number from 0 to 4294967295"),
+        (options.seeds, "-1", "-1 is not a seed, a whole number from 0 to 4294967295"),
+        (options.portion, "5%", "5% is not a share from 0 to 1"),
+        (options.gibibytes, "nan", "nan is not a size in GiB"),
+    ],
+)
+def test_what_is_no_number_is_refused_in_words(read, text: str, said: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=f"^{said}$"):
+        read(text)
 
 
 def test_features_of_a_folder(audio_folder: Path, tmp_path: Path, capsys) -> None:
