@@ -246,7 +246,8 @@ def told(
     features : (float, int)
         Seconds and bytes that their extraction takes first.
     """
-    places, left = hands(whose).places(), [run for row in rows.values() for run in row.left]
+    left = [run for row in rows.values() for run in row.left]
+    places = min(hands(whose).places(), max(1, len(left)))
     done = sum(row.runs for row in rows.values()) - len(left)
     epochs = sum(map(most_epochs, left))
     said = f"plan: {len(left)} run(s), at most {epochs:,} epoch(s) in all, {places} at once"
@@ -311,7 +312,7 @@ def _in_all(
         held = max(row.resident for row in rows.values())
         said = f", features of {in_bytes(held)} in it" if held else ""
         lines.append(
-            f"memory: {min(places, len(left))} × {in_bytes(memory)}{said}; "
+            f"memory: {places} × {in_bytes(memory)}{said}; "
             f"{in_bytes(device.free_memory())} are free"
         )
     weights = sum(row.weights * len(row.left) for row in rows.values())

@@ -68,7 +68,8 @@ def test_the_plan_counts_what_is_finished_and_learns_from_it(words, capsys) -> N
     assert printed.count("1 finished run(s)") == 2
     assert "steps" not in printed
     assert train(PAPER, [*words, "--epochs", "1"]) == 0
-    assert train(PAPER, [*words, "--epochs", "1", "--plan"]) == 0
+    # no more at once than there are
+    assert train(PAPER, [*words, "--epochs", "1", "--plan", "--jobs", "9"]) == 0
     said = "plan: 0 run(s), at most 0 epoch(s) in all, 1 at once; 4 are finished and skipped\n"
     assert said in capsys.readouterr().out
 
