@@ -254,7 +254,9 @@ def still(seconds: float | None) -> str:
 
 
 def in_bytes(number: float) -> str:
-    """Say a size: 31 MB, 1.2 GB."""
+    """Say a size: 3 kB, 31 MB, 1.2 GB."""
+    if number < 1e6:
+        return f"{number / 1e3:.0f} kB"
     return f"{number / 1e6:.0f} MB" if number < 1e9 else f"{number / 1e9:.1f} GB"
 
 

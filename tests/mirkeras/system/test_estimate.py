@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mirkeras.system.estimate import Estimate, Pace, Remaining, spoken
+from mirkeras.system.estimate import Estimate, Pace, Remaining, in_bytes, spoken
 
 
 @dataclass(frozen=True)
@@ -188,3 +188,11 @@ def test_things_of_unlike_weight(at_once: int) -> None:
 )  # fmt: skip
 def test_times_in_words(seconds: float, words: str) -> None:
     assert spoken(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(2_500, "2 kB"), (999_000, "999 kB"), (1e6, "1 MB"), (31.4e6, "31 MB"), (1.24e9, "1.2 GB")],
+)
+def test_sizes_as_people_say_them(number: float, words: str) -> None:
+    assert in_bytes(number) == words

@@ -51,7 +51,7 @@ def test_the_plan_of_what_was_never_begun(words, tmp_path: Path, capsys) -> None
         (line,) = (line for line in said.out.splitlines() if line.strip().startswith(row))
         assert "≤ 30" in line
         assert line.endswith(" steps")
-    for what in ("time: about", "at most", "included", "memory: 1 × ", "disk: 1 MB, predictions"):
+    for what in ("time: about", "at most", "included", "memory: 1 × ", "disk: 620 kB, predictions"):
         assert what in said.out
     assert files(tmp_path) == ["index.csv"]
 
