@@ -150,11 +150,15 @@ def test_mixed_precision_without_fast_units_is_refused(
     assert "needs a GPU, or a processor that multiplies bfloat16" in capsys.readouterr().err
 
 
-def test_an_out_folder_that_is_a_file_is_refused(audio_folder, cached, tmp_path, capsys) -> None:
-    (tmp_path / "runs").touch()
-    assert train(PAPER, arguments(audio_folder, cached, tmp_path / "runs")) == 1
+@pytest.mark.parametrize("more", [[], ["--plan"]])
+@pytest.mark.parametrize("out", ["file", "file/runs"])
+def test_an_out_folder_that_cannot_be_is_refused(
+    audio_folder, cached, tmp_path, capsys, out: str, more: list[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert train(PAPER, [*arguments(audio_folder, cached, tmp_path / out), *more]) == 1
     error = capsys.readouterr().err
-    assert str(tmp_path / "runs") in error
+    assert str(tmp_path / out) in error
     assert "Traceback" not in error
 
 

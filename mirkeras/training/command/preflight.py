@@ -18,6 +18,7 @@ from mirkeras.experiment.setting import Extractor, Setting
 from mirkeras.features import Recipe, find_recipe
 from mirkeras.pipeline.segments import consecutive
 from mirkeras.pipeline.splits import DRAWN, SEEDED, STRATIFIED, named_folds
+from mirkeras.storage.files import require_writable
 from mirkeras.system.errors import UsageError, shown
 from mirkeras.system.jobs import Whose
 from mirkeras.system.machine import device
@@ -199,7 +200,9 @@ def check_machine(arguments: argparse.Namespace) -> None:
             "--mixed-precision needs a GPU, or a processor that multiplies bfloat16, and none was "
             "found: leave it out"
         )
-    if not arguments.plan:
+    if arguments.plan:
+        require_writable(arguments.out / "run.json")  # leaves nothing
+    else:
         arguments.out.mkdir(parents=True, exist_ok=True)
 
 

@@ -123,8 +123,8 @@ def test_a_plan_refuses_what_the_command_would(words, tmp_path: Path, capsys) ->
     assert train(PAPER, [*words, "--epochs", "1", "--only-folds", "1"]) == 0
     assert train(PAPER, [*words, "--epochs", "9", "--plan"]) == 1
     assert "holds a run with max_epochs 1, now 9 is asked for" in capsys.readouterr().err
-    nowhere = [*words[:-4], "--out", "/proc/nowhere", "--protocol", "clean"]
-    assert train(PAPER, [*nowhere, "--plan"]) == 0
+    assert train(PAPER, [*words, "--out", "/proc/nowhere", "--plan"]) == 1
+    assert "nothing can be made there" in capsys.readouterr().err
 
 
 def test_tracks_too_short_for_a_row_are_said(known) -> None:
