@@ -18,10 +18,11 @@ from mirkeras.audio import mpeg
 _UNKNOWN = 0x7F000000
 _UNKNOWN_LONG = 2**62
 _HEAD = 2**16  # bytes in which the first frame of an MP3 must lie, behind its tag
+_PIECE = 2**20  # bytes of a file that are held at once
 _FLAC_LENGTH = slice(21, 26)  # the last 36 bits are the number of samples, 0: not known
 _TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _FIRST_PAGE, _LAST_PAGE = 2, 4  # flags of a page of Ogg
-_FLAC_START = re.compile(rb"fLaC[\0\x80]\0\0\x22")
+_FLAC_START = re.compile(rb"fLaC[\0\x80]\0\0\x22")  # 8 bytes
 
 # libsndfile notes when a chunk promises more bytes than the file has, then quietly decodes what is
 # left. The names are those of WAV, AIFF and AU; of W64 and RF64 only the whole file is compared.
@@ -118,6 +119,16 @@ def _read(source: BinaryIO, at: int, count: int) -> bytes:
     return source.read(count)
 
 
+def _pieces(source: BinaryIO, at: int, overlap: int = 0) -> Iterator[bytes]:
+    """Read a file from a place on; every piece begins with the last bytes of the one before."""
+    source.seek(at)
+    kept = b""
+    while block := source.read(_PIECE):
+        piece = kept + block
+        yield piece
+        kept = piece[len(piece) - overlap :]
+
+
 def _chunks(source: BinaryIO, at: int, form: str) -> Iterator[tuple[bytes, int, int, int]]:
     """List chunks: name, where the size stands, where the contents begin, the size."""
     width = 4 + struct.calcsize(form)
@@ -163,8 +174,7 @@ def _mended_mp3(source: BinaryIO) -> BinaryIO | None:
     head = _read(source, start, _HEAD)
     if mpeg.first_frame(head) is None or mpeg.tells_length(head):
         return None
-    data = _read(source, start, -1)
-    frames, varies = mpeg.count_frames(data)
+    frames, varies = mpeg.count_frames(source, start)
     if not varies:
         return None  # libsndfile's guess is the best there is; see `promised`
     if place := mpeg.place_of_count(head):  # there, and zero; that frame has no sound
@@ -185,7 +195,7 @@ def _counted(source: BinaryIO) -> int:
     reached, start = source.tell(), _behind_tags(source)
     samples, head = 0, _read(source, start, _HEAD)
     if not mpeg.tells_length(head) and (first := mpeg.first_frame(head)) is not None:
-        frames, _ = mpeg.count_frames(_read(source, start, -1))
+        frames, _ = mpeg.count_frames(source, start)
         samples = frames * mpeg.samples_in(head[first : first + 4])
     source.seek(reached)
     return samples
@@ -275,9 +285,10 @@ def goes_on(kind: str, log: str, source: BinaryIO) -> bool:
         seconds = [at for at, flags in enumerate(pages) if at and flags & _FIRST_PAGE]
         return seconds != [*range(1, len(seconds) + 1)]  # those of streams beside it come at once
     if kind == "MP3":
-        return mpeg.first_frame(source.read()) is not None
+        rest = _pieces(source, source.tell(), _HEAD)
+        return any(mpeg.first_frame(piece) is not None for piece in rest)
     if kind == "FLAC":
-        return len(_FLAC_START.findall(_read(source, 0, -1))) > 1
+        return sum(len(_FLAC_START.findall(piece)) for piece in _pieces(source, 0, 7)) > 1
     size = source.seek(0, os.SEEK_END)
     if kind == "AU":
         head = _read(source, 0, 12)
@@ -287,5 +298,6 @@ def goes_on(kind: str, log: str, source: BinaryIO) -> bool:
         position = int(found[2], 16 if found[1] else 10) if found[2] else 0
     else:
         return False
-    rest = _read(source, position, -1)
-    return bool(rest.strip(b"\0")) and not rest.startswith((b"ID3", b"TAG", b"APETAGEX"))
+    if _read(source, position, 8).startswith((b"ID3", b"TAG", b"APETAGEX")):
+        return False
+    return any(piece.strip(b"\0") for piece in _pieces(source, position))

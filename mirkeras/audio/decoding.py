@@ -269,8 +269,7 @@ def _recognised(path: Path, source: io.FileIO) -> _Forward | foreign.Foreign:
         source.seek(0)
         start = mpeg.first_frame(source.read(_HEAD))
         if start is not None:
-            source.seek(start)
-            return _Forward(path, io.BytesIO(source.read()))
+            return _Forward(path, containers.Mended(source, {}, start))
     # what libsndfile knows and finds malformed, FFmpeg would take as far as it goes
     if failure.code != _MALFORMED and foreign.available() and foreign.knows(path):
         if source.seek(0) == 0 and source.read(4) == b"OggS" and not containers.ends_ogg(source):

@@ -6,8 +6,10 @@ and 13818-3. The number of frames is told by the first one, if at all: "Xing" or
 where the bit rate varies, too long where there are tags or padding bytes.
 """
 
+import io
 import re
 import struct
+from typing import BinaryIO
 
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 # Frames in a row that are no coincidence: in a megabyte of random bytes (a cover), fewer than 1e-6.
@@ -56,22 +58,33 @@ def place_of_count(data: bytes) -> int | None:
     return tag + 8 if is_one and data[tag + 7] & 1 else None
 
 
-def count_frames(data: bytes) -> tuple[int, bool]:
-    """Count frames like the first one, the last may be cut; tell whether the bit rate varies."""
-    at, count, rates = first_frame(data), 0, set()
-    kind = None if at is None else _kind(data[at : at + _HEADER])
+def count_frames(source: BinaryIO, start: int) -> tuple[int, bool]:
+    """Count frames like the first one, the last may be cut; tell whether the bit rate varies.
+
+    The first one lies at `start` or within `_GAP` bytes behind it.
+    """
+    file = io.BufferedReader(source, _GAP)  # a long file is not held in memory
+
+    def read(at: int, count: int) -> bytes:
+        file.seek(at)
+        return file.read(count)
+
+    first, count, rates = first_frame(read(start, _GAP)), 0, set()
+    at = None if first is None else start + first
+    kind = None if at is None else _kind(read(at, _HEADER))
     while at is not None:
-        header = data[at : at + _HEADER]
+        header = read(at, _HEADER)
         size = _frame_size(header)
         if size and _kind(header) == kind:
             count, at = count + 1, at + size
             rates.add(header[2] >> 4)
-        elif (onward := first_frame(data[at + 1 : at + 1 + _GAP])) is not None:
+        elif (onward := first_frame(read(at + 1, _GAP))) is not None:
             at += 1 + onward
-            if _kind(data[at : at + _HEADER]) != kind:
+            if _kind(read(at, _HEADER)) != kind:
                 break  # another stream, joined
         else:
             break
+    file.detach()
     return count, len(rates) > 1
 
 

@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import soundfile
 
 from mirkeras import audio
+from mirkeras.audio import containers, decoding
 from mirkeras.system.errors import Note
 
 RATE, SECONDS = 44_100, 3
@@ -126,6 +128,40 @@ def test_audio_behind_the_length_of_a_wav_is_refused(tmp_path, share):
     size = int(share * len(MONO)) * 4
     with pytest.raises(audio.AudioError, match="audio goes on behind"):
         audio.decode(put(tmp_path, riff(size)(CONTENTS["WAV"])))
+
+
+@pytest.mark.parametrize("cut", range(9))
+@pytest.mark.parametrize("kind", ["FLAC", "MP3"])
+def test_a_joined_file_is_found_wherever_a_piece_of_it_ends(tmp_path, monkeypatch, kind, cut):
+    first, second = CONTENTS[kind], bytes(written(kind, NOISE[:RATE]))
+    monkeypatch.setattr(containers, "_PIECE", len(first) + cut)
+    with pytest.raises(audio.AudioError, match="audio goes on behind"):
+        audio.decode(put(tmp_path, first + second, kind.lower()))
+
+
+def long(kind: str) -> bytes:
+    """A file of some 20 MB; of MP3 the frame that says how many there are is left out."""
+    data = CONTENTS[kind]
+    if kind == "MP3":
+        frames = data[data.index(b"\xff\xfb", max(data.find(b"Xing"), data.find(b"Info"))) :]
+        return frames * (20_000_000 // len(frames))
+    return bytes(written(kind, np.tile(NOISE, (40, 1))))
+
+
+# pages of an Ogg are read one by one, and making a long one takes long
+@pytest.mark.parametrize(
+    "kind", [*(kind for kind in FORMATS if kind != "OGG"), "silence behind a WAV"]
+)
+def test_what_a_header_says_is_compared_without_the_file_in_memory(tmp_path, kind):
+    data = long(kind) if kind in FORMATS else CONTENTS["WAV"] + bytes(20_000_000)
+    path = put(tmp_path, data, "mp3" if kind == "MP3" else "x")
+    tracemalloc.start()
+    with decoding.opened(path) as file:
+        file.promised()
+        file.goes_on()
+        _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6_000_000 < len(data) / 2
 
 
 def test_every_page_of_an_ogg_counts(tmp_path):
