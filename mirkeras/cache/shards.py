@@ -228,5 +228,6 @@ def _report(build: Build, rejected: list[extraction.Extracted]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=["track", "path", "reason", "size", "digest"])
     report = build.path.with_suffix(".rejected.csv")
+    sweep(report.parent, [report.name])  # the lock is ours
     write_csv(table.drop(columns="digest"), report)
     return table

@@ -102,6 +102,22 @@ def test_spoiled_shards_are_made_again(root, finished, tmp_path, monkeypatch, ca
     assert path.read_bytes() == finished.path.read_bytes()
 
 
+def test_what_a_kill_left_of_the_report_is_removed(root, finished, tmp_path):
+    path, ours, others = (
+        tmp_path / name
+        for name in (
+            "cbmi2016.h5",
+            ".cbmi2016.rejected.0123abcd.part.csv",
+            ".musicnn.rejected.0123abcd.part.csv",  # may be under way
+        )
+    )
+    ours.touch()
+    others.touch()
+    cache.build_cache(index_of(root), root, RECIPE, path, jobs=1)
+    assert path.read_bytes() == finished.path.read_bytes()
+    assert (ours.exists(), others.exists()) == (False, True)
+
+
 def test_unfinished_work_of_another_identity_is_discarded(
     root, finished, tmp_path, monkeypatch, capfd
 ):
