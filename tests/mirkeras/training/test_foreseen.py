@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
+import pandas as pd
 import pytest
 
 from data_prep.prepare import prepare
@@ -208,12 +209,20 @@ def test_steps_are_timed_and_the_training_ends(cached: Path, validates: bool) ->
     assert timed.seconds >= timed.steps * timed.step
 
 
-def test_likely_epochs_are_those_that_runs_ended_with() -> None:
+def test_likely_epochs_are_those_that_runs_ended_with(monkeypatch) -> None:
+    rows = ["table1/frequency-32x1"] * 4 + ["table1/time-1x60"]
+    known = pd.DataFrame({
+        "row": rows, "protocol": ["code"] * 3 + ["clean", "code"],
+        "epochs": [100, 110, 50, 300, 200], "capped": [False, False, True, False, False],
+    })  # fmt: skip
+    monkeypatch.setattr(foreseen, "recorded", {PAPER: known, "schindler_gtzan": known}.get)
     experiment = find_experiment(PAPER)
     run = Run(PAPER, "table1/frequency-32x1", "ballroom", "code", 0, 0, 10, 2000)
-    likely = foreseen._likely_epochs(run, experiment)
-    assert 90 < likely < 200, "results/measured holds ten such runs"
-    assert foreseen._likely_epochs(replace(run, row="table1/time-1x60"), experiment) == likely
+    others = replace(run, row="table1/time-1x200"), replace(run, row=rows[-1], protocol="paper")
+    # its own that were not cut, else those of the protocol, else of the paper
+    assert foreseen._likely_epochs(run, experiment) == 105
+    assert foreseen._likely_epochs(others[0], experiment) == 110
+    assert foreseen._likely_epochs(others[1], experiment) == 155
     assert foreseen._likely_epochs(replace(run, max_epochs=7), experiment) == 7
     schindler = Run("schindler_gtzan", "table2/deep-100", "gtzan", "paper", 0, 0, 4, 100)
     assert foreseen._likely_epochs(schindler, find_experiment("schindler_gtzan")) == 100
