@@ -46,9 +46,7 @@ def markdown(compared: pd.DataFrame) -> str:
             text_of(row.baseline),
             number(row.published, row.published_std, row.metric),
             row.dataset,
-            *measured_text(row)[:2],
-            row.epochs,
-            measured_text(row)[2],
+            *measured_text(row),
             row.verdict,
         )
         for row in compared.itertuples(index=False)
@@ -68,7 +66,7 @@ def measured_alone(compared: pd.DataFrame) -> str:
     """Lay out what was measured on data of one's own, without what papers measured on theirs."""
     rows = [
         (row.model, row.metric.replace("_", " "), text_of(row.params, ","), row.dataset,
-         *measured_text(row)[:2], row.epochs)
+         *measured_text(row)[:3])
         for row in compared.itertuples(index=False)
     ]  # fmt: skip
     head = ("row", "metric", "parameters", "data", "measured", "n", "epochs")
@@ -88,15 +86,15 @@ def number(value: float, std: float, metric: str) -> str:
     return text_of(value, f".{digits}f") + ("" if pd.isna(std) else f" ± {std:.{digits}f}")
 
 
-def measured_text(row: tuple) -> tuple[str, object, str]:
-    """Write what was measured, of how many runs, and how it differs."""
+def measured_text(row: tuple) -> tuple[str, object, str, str]:
+    """Write what was measured, of how many runs and epochs, and how it differs."""
     if pd.isna(row.measured):
-        return "–", 0, "–"
+        return "–", 0, "", "–"
     digits = DECIMALS[row.metric]
     low, high = (f"{bound:+.{digits}f}" for bound in (row.low, row.high))
     interval = "" if pd.isna(row.low) else f" [{low}, {high}]"
     value = number(row.measured, row.measured_std if row.n > 1 else np.nan, row.metric)
-    return value, row.n, text_of(row.difference, f"+.{digits}f") + interval
+    return value, row.n, row.epochs, text_of(row.difference, f"+.{digits}f") + interval
 
 
 PAGE = """\

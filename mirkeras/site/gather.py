@@ -153,7 +153,7 @@ def table_lines(compared: pd.DataFrame) -> list[dict]:
     """Lay out the lines of a comparison: text, and numbers to sort by."""
     lines = []
     for row in compared.itertuples(index=False):
-        value, n, difference = measured_text(row)
+        value, n, epochs, difference = measured_text(row)
         params = row.published_params if pd.isna(row.params) else row.params
         lines.append(
             {
@@ -171,7 +171,7 @@ def table_lines(compared: pd.DataFrame) -> list[dict]:
                 ),
                 "measured": (value, _key(row.measured)),
                 "n": n,
-                "epochs": (row.epochs, row.epochs.partition(" ")[0].partition("–")[0]),
+                "epochs": (epochs, epochs.partition(" ")[0].partition("–")[0]),
                 "difference": (difference, _key(row.difference)),
             }
         )
@@ -189,7 +189,7 @@ def differences(compared: pd.DataFrame) -> dict[str, list[dict]]:
     for row in compared[compared.verdict.isin(LIKE)].itertuples(index=False):
         line = {"name": row.model, "data": row.dataset, "verdict": row.verdict}
         line |= {"difference": row.difference, "low": row.low, "high": row.high}
-        found.setdefault(row.metric, []).append(line | {"text": measured_text(row)[2]})
+        found.setdefault(row.metric, []).append(line | {"text": measured_text(row)[3]})
     return found
 
 
